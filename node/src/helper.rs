@@ -1,0 +1,210 @@
+//! The helper node as a state machine that is stepped from outside, slot by slot.
+//!
+//! Within a slot: (1) the node's own tasks arrive, (2) this is the state that is observed, (3) the
+//! bit is drawn on it, (4) the offloaded task joins the queue, (5) the node serves.
+
+use std::sync::Arc;
+
+use fogbit_scenario::draw::{Stream, normal_cdf, poisson};
+use fogbit_scenario::feedback::{Outcome, bit, happiness};
+use fogbit_scenario::instance::{CqiSpec, FeedbackDraws, HelperSpec, QueueSpec, StateSpec};
+
+use crate::queue::FifoQueue;
+
+/// A helper node within one trial. A clone goes its own way from here.
+#[derive(Debug, Clone)]
+pub struct Helper {
+    weights: Arc<[f64]>,
+    slot: u64,
+    model: Model,
+    feedback: Feedback,
+    /// The node's own features in this slot.
+    state: Vec<f64>,
+}
+
+#[derive(Debug, Clone)]
+enum Model {
+    Model { queue: Queue, cqi: Cqi },
+    Trace { width: usize, values: Arc<[f64]> },
+}
+
+#[derive(Debug, Clone)]
+enum Queue {
+    Drawn { stream: Stream, low: f64, span: f64 },
+    Fifo { queue: FifoQueue, own: Stream, own_rate: f64, exp_minus_rate: f64, scale: f64 },
+}
+
+#[derive(Debug, Clone)]
+enum Cqi {
+    Iid { stream: Stream, low: f64, span: f64 },
+    Autoregressive { stream: Stream, low: f64, span: f64, correlation: f64, noise: f64, z: f64 },
+}
+
+#[derive(Debug, Clone)]
+enum Feedback {
+    Keyed(Stream),
+    Trace(Arc<[f64]>),
+}
+
+impl Helper {
+    /// The node at slot 1, with its own tasks of that slot arrived.
+    pub fn new(spec: &HelperSpec) -> Helper {
+        let (model, state) = match &spec.state {
+            StateSpec::Model { queue, cpu_frequency, cqi } => {
+                let model = Model::Model { queue: Queue::new(queue), cqi: Cqi::new(cqi) };
+                (model, vec![0.0, *cpu_frequency, 0.0])
+            }
+            StateSpec::Trace { width, values } => {
+                let width = *width as usize;
+                (Model::Trace { width, values: Arc::clone(values) }, vec![0.0; width])
+            }
+        };
+        let feedback = match &spec.feedback {
+            FeedbackDraws::Keyed(key) => Feedback::Keyed(Stream::new(key)),
+            FeedbackDraws::Trace(draws) => Feedback::Trace(Arc::clone(draws)),
+        };
+        let weights = spec.weights.as_slice().into();
+        let mut helper = Helper { weights, slot: 1, model, feedback, state };
+        helper.begin_slot();
+        helper
+    }
+
+    /// The slot it is in.
+    #[inline]
+    pub fn slot(&self) -> u64 {
+        self.slot
+    }
+
+    /// The node's own features in this slot, as the task node observes them.
+    #[inline]
+    pub fn state(&self) -> &[f64] {
+        &self.state
+    }
+
+    /// Whether an offloaded task changes what comes after.
+    pub fn depends_on_offloads(&self) -> bool {
+        matches!(self.model, Model::Model { queue: Queue::Fifo { .. }, .. })
+    }
+
+    /// The true queue, if it has one.
+    pub fn fifo(&self) -> Option<&FifoQueue> {
+        match &self.model {
+            Model::Model { queue: Queue::Fifo { queue, .. }, .. } => Some(queue),
+            _ => None,
+        }
+    }
+
+    /// How many features the node expects of a task.
+    pub fn task_width(&self) -> usize {
+        self.weights.len() - self.state.len()
+    }
+
+    /// Takes a task with the given features in this slot: draws the bit, then queues the task.
+    #[inline]
+    pub fn offload(&mut self, task: &[f64]) -> Outcome {
+        debug_assert_eq!(task.len(), self.task_width());
+        let mut product = 0.0;
+        for (x, w) in task.iter().chain(&self.state).zip(self.weights.iter()) {
+            product += x * w;
+        }
+        let draw = match &mut self.feedback {
+            Feedback::Keyed(stream) => stream.uniform(self.slot),
+            Feedback::Trace(draws) => draws[self.slot as usize - 1],
+        };
+        let bit = bit(draw, happiness(product));
+        if let Model::Model { queue: Queue::Fifo { queue, .. }, .. } = &mut self.model {
+            if !queue.join() {
+                return Outcome::Refused;
+            }
+        }
+        Outcome::Answered(bit)
+    }
+
+    /// Ends this slot (the node serves) and begins the next (its own tasks arrive).
+    #[inline]
+    pub fn advance(&mut self) {
+        if let Model::Model { queue: Queue::Fifo { queue, .. }, .. } = &mut self.model {
+            queue.serve();
+        }
+        self.slot += 1;
+        self.begin_slot();
+    }
+
+    #[inline]
+    fn begin_slot(&mut self) {
+        match &mut self.model {
+            Model::Model { queue, cqi } => {
+                self.state[0] = queue.begin_slot(self.slot);
+                self.state[2] = cqi.begin_slot(self.slot);
+            }
+            Model::Trace { width, values } => {
+                // Past its end a trace says nothing; a trial is never longer than its trace.
+                let first = (self.slot as usize - 1) * *width;
+                if let Some(row) = values.get(first..first + *width) {
+                    self.state.copy_from_slice(row);
+                }
+            }
+        }
+    }
+}
+
+impl Queue {
+    fn new(spec: &QueueSpec) -> Queue {
+        match spec {
+            QueueSpec::Drawn(f) => {
+                Queue::Drawn { stream: Stream::new(&f.key), low: f.low, span: f.span }
+            }
+            QueueSpec::Fifo { capacity, service_micro, own_rate, own_key, scale } => Queue::Fifo {
+                queue: FifoQueue::new(*capacity, *service_micro),
+                own: Stream::new(own_key),
+                own_rate: *own_rate,
+                exp_minus_rate: libm::exp(-own_rate),
+                scale: *scale,
+            },
+        }
+    }
+
+    /// Lets the own tasks of `slot` arrive and gives the feature.
+    #[inline]
+    fn begin_slot(&mut self, slot: u64) -> f64 {
+        match self {
+            Queue::Drawn { stream, low, span } => *low + stream.uniform(slot) * *span,
+            Queue::Fifo { queue, own, own_rate, exp_minus_rate, scale } => {
+                for _ in 0..poisson(own.uniform(slot), *own_rate, *exp_minus_rate) {
+                    queue.join();
+                }
+                queue.fullness() * *scale
+            }
+        }
+    }
+}
+
+impl Cqi {
+    fn new(spec: &CqiSpec) -> Cqi {
+        match spec {
+            CqiSpec::Iid(f) => Cqi::Iid { stream: Stream::new(&f.key), low: f.low, span: f.span },
+            CqiSpec::Autoregressive { feature, correlation } => Cqi::Autoregressive {
+                stream: Stream::new(&feature.key),
+                low: feature.low,
+                span: feature.span,
+                correlation: *correlation,
+                noise: libm::sqrt(1.0 - correlation * correlation),
+                z: 0.0,
+            },
+        }
+    }
+
+    /// Steps to `slot` and gives the feature.
+    #[inline]
+    fn begin_slot(&mut self, slot: u64) -> f64 {
+        match self {
+            Cqi::Iid { stream, low, span } => *low + stream.uniform(slot) * *span,
+            Cqi::Autoregressive { stream, low, span, correlation, noise, z } => {
+                let innovation = stream.normal(slot);
+                // The first value comes from the stationary distribution.
+                *z = if slot == 1 { innovation } else { *correlation * *z + *noise * innovation };
+                *low + normal_cdf(*z) * *span
+            }
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The helper node of Fogbit: a [state machine](Helper) without I/O, the [session](Session) that
+//! looks ahead with it, and the service that offers both over QUIC.
+
+mod helper;
+mod queue;
+mod session;
+
+pub use helper::Helper;
+pub use queue::{FifoQueue, QueueCounts};
+pub use session::{Answer, MAX_LOOKAHEAD, Session, SessionError};

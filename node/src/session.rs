@@ -1,0 +1,152 @@
+//! A helper node's part of one trial, with lookahead: it announces the slots to come as they will
+//! be if nothing is offloaded to it, and the answer to an offload carries what that changed.
+//!
+//! How far it looks ahead never changes what a task node decides: at every slot the task node
+//! knows exactly the states that it would have been told slot by slot.
+
+use std::collections::VecDeque;
+
+use fogbit_scenario::feedback::Outcome;
+use fogbit_scenario::instance::HelperSpec;
+
+use crate::helper::Helper;
+
+/// The farthest a session announces ahead of its last offload, in slots.
+pub const MAX_LOOKAHEAD: u64 = 1 << 20;
+
+/// The announcements of one request; a task node asks for fewer.
+const MAX_ANNOUNCEMENT: u64 = 4096;
+
+/// One trial at one helper node.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// The node with every offload so far, at the slot of the last one.
+    base: Helper,
+    /// The node at the last announced slot, if nothing more is offloaded; `None` before any.
+    scout: Option<Helper>,
+    /// The announced states of the slots after `base`, kept only where an offload can change them.
+    announced: VecDeque<Vec<f64>>,
+    /// The slot of the last offload; 0 before any.
+    last_offload: u64,
+}
+
+/// The answer to an offload.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// What became of the task.
+    pub outcome: Outcome,
+    /// The states of the following slots, from the next one on, that are no longer as announced.
+    pub changed: Vec<f64>,
+}
+
+/// What a task node may not ask of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SessionError {
+    /// The slot lies before one that is already settled, or was never announced.
+    #[error("slot {slot} is not between {first} and {last}")]
+    Slot {
+        /// The slot asked for.
+        slot: u64,
+        /// First slot that could be asked for.
+        first: u64,
+        /// Last one.
+        last: u64,
+    },
+    /// The task has another number of features than the node expects.
+    #[error("a task of {got} features where {expected} are expected")]
+    TaskWidth {
+        /// Number of features of the task.
+        got: usize,
+        /// Number expected.
+        expected: usize,
+    },
+}
+
+impl Session {
+    /// A session of the node that `spec` describes, before slot 1.
+    pub fn new(spec: &HelperSpec) -> Session {
+        Session {
+            base: Helper::new(spec),
+            scout: None,
+            announced: VecDeque::new(),
+            last_offload: 0,
+        }
+    }
+
+    /// The last announced slot.
+    pub fn horizon(&self) -> u64 {
+        self.scout.as_ref().map_or(0, Helper::slot)
+    }
+
+    /// Announces the states of the slots after the last announced one up to `through`, slot after
+    /// slot.
+    ///
+    /// # Errors
+    /// If that is too far ahead.
+    pub fn announce(&mut self, through: u64) -> Result<Vec<f64>, SessionError> {
+        let first = self.horizon() + 1;
+        let last = (first + MAX_ANNOUNCEMENT - 1).min(self.base.slot() + MAX_LOOKAHEAD);
+        if !(first..=last).contains(&through) {
+            return Err(SessionError::Slot { slot: through, first, last });
+        }
+        let keep = self.base.depends_on_offloads();
+        let mut states = Vec::new();
+        for slot in first..=through {
+            let scout = match &mut self.scout {
+                Some(scout) => {
+                    scout.advance();
+                    scout
+                }
+                none => none.insert(self.base.clone()),
+            };
+            states.extend_from_slice(scout.state());
+            if keep && slot > self.base.slot() {
+                self.announced.push_back(scout.state().to_vec());
+            }
+        }
+        Ok(states)
+    }
+
+    /// Takes the task of `slot`, which must have been announced.
+    ///
+    /// # Errors
+    /// If the slot is not one that can still be offloaded in, or the task has another shape.
+    pub fn offload(&mut self, slot: u64, task: &[f64]) -> Result<Answer, SessionError> {
+        let (first, last) = (self.last_offload + 1, self.horizon());
+        if !(first..=last).contains(&slot) {
+            return Err(SessionError::Slot { slot, first, last });
+        }
+        let expected = self.base.task_width();
+        if task.len() != expected {
+            return Err(SessionError::TaskWidth { got: task.len(), expected });
+        }
+        while self.base.slot() < slot {
+            self.base.advance();
+            self.announced.pop_front();
+        }
+        self.last_offload = slot;
+        let outcome = self.base.offload(task);
+        let changed =
+            if self.base.depends_on_offloads() { self.announce_again() } else { Vec::new() };
+        Ok(Answer { outcome, changed })
+    }
+
+    /// Looks ahead anew from the offload just taken, and gives the states up to the last one that
+    /// differs from what was announced.
+    fn announce_again(&mut self) -> Vec<f64> {
+        let mut scout = self.base.clone();
+        let mut changed = Vec::new();
+        let mut changed_end = 0;
+        for announced in &mut self.announced {
+            scout.advance();
+            changed.extend_from_slice(scout.state());
+            if announced != scout.state() {
+                announced.copy_from_slice(scout.state());
+                changed_end = changed.len();
+            }
+        }
+        changed.truncate(changed_end);
+        self.scout = Some(scout);
+        changed
+    }
+}

@@ -1,0 +1,117 @@
+//! The policies of Fogbit: whom to send the next task to.
+//!
+//! A policy sees what a task node can see and nothing else: the contexts of the slot, and the bit
+//! of the node it chose. Everything here is pure: no clock, no network, no global randomness; the
+//! same calls give the same choices, bit for bit.
+//!
+//! To add a policy: a file in `one_bit/`, a variant in `fogbit_scenario`'s `PolicySpec`, a line in
+//! [`build`] and one in [`CATALOGUE`].
+
+pub mod one_bit;
+
+use fogbit_scenario::draw::Key;
+use fogbit_scenario::topology::PolicySpec;
+use fogbit_scenario::{Bit, Contexts};
+
+/// A policy for the problem `one-bit`.
+pub trait Policy: Send {
+    /// Chooses the node (from 0) for the task of `slot` (from 1). Called once a slot, in order.
+    fn decide(&mut self, slot: u64, contexts: &Contexts) -> usize;
+
+    /// Learns the bit that `node` gave in `slot`; `contexts` are those of that slot's decision.
+    /// Not called where there was no bit.
+    fn learn(&mut self, slot: u64, contexts: &Contexts, node: usize, bit: Bit);
+
+    /// The scores behind the last decision, one for each node: the largest wins, ties go to the
+    /// lowest number.
+    fn scores(&self) -> &[f64];
+
+    /// What the policy believes about the hidden weights, if it estimates them.
+    fn belief(&self) -> Option<&dyn Belief> {
+        None
+    }
+}
+
+/// What a policy that estimates weights believes, to be compared with the truth by somebody who
+/// knows it.
+pub trait Belief {
+    /// Writes the estimate of the weights of `node` (d values) into `estimate`.
+    fn estimate(&self, node: usize, estimate: &mut [f64]);
+
+    /// The confidence region, if the policy has one that is meant to contain the truth.
+    fn confidence(&self) -> Option<&dyn Confidence> {
+        None
+    }
+}
+
+/// A confidence region `||w - estimate||^2_Z <= gamma`, equation (12) of arXiv 1806.10547.
+pub trait Confidence {
+    /// The left side for the weights `truth` of `node`: dimensionless.
+    fn squared_distance(&self, node: usize, truth: &[f64]) -> f64;
+
+    /// The right side gamma for `node` at `slot`, once everything before that slot is learnt.
+    fn gamma(&self, slot: u64, node: usize) -> f64;
+
+    /// The right side of (19): what the average linear regret of `slots` slots stays below, with
+    /// the probability of the region.
+    fn average_regret_bound(&self, slots: u64) -> f64;
+}
+
+/// One policy in `fogbit policy list`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// The value of `kind`.
+    pub kind: &'static str,
+    /// What it does, in a line.
+    pub summary: &'static str,
+    /// Its parameters with their defaults.
+    pub parameters: &'static str,
+}
+
+const SEQUENTIAL: &str = "lambda = 1, gamma = { kind = \"tuned\", c = 0.03 } \
+                          or { kind = \"paper-eq15\", delta = 0.05 }";
+
+/// Every policy there is.
+pub const CATALOGUE: &[Entry] = &[
+    Entry {
+        kind: "toof",
+        summary: "sequential maximum likelihood with an upper confidence bound (arXiv 1806.10547)",
+        parameters: SEQUENTIAL,
+    },
+    Entry {
+        kind: "greedy",
+        summary: "toof with Z frozen at lambda times the identity",
+        parameters: SEQUENTIAL,
+    },
+    Entry { kind: "round-robin", summary: "the nodes in cyclic order", parameters: "" },
+    Entry { kind: "random", summary: "a node at random, uniformly", parameters: "" },
+    Entry {
+        kind: "optimal",
+        summary: "the best node by the hidden weights, which it is told: the zero of regret",
+        parameters: "",
+    },
+];
+
+/// Makes the policy that `spec` describes, for `nodes` helper nodes with `features` features; `key`
+/// is its private randomness.
+///
+/// `None` for [`PolicySpec::Optimal`]: it needs the truth, which comes through a door of its own
+/// (see [`one_bit::best_node`]).
+pub fn build(
+    spec: &PolicySpec,
+    nodes: usize,
+    features: usize,
+    key: &Key,
+) -> Option<Box<dyn Policy>> {
+    match spec {
+        PolicySpec::Toof(parameters) => {
+            Some(Box::new(one_bit::SequentialMlePolicy::toof(parameters, nodes, features)))
+        }
+        PolicySpec::Greedy(parameters) => {
+            Some(Box::new(one_bit::SequentialMlePolicy::greedy(parameters, nodes, features)))
+        }
+        PolicySpec::RoundRobin(_) => Some(Box::new(one_bit::RoundRobin::new(nodes))),
+        PolicySpec::Random(_) => Some(Box::new(one_bit::Random::new(nodes, key))),
+        PolicySpec::Optimal(_) => None,
+    }
+}

@@ -1,0 +1,38 @@
+//! Random: a node at random, whatever they answer.
+
+use fogbit_scenario::draw::{Key, Stream};
+use fogbit_scenario::{Bit, Contexts};
+
+use crate::Policy;
+
+/// Sends each task to a node drawn uniformly, by a keyed draw for each slot.
+#[derive(Debug, Clone)]
+pub struct Random {
+    stream: Stream,
+    scores: Vec<f64>,
+}
+
+impl Random {
+    /// For `nodes` helper nodes; `key` is its private randomness.
+    pub fn new(nodes: usize, key: &Key) -> Random {
+        Random { stream: Stream::new(key), scores: vec![0.0; nodes] }
+    }
+}
+
+impl Policy for Random {
+    fn decide(&mut self, slot: u64, _contexts: &Contexts) -> usize {
+        // The upper half of the product of two 64-bit numbers: uniform to within N / 2^64.
+        let wide = u128::from(self.stream.at(slot)) * self.scores.len() as u128;
+        let node = (wide >> 64) as usize;
+        self.scores.fill(0.0);
+        self.scores[node] = 1.0;
+        node
+    }
+
+    fn learn(&mut self, _slot: u64, _contexts: &Contexts, _node: usize, _bit: Bit) {}
+
+    /// 1 for the node that was drawn, 0 for the others.
+    fn scores(&self) -> &[f64] {
+        &self.scores
+    }
+}

@@ -1,0 +1,34 @@
+//! Round-robin: the nodes in cyclic order, whatever they answer.
+
+use fogbit_scenario::{Bit, Contexts};
+
+use crate::Policy;
+
+/// Sends task `t` to node `(t - 1) mod N`.
+#[derive(Debug, Clone)]
+pub struct RoundRobin {
+    scores: Vec<f64>,
+}
+
+impl RoundRobin {
+    /// For `nodes` helper nodes.
+    pub fn new(nodes: usize) -> RoundRobin {
+        RoundRobin { scores: vec![0.0; nodes] }
+    }
+}
+
+impl Policy for RoundRobin {
+    fn decide(&mut self, slot: u64, _contexts: &Contexts) -> usize {
+        let node = ((slot - 1) % self.scores.len() as u64) as usize;
+        self.scores.fill(0.0);
+        self.scores[node] = 1.0;
+        node
+    }
+
+    fn learn(&mut self, _slot: u64, _contexts: &Contexts, _node: usize, _bit: Bit) {}
+
+    /// 1 for the node whose turn it is, 0 for the others.
+    fn scores(&self) -> &[f64] {
+        &self.scores
+    }
+}

@@ -1,0 +1,25 @@
+//! From a topology file to a validated [`Scenario`]: hidden truth, features, workload and keyed
+//! randomness of Fogbit.
+//!
+//! The way through this crate is one line: [`TopologyFile`] (text, `--set` overrides, places of
+//! every key) → [`Topology`](topology::Topology) (the file's types) → [`Scenario`] (checked, traces
+//! read) → [`Instance`] (one seed: each node's own weights and keys). Nothing here performs I/O but
+//! reading files, and nothing reads a clock.
+
+pub mod contexts;
+pub mod draw;
+pub mod feedback;
+pub mod instance;
+pub mod problem;
+mod scenario;
+mod tagged;
+pub mod topology;
+pub mod trace;
+mod validate;
+
+pub use contexts::Contexts;
+pub use feedback::Bit;
+pub use instance::{HelperSpec, Instance, TaskSource, TaskSpec};
+pub use problem::{Problem, Problems};
+pub use scenario::Scenario;
+pub use topology::document::TopologyFile;

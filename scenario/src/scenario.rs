@@ -1,0 +1,139 @@
+//! A topology that has been checked: everything a run needs, nothing that can be wrong.
+
+use std::path::{Path, PathBuf};
+
+use crate::instance::Instance;
+use crate::problem::Problems;
+use crate::topology::document::TopologyFile;
+use crate::topology::{Clock, Cqi, PolicySpec, Queue, Range, Topology, Weights};
+use crate::trace::Trace;
+use crate::validate::validate;
+
+/// A validated topology with its traces read. Reading the same file gives the same scenario.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    pub(crate) topology: Topology,
+    pub(crate) trace: Option<Trace>,
+    pub(crate) helpers: Vec<Helper>,
+    pub(crate) features: usize,
+    pub(crate) path: PathBuf,
+}
+
+/// A helper node with nothing left to default.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Helper {
+    /// Its name.
+    pub name: String,
+    /// Where its weights come from.
+    pub weights: Weights,
+    /// Its CPU frequency in GHz; a fixed one has `min == max`.
+    pub cpu_frequency_ghz: Range,
+    /// Its channel quality.
+    pub cqi: Cqi,
+    /// Its queue.
+    pub queue: Queue,
+}
+
+impl Scenario {
+    /// Checks a topology file and reads the traces it names.
+    ///
+    /// # Errors
+    /// Everything that is wrong, with places.
+    pub fn from_file(file: &TopologyFile) -> Result<Scenario, Problems> {
+        let (topology, places) = file.parse()?;
+        validate(topology, &places, file.path())
+    }
+
+    /// The topology with every default filled in.
+    pub fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    /// The topology with every default filled in, as TOML. A trace is named by its file name
+    /// alone: it is meant to lie beside this text.
+    pub fn resolved_toml(&self) -> String {
+        let mut topology = self.topology.clone();
+        if let crate::topology::Features::Trace(trace) = &mut topology.features {
+            if let Some(name) = Path::new(&trace.path).file_name() {
+                trace.path = name.to_string_lossy().into_owned();
+            }
+        }
+        toml::to_string_pretty(&topology).expect("a topology can be written as TOML")
+    }
+
+    /// The file of the trace, if the features come from one.
+    pub fn trace_file(&self) -> Option<PathBuf> {
+        match &self.topology.features {
+            crate::topology::Features::Trace(trace) => Some(trace_path(&self.path, &trace.path)),
+            crate::topology::Features::Model(_) => None,
+        }
+    }
+
+    /// A short name for the run: the file name of the topology without its ending.
+    pub fn name(&self) -> String {
+        self.path.file_stem().map_or("run".into(), |stem| stem.to_string_lossy().into_owned())
+    }
+
+    /// Number of slots of each trial.
+    pub fn slots(&self) -> u64 {
+        self.topology.slots
+    }
+
+    /// Number of helper nodes N.
+    pub fn nodes(&self) -> usize {
+        self.helpers.len()
+    }
+
+    /// Number of features d.
+    pub fn features(&self) -> usize {
+        self.features
+    }
+
+    /// The helper nodes.
+    pub fn helpers(&self) -> &[Helper] {
+        &self.helpers
+    }
+
+    /// The trace the features come from, if any.
+    pub fn trace(&self) -> Option<&Trace> {
+        self.trace.as_ref()
+    }
+
+    /// The seeds, in the order in which they are run.
+    pub fn seeds(&self) -> Vec<u64> {
+        self.topology.seeds.to_vec()
+    }
+
+    /// How many slots ahead helper nodes announce their states.
+    pub fn lookahead(&self) -> u32 {
+        match &self.topology.clock {
+            Clock::Slot(clock) => clock.lookahead,
+        }
+    }
+
+    /// The policies by name, in the order of the file.
+    pub fn policies(&self) -> impl Iterator<Item = (&str, &PolicySpec)> {
+        self.topology.policies.iter().map(|(name, spec)| (name.as_str(), spec))
+    }
+
+    /// Whether some queue depends on the policy's own choices: regret is then measured on each
+    /// policy's own path, and reward is to be compared beside it.
+    pub fn depends_on_choices(&self) -> bool {
+        self.trace.is_none() && self.helpers.iter().any(|h| matches!(h.queue, Queue::Fifo(_)))
+    }
+
+    /// The feature of a raw value at full scale: `1 / sqrt(d)`, so that `||x|| <= 1`.
+    pub fn unit(&self) -> f64 {
+        1.0 / libm::sqrt(self.features as f64)
+    }
+
+    /// Draws the hidden truth of `seed` and derives all keys.
+    pub fn instance(&self, seed: u64) -> Instance {
+        Instance::new(self, seed)
+    }
+}
+
+/// A trace's path, which is written relative to its topology file.
+pub(crate) fn trace_path(topology: &Path, trace: &str) -> PathBuf {
+    topology.parent().unwrap_or(Path::new("")).join(trace)
+}

@@ -1,0 +1,225 @@
+//! The types of the topology file, as written by the user; `docs/topology.md` explains them.
+//!
+//! The doc comments of the fields feed the JSON schema (`fogbit schema`).
+
+pub mod document;
+mod expect;
+mod node;
+mod policy;
+mod seeds;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use expect::{Bound, Expect, Metric};
+pub use node::{
+    AutoregressiveCqi, Cqi, DrawnQueue, FifoQueue, Frequency, GivenWeights, HelperNode, IidCqi, NodeDefaults,
+    Queue, SignedWeights, SphereWeights, TraceWeights, Weights,
+};
+pub use policy::{ExplorationWidth, NoParameters, PaperWidth, PolicySpec, SequentialMle, TunedWidth};
+pub use seeds::Seeds;
+
+use crate::tagged::tagged_enum;
+
+/// A topology file: nodes, links, workload, policies and run length of one scenario.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Topology {
+    /// One sentence that says what the topology shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
+    /// Length of each trial in slots; one task and one decision a slot.
+    pub slots: u64,
+    /// Seeds of the run: a count (`50` means seeds 1 to 50), a list (`[3, 7]`), or
+    /// `{ first = 101, count = 50 }`.
+    #[serde(default)]
+    pub seeds: Seeds,
+    /// How time passes.
+    #[serde(default)]
+    pub clock: Clock,
+    /// Where the features come from and how they are scaled to `||x|| <= 1`.
+    #[serde(default)]
+    pub features: Features,
+    /// The task of each slot. Not allowed with features from a trace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<Task>,
+    /// How a helper node turns its happiness into one bit.
+    #[serde(default)]
+    pub feedback: Feedback,
+    /// What all helper nodes have in common, and how many there are.
+    pub nodes: NodeDefaults,
+    /// Helper nodes one by one, instead of `nodes.count`; each key overrides `[nodes]`.
+    #[serde(default, rename = "node", skip_serializing_if = "Vec::is_empty")]
+    pub node_list: Vec<HelperNode>,
+    /// Task nodes. Reserved: exactly one is accepted, and it may be left out.
+    #[serde(default, rename = "task-node", skip_serializing_if = "Vec::is_empty")]
+    pub task_nodes: Vec<TaskNode>,
+    /// Links between named nodes. Reserved: where links are given, each joins the task node with
+    /// one helper node and every helper node has one; without any, all are joined.
+    #[serde(default, rename = "link", skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<Link>,
+    /// The policies that are compared, by name; the name is yours, `kind` says which policy it is.
+    pub policies: IndexMap<String, PolicySpec>,
+    /// What the run is expected to show; a run that fails one ends with exit code 1.
+    #[serde(default, rename = "expect", skip_serializing_if = "Vec::is_empty")]
+    pub expectations: Vec<Expect>,
+}
+
+tagged_enum! {
+    /// How time passes.
+    pub enum Clock {
+        /// Lockstep: slot after slot, as fast as the nodes answer.
+        Slot(SlotClock) = "slot",
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Clock {
+        Clock::Slot(SlotClock::default())
+    }
+}
+
+/// Parameters of the slot clock.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SlotClock {
+    /// How many slots ahead a helper node announces its state (1 to 4096). It changes the speed of
+    /// a run over processes, never a decision.
+    pub lookahead: u32,
+}
+
+impl Default for SlotClock {
+    fn default() -> SlotClock {
+        SlotClock { lookahead: 64 }
+    }
+}
+
+tagged_enum! {
+    /// Where the features come from.
+    pub enum Features {
+        /// Drawn from the models of `[task]` and `[nodes]`; in this order: task length, task
+        /// complexity, queue length, CPU frequency, CQI.
+        Model(ModelFeatures) = "model",
+        /// Read from a file.
+        Trace(TraceFeatures) = "trace",
+    }
+}
+
+impl Default for Features {
+    fn default() -> Features {
+        Features::Model(ModelFeatures::default())
+    }
+}
+
+/// Features drawn from models.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelFeatures {
+    /// The raw value that counts as 1. A feature is `raw / full_scale / sqrt(5)`.
+    pub full_scale: FullScale,
+}
+
+/// The raw values that count as 1; a queue's full scale is its own capacity.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct FullScale {
+    /// Task length in KB.
+    pub length_kb: f64,
+    /// Task complexity in CPU cycles.
+    pub complexity_cycles: f64,
+    /// CPU frequency in GHz.
+    pub cpu_frequency_ghz: f64,
+    /// Channel quality indicator (15 is the best index of LTE and 5G).
+    pub cqi: f64,
+}
+
+impl Default for FullScale {
+    fn default() -> FullScale {
+        FullScale { length_kb: 1000.0, complexity_cycles: 1e9, cpu_frequency_ghz: 4.0, cqi: 15.0 }
+    }
+}
+
+/// Features from a file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TraceFeatures {
+    /// The file, relative to the topology file: `.csv` or `.jsonl`, either of them also with `.gz`.
+    pub path: String,
+}
+
+/// The task of each slot, drawn uniformly.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Task {
+    /// Length in KB.
+    pub length_kb: Range,
+    /// Complexity in CPU cycles.
+    pub complexity_cycles: Range,
+}
+
+impl Default for Task {
+    fn default() -> Task {
+        Task {
+            length_kb: Range { min: 0.0, max: 1000.0 },
+            complexity_cycles: Range { min: 0.0, max: 1e9 },
+        }
+    }
+}
+
+/// An interval from which values are drawn uniformly.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Range {
+    /// Smallest value.
+    pub min: f64,
+    /// Largest value.
+    pub max: f64,
+}
+
+tagged_enum! {
+    /// How a helper node turns its happiness into one bit.
+    pub enum Feedback {
+        /// `P(+1) = 1 / (1 + exp(-x.w))`, equation (2) of arXiv 1806.10547.
+        Logit(NoParameters) = "logit",
+    }
+}
+
+impl Default for Feedback {
+    fn default() -> Feedback {
+        Feedback::Logit(NoParameters {})
+    }
+}
+
+/// A task node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TaskNode {
+    /// Its name (lower-case letters, digits and hyphens).
+    pub name: String,
+}
+
+/// A link between two named nodes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// Name of the task node.
+    pub from: String,
+    /// Name of a helper node.
+    pub to: String,
+}
+
+/// Name of the task node where the file gives none.
+pub const DEFAULT_TASK_NODE: &str = "task";
+
+impl Topology {
+    /// Name of the task node.
+    pub fn task_node_name(&self) -> &str {
+        self.task_nodes.first().map_or(DEFAULT_TASK_NODE, |node| node.name.as_str())
+    }
+
+    /// The JSON schema of the topology file, as committed in `docs/topology.schema.json`.
+    pub fn json_schema() -> serde_json::Value {
+        schemars::schema_for!(Topology).to_value()
+    }
+}

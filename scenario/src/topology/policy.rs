@@ -1,0 +1,88 @@
+//! Policies and their parameters in the topology file. What they do is in the crate
+//! `fogbit-policy`; a new one needs a variant here and a file there.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::tagged::tagged_enum;
+
+tagged_enum! {
+    /// A policy and its parameters.
+    pub enum PolicySpec {
+        /// TOOF of arXiv 1806.10547: sequential maximum likelihood with an upper confidence bound.
+        Toof(SequentialMle) = "toof",
+        /// TOOF with Z frozen at `lambda` times the identity.
+        Greedy(SequentialMle) = "greedy",
+        /// The nodes in cyclic order.
+        RoundRobin(NoParameters) = "round-robin",
+        /// A node at random, uniformly, each slot.
+        Random(NoParameters) = "random",
+        /// The best node of each slot by the hidden weights: what regret is measured against.
+        Optimal(NoParameters) = "optimal",
+    }
+}
+
+/// No parameters.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoParameters {}
+
+/// Parameters of the policies that estimate weights by the sequential update (8).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SequentialMle {
+    /// Z starts as `lambda` times the identity, equation (9); above 0. With `greedy` it stays there.
+    pub lambda: f64,
+    /// The squared radius gamma of the confidence region (12).
+    pub gamma: ExplorationWidth,
+}
+
+impl Default for SequentialMle {
+    fn default() -> SequentialMle {
+        SequentialMle { lambda: 1.0, gamma: ExplorationWidth::default() }
+    }
+}
+
+tagged_enum! {
+    /// The squared radius gamma of the confidence region.
+    pub enum ExplorationWidth {
+        /// `gamma = c d ln(1 + t)`: the order of (15), with a constant that works.
+        Tuned(TunedWidth) = "tuned",
+        /// Equation (15) itself. Its bonus dwarfs the estimates and TOOF explores for ever.
+        PaperEq15(PaperWidth) = "paper-eq15",
+    }
+}
+
+impl Default for ExplorationWidth {
+    fn default() -> ExplorationWidth {
+        ExplorationWidth::Tuned(TunedWidth::default())
+    }
+}
+
+/// `gamma = c d ln(1 + t)`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TunedWidth {
+    /// The constant c, at least 0.
+    pub c: f64,
+}
+
+impl Default for TunedWidth {
+    fn default() -> TunedWidth {
+        TunedWidth { c: 0.03 }
+    }
+}
+
+/// Equation (15).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PaperWidth {
+    /// The bound (14) may fail with at most this probability, between 0 and 1 (both excluded).
+    pub delta: f64,
+}
+
+impl Default for PaperWidth {
+    fn default() -> PaperWidth {
+        PaperWidth { delta: 0.05 }
+    }
+}

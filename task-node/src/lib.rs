@@ -1,0 +1,11 @@
+//! The task node of Fogbit: the trial loop, written once for all backends.
+//!
+//! [`run_trial`] is generic over the [`Fog`] (where the nodes are), the [`Decider`] (who decides)
+//! and the [`Recorder`] (who is told). [`SimFog`] holds the helper nodes' state machines in this
+//! process.
+
+mod sim;
+mod trial;
+
+pub use sim::SimFog;
+pub use trial::{Decider, Fog, NoTruth, Recorder, Step, TrialEnd, Truth, run_trial};
