@@ -3,8 +3,10 @@
 
 mod helper;
 mod queue;
+mod service;
 mod session;
 
 pub use helper::Helper;
 pub use queue::{FifoQueue, QueueCounts};
+pub use service::{ServeError, serve};
 pub use session::{Answer, MAX_LOOKAHEAD, Session, SessionError};

@@ -11,16 +11,13 @@ use fogbit_scenario::instance::HelperSpec;
 
 use crate::helper::Helper;
 
-/// The farthest a session announces ahead of its last offload, in slots.
-pub const MAX_LOOKAHEAD: u64 = 1 << 20;
-
-/// The announcements of one request; a task node asks for fewer.
-const MAX_ANNOUNCEMENT: u64 = 4096;
+/// The farthest a session announces ahead of the task node's slot, in slots.
+pub const MAX_LOOKAHEAD: u64 = 8192;
 
 /// One trial at one helper node.
 #[derive(Debug, Clone)]
 pub struct Session {
-    /// The node with every offload so far, at the slot of the last one.
+    /// The node with every offload so far, at the last slot that is settled but for its offload.
     base: Helper,
     /// The node at the last announced slot, if nothing more is offloaded; `None` before any.
     scout: Option<Helper>,
@@ -79,16 +76,20 @@ impl Session {
     }
 
     /// Announces the states of the slots after the last announced one up to `through`, slot after
-    /// slot.
+    /// slot. The task node is at slot `now`: it will offload nothing in an earlier one.
     ///
     /// # Errors
-    /// If that is too far ahead.
-    pub fn announce(&mut self, through: u64) -> Result<Vec<f64>, SessionError> {
-        let first = self.horizon() + 1;
-        let last = (first + MAX_ANNOUNCEMENT - 1).min(self.base.slot() + MAX_LOOKAHEAD);
+    /// If `now` lies before a settled slot or beyond the announced ones, or `through` too far ahead.
+    pub fn announce(&mut self, now: u64, through: u64) -> Result<Vec<f64>, SessionError> {
+        let (first, last) = (self.base.slot(), self.horizon() + 1);
+        if !(first..=last).contains(&now) {
+            return Err(SessionError::Slot { slot: now, first, last });
+        }
+        let (first, last) = (self.horizon() + 1, now + MAX_LOOKAHEAD);
         if !(first..=last).contains(&through) {
             return Err(SessionError::Slot { slot: through, first, last });
         }
+        self.settle(now);
         let keep = self.base.depends_on_offloads();
         let mut states = Vec::new();
         for slot in first..=through {
@@ -107,12 +108,20 @@ impl Session {
         Ok(states)
     }
 
+    /// Steps the node to `slot` without an offload.
+    fn settle(&mut self, slot: u64) {
+        while self.base.slot() < slot {
+            self.base.advance();
+            self.announced.pop_front();
+        }
+    }
+
     /// Takes the task of `slot`, which must have been announced.
     ///
     /// # Errors
     /// If the slot is not one that can still be offloaded in, or the task has another shape.
     pub fn offload(&mut self, slot: u64, task: &[f64]) -> Result<Answer, SessionError> {
-        let (first, last) = (self.last_offload + 1, self.horizon());
+        let (first, last) = (self.base.slot().max(self.last_offload + 1), self.horizon());
         if !(first..=last).contains(&slot) {
             return Err(SessionError::Slot { slot, first, last });
         }
@@ -120,10 +129,7 @@ impl Session {
         if task.len() != expected {
             return Err(SessionError::TaskWidth { got: task.len(), expected });
         }
-        while self.base.slot() < slot {
-            self.base.advance();
-            self.announced.pop_front();
-        }
+        self.settle(slot);
         self.last_offload = slot;
         let outcome = self.base.offload(task);
         let changed =

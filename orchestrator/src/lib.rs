@@ -1,1 +1,15 @@
+//! The orchestrator of Fogbit and everything behind its command line: it launches topologies, keeps
+//! the regret ledger, and writes results and reports.
 
+pub mod backend;
+pub mod cli;
+pub mod exit;
+pub mod expect;
+pub mod graph;
+pub mod ledger;
+pub mod plan;
+pub mod progress;
+pub mod report;
+pub mod results;
+pub mod stats;
+pub mod verify;

@@ -1,1 +1,5 @@
-fn main() {}
+//! The program `fogbit`, which plays every role.
+
+fn main() -> std::process::ExitCode {
+    fogbit::cli::main()
+}

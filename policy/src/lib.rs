@@ -14,7 +14,7 @@ use fogbit_scenario::topology::PolicySpec;
 use fogbit_scenario::{Bit, Contexts};
 
 /// A policy for the problem `one-bit`.
-pub trait Policy: Send {
+pub trait Policy: Send + Sync {
     /// Chooses the node (from 0) for the task of `slot` (from 1). Called once a slot, in order.
     fn decide(&mut self, slot: u64, contexts: &Contexts) -> usize;
 
@@ -49,8 +49,9 @@ pub trait Confidence {
     /// The left side for the weights `truth` of `node`: dimensionless.
     fn squared_distance(&self, node: usize, truth: &[f64]) -> f64;
 
-    /// The right side gamma for `node` at `slot`, once everything before that slot is learnt.
-    fn gamma(&self, slot: u64, node: usize) -> f64;
+    /// Whether every node's squared distance is at most the right side gamma of `slot`, once
+    /// everything before that slot is learnt.
+    fn covers(&self, slot: u64, squared_distances: &[f64]) -> bool;
 
     /// The right side of (19): what the average linear regret of `slots` slots stays below, with
     /// the probability of the region.

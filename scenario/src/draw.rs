@@ -4,7 +4,7 @@
 //! 64-bit draw per slot with the counter-based generator ChaCha8. Two policies that meet the same
 //! slot therefore meet the same draw, on every backend (common random numbers).
 //!
-//! `docs/determinism.md` names the derivation; the golden vectors in this module's tests freeze it.
+//! `docs/determinism.md` names the derivation; `tests/golden.rs` freezes it.
 
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
@@ -147,8 +147,8 @@ pub fn uniform(draw: u64) -> f64 {
 /// Maps a 64-bit draw to a standard normal number by inversion of the distribution function, so
 /// that one draw always makes one number (a rejection method would not).
 pub fn normal(draw: u64) -> f64 {
-    // The middle of the cell: never exactly 0 or 1.
-    let p = ((draw >> 11) as f64 + 0.5) * (1.0 / (1u64 << 53) as f64);
+    // The middle of one of 2^52 cells. With 2^53 the last middle would round to 1.
+    let p = ((draw >> 12) as f64 + 0.5) * (1.0 / (1u64 << 52) as f64);
     inverse_normal(p)
 }
 
@@ -162,11 +162,15 @@ pub fn normal_cdf(z: f64) -> f64 {
 #[inline]
 pub fn poisson(u: f64, mean: f64, exp_minus_mean: f64) -> u32 {
     let (mut count, mut term, mut sum) = (0u32, exp_minus_mean, exp_minus_mean);
-    // The terms underflow long before the bound; it only guards against a sum that rounds below u.
-    while u >= sum && count < 10_000 && term > 0.0 {
+    while u >= sum {
         count += 1;
         term *= mean / f64::from(count);
-        sum += term;
+        let next = sum + term;
+        if next == sum {
+            // The sum has rounded to below 1 and will never exceed u.
+            break;
+        }
+        sum = next;
     }
     count
 }

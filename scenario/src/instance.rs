@@ -188,15 +188,15 @@ impl Instance {
         Instance { seed, features, helpers, tasks: tasks(scenario, seed) }
     }
 
-    /// The best node of equation (17), by the hidden weights; ties to the lowest number.
-    pub fn weights(&self, node: usize) -> &[f64] {
-        &self.helpers[node].weights
+    /// Hidden weights, node after node.
+    pub fn weights(&self) -> Vec<Vec<f64>> {
+        self.helpers.iter().map(|helper| helper.weights.clone()).collect()
     }
+}
 
-    /// The key of a policy's private randomness.
-    pub fn policy_key(&self, name: &str) -> Key {
-        Key::derive(self.seed, Purpose::Policy(name), 0)
-    }
+/// The key of the private randomness of the policy called `name`.
+pub fn policy_key(seed: u64, name: &str) -> Key {
+    Key::derive(seed, Purpose::Policy(name), 0)
 }
 
 /// Whether the task node of this policy may ask for the truth.
@@ -260,11 +260,9 @@ fn queue(queue: &Queue, unit: f64, key: &impl Fn(Purpose<'static>) -> Key) -> Qu
 
 fn cqi(cqi: &Cqi, scale: f64, key: Key) -> CqiSpec {
     match cqi {
-        Cqi::Iid(iid) => CqiSpec::Iid(UniformFeature::new(
-            key,
-            Range { min: iid.min, max: iid.max },
-            scale,
-        )),
+        Cqi::Iid(iid) => {
+            CqiSpec::Iid(UniformFeature::new(key, Range { min: iid.min, max: iid.max }, scale))
+        }
         Cqi::Autoregressive(ar) => CqiSpec::Autoregressive {
             feature: UniformFeature::new(key, Range { min: ar.min, max: ar.max }, scale),
             correlation: ar.correlation,

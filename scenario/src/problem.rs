@@ -34,7 +34,7 @@ pub struct Problem {
     /// What would be right, where that can be said.
     pub help: Option<String>,
     /// Where, unless the problem has no place (a missing file).
-    pub place: Option<Place>,
+    pub place: Option<Box<Place>>,
 }
 
 impl Problem {
@@ -51,7 +51,7 @@ impl Problem {
 
     /// Points at `span` of `source`.
     pub fn at(mut self, source: &Source, span: Range<usize>) -> Problem {
-        self.place = Some(Place { source: source.clone(), span });
+        self.place = Some(Box::new(Place { source: source.clone(), span }));
         self
     }
 }

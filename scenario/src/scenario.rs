@@ -53,10 +53,10 @@ impl Scenario {
     /// alone: it is meant to lie beside this text.
     pub fn resolved_toml(&self) -> String {
         let mut topology = self.topology.clone();
-        if let crate::topology::Features::Trace(trace) = &mut topology.features {
-            if let Some(name) = Path::new(&trace.path).file_name() {
-                trace.path = name.to_string_lossy().into_owned();
-            }
+        if let crate::topology::Features::Trace(trace) = &mut topology.features
+            && let Some(name) = Path::new(&trace.path).file_name()
+        {
+            trace.path = name.to_string_lossy().into_owned();
         }
         toml::to_string_pretty(&topology).expect("a topology can be written as TOML")
     }
@@ -114,6 +114,12 @@ impl Scenario {
     /// The policies by name, in the order of the file.
     pub fn policies(&self) -> impl Iterator<Item = (&str, &PolicySpec)> {
         self.topology.policies.iter().map(|(name, spec)| (name.as_str(), spec))
+    }
+
+    /// Keeps only the policies whose name `wanted` accepts. Expectations about others stay, and are
+    /// reported as not evaluated.
+    pub fn keep_policies(&mut self, wanted: impl Fn(&str) -> bool) {
+        self.topology.policies.retain(|name, _| wanted(name));
     }
 
     /// Whether some queue depends on the policy's own choices: regret is then measured on each

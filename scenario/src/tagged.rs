@@ -25,7 +25,10 @@ impl serde::de::Visitor<'_> for KindSeed {
     fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<usize, E> {
         match self.0.iter().position(|known| *known == value) {
             Some(index) => Ok(index),
-            None => Err(E::unknown_variant(value, self.0)),
+            None => Err(E::custom(format!(
+                "unknown kind `{value}`, expected one of `{}`",
+                self.0.join("`, `")
+            ))),
         }
     }
 }

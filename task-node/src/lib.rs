@@ -2,10 +2,15 @@
 //!
 //! [`run_trial`] is generic over the [`Fog`] (where the nodes are), the [`Decider`] (who decides)
 //! and the [`Recorder`] (who is told). [`SimFog`] holds the helper nodes' state machines in this
-//! process.
+//! process, [`QuicFog`] reaches helper nodes over QUIC, and [`serve`] plays the trials that an
+//! orchestrator orders.
 
+mod quic;
+mod service;
 mod sim;
 mod trial;
 
+pub use quic::QuicFog;
+pub use service::{ServeError, serve};
 pub use sim::SimFog;
-pub use trial::{Decider, Fog, NoTruth, Recorder, Step, TrialEnd, Truth, run_trial};
+pub use trial::{Decider, Fog, NoTruth, Recorder, Step, TrialEnd, TrialError, Truth, run_trial};

@@ -1,13 +1,11 @@
 //! The fog in this process: the helper nodes' state machines, called directly.
 
-use std::convert::Infallible;
-
 use fogbit_node::Helper;
 use fogbit_policy::one_bit::best_node;
 use fogbit_scenario::feedback::Outcome;
 use fogbit_scenario::{Contexts, Instance};
 
-use crate::trial::{Fog, Truth};
+use crate::trial::{Fog, TrialError, Truth};
 
 /// All helper nodes of one instance in virtual time.
 #[derive(Debug, Clone)]
@@ -40,9 +38,7 @@ impl SimFog {
 }
 
 impl Fog for SimFog {
-    type Error = Infallible;
-
-    async fn observe(&mut self, slot: u64, contexts: &mut Contexts) -> Result<(), Infallible> {
+    async fn observe(&mut self, slot: u64, contexts: &mut Contexts) -> Result<(), TrialError> {
         self.observe_now(slot, contexts);
         Ok(())
     }
@@ -52,14 +48,18 @@ impl Fog for SimFog {
         _slot: u64,
         node: usize,
         task: &[f64],
-    ) -> Result<Outcome, Infallible> {
+    ) -> Result<Outcome, TrialError> {
         Ok(self.offload_now(node, task))
     }
 }
 
 /// The door of `optimal` in this process: the hidden weights themselves, node after node.
-impl<E> Truth<E> for Vec<Vec<f64>> {
-    async fn best_node(&mut self, _slot: u64, contexts: &Contexts) -> Result<usize, E> {
+impl Truth for Vec<Vec<f64>> {
+    async fn best_node(
+        &mut self,
+        _slot: u64,
+        contexts: &Contexts,
+    ) -> Result<usize, TrialError> {
         Ok(best_node(contexts, self).0)
     }
 }

@@ -6,19 +6,57 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use fogbit_policy::Policy;
 use fogbit_scenario::feedback::Outcome;
 use fogbit_scenario::{Contexts, TaskSource};
+use fogbit_transport::{MemberError, WireError};
+
+/// Why a trial cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TrialError {
+    /// A helper node is gone, or does not keep to the protocol.
+    #[error("helper node {helper}: {error}")]
+    Helper {
+        /// Its name.
+        helper: String,
+        /// What happened.
+        error: WireError,
+    },
+    /// A helper node could not be reached.
+    #[error(transparent)]
+    Unreachable(#[from] MemberError),
+    /// The orchestrator is gone, or does not keep to the protocol.
+    #[error("orchestrator: {0}")]
+    Orchestrator(WireError),
+    /// A policy or an oracle chose a node that does not exist.
+    #[error("slot {slot}: node {node} was chosen where there are {nodes}")]
+    NoSuchNode {
+        /// The slot.
+        slot: u64,
+        /// The choice.
+        node: usize,
+        /// Number of nodes.
+        nodes: usize,
+    },
+    /// What happened could not be recorded.
+    #[error("cannot record slot {slot}: {reason}")]
+    Record {
+        /// The slot.
+        slot: u64,
+        /// Why.
+        reason: String,
+    },
+    /// The order of the trial makes no sense.
+    #[error("unusable order of a trial: {0}")]
+    Order(String),
+}
 
 /// The helper nodes, wherever they are.
 pub trait Fog {
-    /// What can go wrong.
-    type Error;
-
     /// Writes the states of all helper nodes in `slot` into `contexts`. Called once a slot, in
     /// order.
     fn observe(
         &mut self,
         slot: u64,
         contexts: &mut Contexts,
-    ) -> impl Future<Output = Result<(), Self::Error>>;
+    ) -> impl Future<Output = Result<(), TrialError>>;
 
     /// Sends the task of `slot` to `node` and waits for the outcome.
     fn offload(
@@ -26,25 +64,29 @@ pub trait Fog {
         slot: u64,
         node: usize,
         task: &[f64],
-    ) -> impl Future<Output = Result<Outcome, Self::Error>>;
+    ) -> impl Future<Output = Result<Outcome, TrialError>>;
 }
 
 /// The door through which the policy `optimal` is told the best node. Nobody else has one.
-pub trait Truth<E> {
+pub trait Truth {
     /// The best node of `slot` by the hidden weights.
     fn best_node(
         &mut self,
         slot: u64,
         contexts: &Contexts,
-    ) -> impl Future<Output = Result<usize, E>>;
+    ) -> impl Future<Output = Result<usize, TrialError>>;
 }
 
 /// For trials whose policy decides by itself.
 #[derive(Debug, Clone, Copy)]
 pub enum NoTruth {}
 
-impl<E> Truth<E> for NoTruth {
-    async fn best_node(&mut self, _slot: u64, _contexts: &Contexts) -> Result<usize, E> {
+impl Truth for NoTruth {
+    async fn best_node(
+        &mut self,
+        _slot: u64,
+        _contexts: &Contexts,
+    ) -> Result<usize, TrialError> {
         match *self {}
     }
 }
@@ -81,15 +123,12 @@ pub struct Step<'a> {
 
 /// Who is told what happened.
 pub trait Recorder {
-    /// What can go wrong.
-    type Error;
-
     /// Takes note of one slot; `policy` has already learnt from it.
     fn record(
         &mut self,
         step: Step<'_>,
         policy: Option<&dyn Policy>,
-    ) -> impl Future<Output = Result<(), Self::Error>>;
+    ) -> impl Future<Output = Result<(), TrialError>>;
 }
 
 /// How a trial ended.
@@ -113,12 +152,11 @@ pub async fn run_trial<F, T, R>(
     contexts: &mut Contexts,
     slots: u64,
     stop: &AtomicBool,
-) -> Result<TrialEnd, F::Error>
+) -> Result<TrialEnd, TrialError>
 where
     F: Fog,
-    T: Truth<F::Error>,
+    T: Truth,
     R: Recorder,
-    F::Error: From<R::Error>,
 {
     let mut task = vec![0.0; tasks.width()];
     for slot in 1..=slots {
@@ -132,6 +170,9 @@ where
             Decider::Policy(policy) => policy.decide(slot, contexts),
             Decider::Optimal(truth) => truth.best_node(slot, contexts).await?,
         };
+        if node >= contexts.nodes() {
+            return Err(TrialError::NoSuchNode { slot, node, nodes: contexts.nodes() });
+        }
         let outcome = fog.offload(slot, node, &task).await?;
         let policy = match decider {
             Decider::Policy(policy) => {

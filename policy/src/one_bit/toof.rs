@@ -246,14 +246,18 @@ impl Confidence for SequentialMlePolicy {
         sum
     }
 
-    fn gamma(&self, slot: u64, node: usize) -> f64 {
-        self.gamma.shared(slot) + self.gamma.own(slot, node)
+    fn covers(&self, slot: u64, squared_distances: &[f64]) -> bool {
+        let shared = self.gamma.shared(slot);
+        squared_distances
+            .iter()
+            .enumerate()
+            .all(|(node, distance)| *distance <= shared + self.gamma.own(slot, node))
     }
 
     fn average_regret_bound(&self, slots: u64) -> f64 {
-        let gamma = (0..self.nodes)
-            .map(|node| Confidence::gamma(self, slots, node))
-            .fold(0.0, f64::max);
+        let shared = self.gamma.shared(slots);
+        let gamma =
+            (0..self.nodes).map(|n| shared + self.gamma.own(slots, n)).fold(0.0, f64::max);
         let (n, d, t, beta) = (self.nodes as f64, self.d as f64, slots as f64, beta());
         let log = libm::log(1.0 + beta * t / (2.0 * self.lambda * d));
         4.0 * libm::sqrt(n * d * gamma / (beta * t) * log)

@@ -4,7 +4,10 @@
 
 pub mod document;
 mod expect;
+mod message;
 mod node;
+mod overrides;
+pub(crate) mod places;
 mod policy;
 mod seeds;
 
@@ -14,11 +17,13 @@ use serde::{Deserialize, Serialize};
 
 pub use expect::{Bound, Expect, Metric};
 pub use node::{
-    AutoregressiveCqi, Cqi, DrawnQueue, FifoQueue, Frequency, GivenWeights, HelperNode, IidCqi, NodeDefaults,
-    Queue, SignedWeights, SphereWeights, TraceWeights, Weights,
+    AutoregressiveCqi, Cqi, DrawnQueue, FifoQueue, Frequency, GivenWeights, HelperNode, IidCqi,
+    NodeDefaults, Queue, SignedWeights, SphereWeights, TraceWeights, Weights, is_node_name,
 };
-pub use policy::{ExplorationWidth, NoParameters, PaperWidth, PolicySpec, SequentialMle, TunedWidth};
-pub use seeds::Seeds;
+pub use policy::{
+    ExplorationWidth, NoParameters, PaperWidth, PolicySpec, SequentialMle, TunedWidth,
+};
+pub use seeds::{SeedBlock, Seeds};
 
 use crate::tagged::tagged_enum;
 
@@ -48,6 +53,7 @@ pub struct Topology {
     #[serde(default)]
     pub feedback: Feedback,
     /// What all helper nodes have in common, and how many there are.
+    #[serde(default)]
     pub nodes: NodeDefaults,
     /// Helper nodes one by one, instead of `nodes.count`; each key overrides `[nodes]`.
     #[serde(default, rename = "node", skip_serializing_if = "Vec::is_empty")]

@@ -77,7 +77,10 @@ impl<'de> Deserialize<'de> for Frequency {
                 Ok(Frequency::Fixed(value as f64))
             }
 
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Frequency, A::Error> {
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                map: A,
+            ) -> Result<Frequency, A::Error> {
                 Range::deserialize(serde::de::value::MapAccessDeserializer::new(map))
                     .map(Frequency::Drawn)
             }
@@ -207,4 +210,13 @@ pub struct FifoQueue {
     /// that find the queue full are lost.
     #[serde(default)]
     pub own_rate: f64,
+}
+
+/// Whether a text can be the name of a node: a label of a DNS name, since it stands in
+/// certificates.
+pub fn is_node_name(name: &str) -> bool {
+    (1..=63).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !name.starts_with('-')
+        && !name.ends_with('-')
 }

@@ -1,9 +1,14 @@
 //! Policies and their parameters in the topology file. What they do is in the crate
 //! `fogbit-policy`; a new one needs a variant here and a file there.
 
+use std::path::Path;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::document::TopologyFile;
+use crate::problem::Problems;
+use crate::scenario::Scenario;
 use crate::tagged::tagged_enum;
 
 tagged_enum! {
@@ -19,6 +24,27 @@ tagged_enum! {
         Random(NoParameters) = "random",
         /// The best node of each slot by the hidden weights: what regret is measured against.
         Optimal(NoParameters) = "optimal",
+    }
+}
+
+impl PolicySpec {
+    /// The policy of this kind with parameters given as `KEY=VALUE`, checked as in a topology file.
+    ///
+    /// # Errors
+    /// What is wrong, with its place.
+    pub fn from_assignments(kind: &str, assignments: &[String]) -> Result<PolicySpec, Problems> {
+        // The smallest topology there is around the policy; its parameters mean the same in all.
+        let text = format!(
+            "slots = 1\nnodes = {{ count = 1, weights = {{ kind = \"sphere\" }} }}\n\
+             policies.policy.kind = {kind:?}\n"
+        );
+        let mut file = TopologyFile::from_text(Path::new("the command line"), text);
+        for assignment in assignments {
+            file.set_below(&["policies", "policy"], assignment)?;
+        }
+        let scenario = Scenario::from_file(&file)?;
+        let (_, spec) = scenario.policies().next().expect("the topology has a policy");
+        Ok(spec.clone())
     }
 }
 

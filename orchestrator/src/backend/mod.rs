@@ -1,0 +1,61 @@
+//! How nodes exist: in this process, as child processes, or started by somebody else.
+
+pub mod process;
+pub mod sim;
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use fogbit_scenario::Instance;
+
+use crate::ledger::Ledger;
+use crate::plan::{Collector, Plan};
+use crate::progress::Progress;
+use crate::results::ResultsDir;
+
+/// What every backend needs.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// What to do.
+    pub plan: Arc<Plan>,
+    /// Where decision files go; none keeps none.
+    pub decisions: Option<ResultsDir>,
+    /// Whom to tell how it goes.
+    pub progress: Arc<Progress>,
+    /// Set to stop as soon as possible.
+    pub stop: Arc<AtomicBool>,
+}
+
+impl Context {
+    /// The ledger of one trial, with its decision file.
+    ///
+    /// # Errors
+    /// If the decision file cannot be made.
+    pub fn ledger(&self, policy: usize, instance: &Instance) -> std::io::Result<Ledger> {
+        let decisions: Option<Box<dyn Write + Send>> = match &self.decisions {
+            Some(dir) => Some(dir.decisions(&self.plan.policies[policy].name, instance.seed)?),
+            None => None,
+        };
+        let (curve_slots, marks) = (&self.plan.curve_slots, &self.plan.marks);
+        Ledger::new(instance, Arc::clone(curve_slots), Arc::clone(marks), decisions)
+    }
+}
+
+/// What a backend came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The trials, as far as they got.
+    pub collector: Collector,
+    /// Why the run failed, if it did.
+    pub failure: Option<RunFailure>,
+}
+
+/// Why a run failed as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunFailure {
+    /// What happened.
+    pub message: String,
+    /// What the user can do or look at.
+    pub help: Option<String>,
+}

@@ -1,0 +1,171 @@
+//! One trial on a task node: the order goes out, the decisions come back and are replayed.
+
+use std::time::Instant;
+
+use fogbit_policy::one_bit::best_node;
+use fogbit_scenario::instance::may_ask_for_the_truth;
+use fogbit_scenario::{Contexts, Instance};
+use fogbit_transport::codec::CONTROL_LIMIT;
+use fogbit_transport::wire::{TrialAnswer, TrialOrder, TrialReport};
+use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, WireError};
+
+use super::hub::MemberHandle;
+use crate::backend::Context;
+use crate::ledger::{Account, Replay, ReplayError};
+use crate::plan::{Status, TrialResult};
+
+/// Why a trial failed.
+#[derive(Debug, thiserror::Error)]
+enum TrialFailure {
+    #[error("task node: {0}")]
+    Wire(#[from] WireError),
+    #[error("{0}")]
+    Replay(#[from] ReplayError),
+    #[error("{0}")]
+    TaskNode(String),
+    #[error("the task node played {played} of {slots} slots")]
+    Short { played: u64, slots: u64 },
+    #[error("the task node asked for the truth, and its policy is not `optimal`")]
+    Truth,
+    #[error("contexts of another shape than the topology's")]
+    Shape,
+}
+
+/// Has `order` played by `member` and keeps its ledger. Ends early when the context's stop is set
+/// (`stopped` wakes it then); what was told until then counts.
+///
+/// # Errors
+/// If results cannot be written.
+pub(super) async fn drive(
+    context: &Context,
+    member: &MemberHandle,
+    order: TrialOrder,
+    instance: &Instance,
+    mut stopped: tokio::sync::watch::Receiver<bool>,
+) -> std::io::Result<TrialResult> {
+    let policy = order.trial.policy as usize;
+    let plan = &context.plan;
+    let spec = &plan.policies[policy].spec;
+    let key = plan.policy_key(policy, instance.seed);
+    let replica = fogbit_policy::build(spec, instance.helpers.len(), instance.features, &key);
+    let ledger = context.ledger(policy, instance)?;
+    let mut trial = Trial {
+        context,
+        policy,
+        instance,
+        slots: order.slots,
+        weights: ledger.weights().to_vec(),
+        may_ask: may_ask_for_the_truth(spec),
+        replay: Replay::new(instance, replica, ledger),
+        told: (0, 0.0),
+        seconds: None,
+    };
+    let started = Instant::now();
+    let played = tokio::select! {
+        biased;
+        played = trial.play(member, order) => Some(played),
+        _ = stopped.wait_for(|stop| *stop) => None,
+    };
+    let (status, failure) = match played {
+        Some(Ok(())) => (Status::Complete, None),
+        Some(Err(failure)) => (Status::Failed, Some(failure.to_string())),
+        None => (Status::Partial, None),
+    };
+    let seconds = trial.seconds.unwrap_or_else(|| started.elapsed().as_secs_f64());
+    let account: Account = trial.replay.into_ledger().close()?;
+    Ok(TrialResult { policy, seed: instance.seed, status, account, seconds, failure })
+}
+
+struct Trial<'c> {
+    context: &'c Context,
+    policy: usize,
+    instance: &'c Instance,
+    slots: u64,
+    weights: Vec<Vec<f64>>,
+    may_ask: bool,
+    replay: Replay,
+    /// Slots and regret already told to the progress display.
+    told: (u64, f64),
+    /// How long the task node says it took.
+    seconds: Option<f64>,
+}
+
+impl Trial<'_> {
+    async fn play(&mut self, member: &MemberHandle, order: TrialOrder) -> Result<(), TrialFailure> {
+        let (send, receive) = member.connection.open_bi().await.map_err(WireError::from)?;
+        let mut send = FrameSender::new(send, CONTROL_LIMIT);
+        let mut receive = FrameReceiver::new(receive, CONTROL_LIMIT);
+        let played = self.converse(&mut send, &mut receive, order).await;
+        match &played {
+            Ok(()) => send.finish(),
+            Err(_) => {
+                send.reset(CloseCode::Failed);
+                receive.stop(CloseCode::Failed);
+            }
+        }
+        played
+    }
+
+    async fn converse(
+        &mut self,
+        send: &mut FrameSender,
+        receive: &mut FrameReceiver,
+        order: TrialOrder,
+    ) -> Result<(), TrialFailure> {
+        send.send(&order).await?;
+        let mut checked = 0;
+        loop {
+            match receive.expect().await? {
+                TrialReport::Decisions { decisions, digest } => {
+                    for (node, outcome) in decisions {
+                        if self.replay.slot() >= self.slots {
+                            return Err(ReplayError::TooMany { slots: self.slots }.into());
+                        }
+                        self.replay.apply(node as usize, outcome)?;
+                    }
+                    if let Some(digest) = digest {
+                        self.replay.check(digest)?;
+                        checked = self.replay.slot();
+                    }
+                    self.tell();
+                }
+                TrialReport::AskBest { slot: _, contexts } => {
+                    let node = self.best(&contexts)?;
+                    send.send(&TrialAnswer::Best { node }).await?;
+                }
+                TrialReport::Done { nanoseconds } => {
+                    if checked != self.slots {
+                        return Err(TrialFailure::Short { played: checked, slots: self.slots });
+                    }
+                    self.seconds = Some(nanoseconds as f64 * 1e-9);
+                    return Ok(());
+                }
+                TrialReport::Failed { message } => return Err(TrialFailure::TaskNode(message)),
+            }
+        }
+    }
+
+    /// The door of `optimal`: the best node for contexts that the task node tells.
+    fn best(&self, told: &[f64]) -> Result<u32, TrialFailure> {
+        if !self.may_ask {
+            return Err(TrialFailure::Truth);
+        }
+        let (nodes, features) = (self.weights.len(), self.instance.features);
+        if told.len() != nodes * features {
+            return Err(TrialFailure::Shape);
+        }
+        let mut contexts = Contexts::new(nodes, features);
+        for (node, x) in told.chunks_exact(features).enumerate() {
+            contexts.set_state(node, x);
+        }
+        Ok(best_node(&contexts, &self.weights).0 as u32)
+    }
+
+    fn tell(&mut self) {
+        let totals = self.replay.ledger().totals();
+        let (slots, regret) = self.told;
+        let progress = &self.context.progress;
+        progress.add(self.policy, totals.slots - slots, totals.regret_linear - regret);
+        self.told = (totals.slots, totals.regret_linear);
+    }
+}

@@ -1,0 +1,107 @@
+//! `validate`, `graph`, `schema` and `completions`.
+
+use clap::{Args, ValueEnum};
+use fogbit_scenario::topology::Topology;
+
+use super::print;
+use super::topology::TopologyArgs;
+use crate::exit::{Exit, Failure};
+use crate::graph;
+
+/// Check a topology file without running it
+///
+/// Says exactly what `run` would say, and writes nothing.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  fogbit validate topologies/paper.toml --set slots=0")]
+pub(crate) struct ValidateArgs {
+    #[command(flatten)]
+    topology: TopologyArgs,
+
+    /// Print the topology with every default filled in
+    #[arg(long, env = "FOGBIT_RESOLVED")]
+    resolved: bool,
+}
+
+pub(crate) fn validate(args: ValidateArgs) -> Result<Exit, Failure> {
+    let scenario = args.topology.load()?;
+    if args.resolved {
+        print(&scenario.resolved_toml())?;
+    } else {
+        let policies: Vec<&str> = scenario.policies().map(|(name, _)| name).collect();
+        print(&format!(
+            "{} is valid: {} helper nodes, {} features, {} slots, {} seed(s), policies {}\n",
+            args.topology.file.display(),
+            scenario.nodes(),
+            scenario.features(),
+            scenario.slots(),
+            scenario.seeds().len(),
+            policies.join(", ")
+        ))?;
+    }
+    Ok(Exit::Well)
+}
+
+/// Draw a topology
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  fogbit graph topologies/paper.toml --format svg > paper.svg")]
+pub(crate) struct GraphArgs {
+    #[command(flatten)]
+    topology: TopologyArgs,
+
+    /// The language of the drawing
+    #[arg(long, value_enum, default_value_t = GraphFormat::Mermaid, env = "FOGBIT_GRAPH_FORMAT")]
+    format: GraphFormat,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum GraphFormat {
+    /// For Markdown pages
+    Mermaid,
+    /// For Graphviz
+    Dot,
+    /// A picture
+    Svg,
+}
+
+pub(crate) fn graph(args: GraphArgs) -> Result<Exit, Failure> {
+    let scenario = args.topology.load()?;
+    print(&match args.format {
+        GraphFormat::Mermaid => graph::mermaid(&scenario),
+        GraphFormat::Dot => graph::dot(&scenario),
+        GraphFormat::Svg => graph::svg(&scenario),
+    })?;
+    Ok(Exit::Well)
+}
+
+/// Print the JSON schema of the topology file
+///
+/// Editors with a TOML language server complete and check topology files with it.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  fogbit schema > docs/topology.schema.json")]
+pub(crate) struct SchemaArgs {}
+
+pub(crate) fn schema(_args: SchemaArgs) -> Result<Exit, Failure> {
+    let schema = serde_json::to_string_pretty(&Topology::json_schema())
+        .map_err(|error| Failure::new(Exit::Internal, error))?;
+    print(&(schema + "\n"))?;
+    Ok(Exit::Well)
+}
+
+/// Print a completion script for a shell
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  fogbit completions bash > /etc/bash_completion.d/fogbit")]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    shell: clap_complete::Shell,
+}
+
+pub(crate) fn completions(
+    args: CompletionsArgs,
+    command: &mut clap::Command,
+) -> Result<Exit, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, command, "fogbit", &mut script);
+    print(&String::from_utf8_lossy(&script))?;
+    Ok(Exit::Well)
+}

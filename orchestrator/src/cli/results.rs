@@ -1,0 +1,84 @@
+//! `report`, `verify` and `diff`: what can be done with results directories.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::print;
+use crate::exit::{Exit, Failure};
+use crate::verify::{self, Finding};
+use crate::{report, results};
+
+/// Make report.html of a results directory anew
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  fogbit report results/paper-20240131-120000")]
+pub(crate) struct ReportArgs {
+    /// The results directory
+    dir: PathBuf,
+}
+
+pub(crate) fn report(args: ReportArgs) -> Result<Exit, Failure> {
+    let html = report::render(&args.dir).map_err(Failure::usage)?;
+    let path = args.dir.join("report.html");
+    results::write_whole(&path, html.as_bytes()).map_err(|error| {
+        Failure::new(Exit::Failed, format!("cannot write {}: {error}", path.display()))
+    })?;
+    print(&format!("{}\n", path.display()))?;
+    Ok(Exit::Well)
+}
+
+/// Recompute a results directory by a separate path and compare
+///
+/// Every row of decisions/*.csv is computed anew from topology.toml, by code that shares nothing
+/// with the ledger: the choice (by running the policy), the bit, and both kinds of regret, which
+/// must agree exactly; the sums of summary.json must agree to 1e-9 relative. Any difference is
+/// shown, and ends with exit code 1.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  fogbit verify results/paper-20240131-120000")]
+pub(crate) struct VerifyArgs {
+    /// The results directory
+    dir: PathBuf,
+}
+
+pub(crate) fn verify(args: VerifyArgs) -> Result<Exit, Failure> {
+    let verified = verify::verify(&args.dir)?;
+    for Finding { place, difference } in &verified.findings {
+        print(&format!("{place}: {difference}\n"))?;
+    }
+    if verified.findings.is_empty() {
+        print(&format!(
+            "verified: {} trials, {} slots, no difference\n",
+            verified.trials, verified.slots
+        ))?;
+        return Ok(Exit::Well);
+    }
+    print(&format!("{} difference(s)\n", verified.findings.len()))?;
+    Ok(Exit::Difference)
+}
+
+/// Name the first slot in which two runs part
+///
+/// Compares the decisions of every trial that is in either run. Exit code 1 if any differs.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  fogbit diff results/small-sim results/small-process")]
+pub(crate) struct DiffArgs {
+    /// A results directory
+    a: PathBuf,
+    /// Another one
+    b: PathBuf,
+}
+
+pub(crate) fn diff(args: DiffArgs) -> Result<Exit, Failure> {
+    let compared = verify::diff(&args.a, &args.b)?;
+    for Finding { place, difference } in &compared.findings {
+        print(&format!("{place}: {difference}\n"))?;
+    }
+    if compared.findings.is_empty() {
+        print(&format!(
+            "the same: {} trials, {} slots\n",
+            compared.trials, compared.slots
+        ))?;
+        return Ok(Exit::Well);
+    }
+    Ok(Exit::Difference)
+}

@@ -1,0 +1,69 @@
+//! The arguments that say which topology is meant.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use fogbit_scenario::{Scenario, TopologyFile};
+
+use crate::exit::Failure;
+
+/// A topology file with overrides.
+#[derive(Debug, Args)]
+pub(crate) struct TopologyArgs {
+    /// The topology file (TOML), for example topologies/paper.toml
+    pub(crate) file: PathBuf,
+
+    /// Override a key of the topology file, e.g. --set policies.toof.gamma.c=0.1
+    ///
+    /// KEY is dotted; entries of a list go by number (node.0.name). VALUE is read as TOML, and what
+    /// is no TOML value is taken as a string. Can be given several times; several in one argument
+    /// are separated by semicolons. All are applied before the topology is validated.
+    #[arg(long, value_name = "KEY=VALUE", env = "FOGBIT_SET", value_delimiter = ';')]
+    set: Vec<String>,
+
+    /// Play this many seeds, from 1 (overrides `seeds` of the topology file)
+    #[arg(long, value_name = "N", env = "FOGBIT_SEEDS", conflicts_with = "seed")]
+    seeds: Option<u64>,
+
+    /// Play this one seed
+    #[arg(long, value_name = "S", env = "FOGBIT_SEED")]
+    seed: Option<u64>,
+
+    /// Play only this policy of the topology file; can be given several times
+    #[arg(long, value_name = "NAME", env = "FOGBIT_POLICY", value_delimiter = ',')]
+    policy: Vec<String>,
+}
+
+impl TopologyArgs {
+    /// Reads, overrides and validates the topology.
+    pub(crate) fn load(&self) -> Result<Scenario, Failure> {
+        let mut file = TopologyFile::read(&self.file)?;
+        for assignment in self.set.iter().filter(|a| !a.is_empty()) {
+            file.set(assignment)?;
+        }
+        if let Some(count) = self.seeds {
+            file.set(&format!("seeds={count}"))?;
+        }
+        if let Some(seed) = self.seed {
+            file.set(&format!("seeds=[{seed}]"))?;
+        }
+        let mut scenario = Scenario::from_file(&file)?;
+        if !self.policy.is_empty() {
+            self.choose_policies(&mut scenario)?;
+        }
+        Ok(scenario)
+    }
+
+    fn choose_policies(&self, scenario: &mut Scenario) -> Result<(), Failure> {
+        let known: Vec<String> = scenario.policies().map(|(name, _)| name.to_owned()).collect();
+        for name in &self.policy {
+            if !known.contains(name) {
+                let message = format!("--policy {name}: no policy of this topology is called so");
+                return Err(Failure::usage(message)
+                    .help(format!("policies here: {}", known.join(", "))));
+            }
+        }
+        scenario.keep_policies(|name| self.policy.iter().any(|wanted| wanted == name));
+        Ok(())
+    }
+}

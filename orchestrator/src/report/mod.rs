@@ -1,0 +1,268 @@
+//! `report.html`: one page that needs nothing but itself, made from a results directory alone, and
+//! the same bytes every time.
+
+mod choices;
+mod figures;
+pub(crate) mod markup;
+mod plot;
+mod tables;
+
+use std::path::Path;
+
+use markup::{escape, grouped, parameters, put, seed_ranges};
+
+use crate::plan::{Curve, Status};
+use crate::results::read::{self, CurvePoint, ReadError};
+use crate::results::summary::{PolicySummary, Summary};
+use crate::results::{Manifest, RunStatus};
+
+const STYLE: &str = include_str!("report.css");
+/// How many colours the style sheet has for policies; further ones come again with dashes.
+const COLOURS: usize = 6;
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The results cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// Makes the report of the results directory `dir`, as HTML.
+///
+/// # Errors
+/// If `manifest.json`, `summary.json` or a curve file is missing or is something else.
+pub fn render(dir: &Path) -> Result<String, ReportError> {
+    let data = Data::read(dir)?;
+    let run = &data.summary.run;
+    let mut out = String::from("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n");
+    put!(
+        out,
+        "<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{} – Fogbit</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n",
+        escape(&run.topology)
+    );
+    out.push_str(&head(&data));
+    out.push_str(&banner(&data));
+    if run.own_path {
+        out.push_str(
+            "<p class=\"note\">Queues here remember the tasks they were sent, so each policy makes \
+             its own future. Regret is measured on each policy’s own path, against the best choice \
+             for the queues it has itself brought about; compare the total reward beside it.</p>\n",
+        );
+    }
+    out.push_str("<h2>Policies</h2>\n");
+    out.push_str(&tables::policies(&data));
+    out.push_str(&tables::pairs(&data));
+    out.push_str(&tables::expectations(&data));
+    out.push_str(&tables::unfinished(&data));
+    out.push_str("<h2>Figures</h2>\n");
+    out.push_str(&figures::all(&data));
+    out.push_str(&footer(&data));
+    out.push_str("</body>\n</html>\n");
+    Ok(out)
+}
+
+/// A results directory, read.
+struct Data {
+    summary: Summary,
+    manifest: Manifest,
+    /// The classes of each policy: its colour and dashes in every figure.
+    looks: Vec<String>,
+    curves: Vec<Vec<CurvePoint>>,
+}
+
+impl Data {
+    fn read(dir: &Path) -> Result<Data, ReportError> {
+        let (summary, manifest) = (read::summary(dir)?, read::manifest(dir)?);
+        let curves = Curve::ALL.into_iter().map(|c| read::curve(dir, c)).collect::<Result<_, _>>()?;
+        Ok(Data { looks: looks(&summary.policies), summary, manifest, curves })
+    }
+
+    fn curve(&self, curve: Curve) -> &[CurvePoint] {
+        let index = Curve::ALL.iter().position(|c| *c == curve).expect("it is one of all");
+        &self.curves[index]
+    }
+
+    /// Whether the policy called `name` has such a curve.
+    fn has(&self, curve: Curve, name: &str) -> bool {
+        self.curve(curve).iter().any(|point| point.policy == name)
+    }
+
+    /// The deviation at a slot, where it belongs to the trials of the policy's summary.
+    fn sd_at(&self, curve: Curve, policy: &PolicySummary, slot: u64) -> Option<f64> {
+        let points = self.curve(curve).iter();
+        let mut here = points.filter(|p| p.policy == policy.name && p.slot == slot);
+        here.find(|p| p.n == policy.seeds).and_then(|p| p.sd)
+    }
+
+    fn index_of(&self, policy: &str) -> Option<usize> {
+        self.summary.policies.iter().position(|p| p.name == policy)
+    }
+
+    /// The name with lambda where there is one, on which much depends.
+    fn short_label(&self, index: usize) -> String {
+        let policy = &self.summary.policies[index];
+        match policy.parameters.get("lambda").and_then(serde_json::Value::as_f64) {
+            Some(lambda) => format!("{} (λ = {lambda})", policy.name),
+            None => policy.name.clone(),
+        }
+    }
+
+    /// The name with kind and all parameters.
+    fn long_label(&self, index: usize) -> String {
+        let policy = &self.summary.policies[index];
+        let kind = if policy.kind == policy.name { "" } else { policy.kind.as_str() };
+        let parameters = parameters(&policy.parameters);
+        let details: Vec<&str> = [kind, &parameters].into_iter().filter(|t| !t.is_empty()).collect();
+        match details.is_empty() {
+            true => policy.name.clone(),
+            false => format!("{} ({})", policy.name, details.join(", ")),
+        }
+    }
+
+    fn label_of(&self, policy: &str) -> String {
+        self.index_of(policy).map_or_else(|| policy.to_owned(), |index| self.short_label(index))
+    }
+
+    /// The name behind a patch of its colour, as HTML.
+    fn policy_name(&self, index: usize) -> String {
+        let (look, name) = (&self.looks[index], escape(&self.summary.policies[index].name));
+        format!("<span class=\"key {look}\"></span>{name}")
+    }
+
+    fn failed_or_partial(&self) -> usize {
+        self.summary.trials.iter().filter(|trial| trial.status != Status::Complete).count()
+    }
+}
+
+/// One colour for each policy, in the order of the file; grey for those that know the truth.
+fn looks(policies: &[PolicySummary]) -> Vec<String> {
+    let mut next = 0;
+    policies
+        .iter()
+        .map(|policy| {
+            if policy.kind == "optimal" {
+                return "best".to_owned();
+            }
+            let (colour, round) = (next % COLOURS, (next / COLOURS).min(2));
+            next += 1;
+            format!("c{colour} d{round}")
+        })
+        .collect()
+}
+
+fn count(number: u64, one: &str, many: &str) -> String {
+    format!("<b>{}</b> {}", grouped(number), if number == 1 { one } else { many })
+}
+
+fn head(data: &Data) -> String {
+    let run = &data.summary.run;
+    let mut out = format!("<h1>{}</h1>\n", escape(&run.topology));
+    if let Some(about) = &run.about {
+        put!(out, "<p class=\"about\">{}</p>\n", escape(about));
+    }
+    let status = match run.status {
+        RunStatus::Running => "not finished",
+        RunStatus::Complete => "complete",
+        RunStatus::Partial => "partial",
+        RunStatus::Failed => "failed",
+    };
+    let seeds = escape(&markup::shortened(&seed_ranges(&data.manifest.seeds), 60));
+    let facts = [
+        count(run.nodes.len() as u64, "helper node", "helper nodes"),
+        count(run.features as u64, "feature", "features"),
+        count(run.slots, "slot", "slots"),
+        format!("{} ({seeds})", count(run.seeds, "seed", "seeds")),
+        format!("backend <b>{}</b>", escape(&run.backend)),
+        format!("status <b>{status}{}</b>", if run.valid { "" } else { ", invalid" }),
+    ];
+    out.push_str("<p class=\"facts\">");
+    for fact in facts {
+        put!(out, "<span>{fact}</span> ");
+    }
+    out.push_str("</p>\n");
+    out
+}
+
+/// Says loudly when not to believe the run.
+fn banner(data: &Data) -> String {
+    let run = &data.summary.run;
+    let valid = run.valid && data.manifest.valid;
+    let (title, text) = match run.status {
+        RunStatus::Complete if valid => return String::new(),
+        RunStatus::Complete => (
+            "This run is invalid.",
+            "The host could not keep up with the schedule of the run, so what it shows is about \
+             the host, not about the policies.",
+        ),
+        RunStatus::Failed => ("This run failed.", "What is shown covers only what came before."),
+        RunStatus::Partial => (
+            "This run is partial.",
+            "It was stopped before its end; what is shown covers only what came before.",
+        ),
+        RunStatus::Running => (
+            "This run is not finished.",
+            "It is still going on, or was ended without a chance to say so.",
+        ),
+    };
+    let mut out = format!("<div class=\"banner\" role=\"alert\"><strong>{title}</strong> {text}");
+    if let Some(reason) = &data.manifest.reason {
+        put!(out, " Reason: {}.", escape(reason.trim_end_matches('.')));
+    }
+    let (all, left) = (data.summary.policies.len() as u64 * run.seeds, data.failed_or_partial());
+    let complete = data.summary.trials.len() - left;
+    put!(
+        out,
+        " Complete trials: {complete} of {}. Totals and averages are over complete trials; curves \
+         also have the others as far as they got.</div>\n",
+        grouped(all)
+    );
+    out
+}
+
+/// A word of a command line, quoted where a shell would need it.
+fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+fn footer(data: &Data) -> String {
+    let (run, manifest) = (&data.summary.run, &data.manifest);
+    let host = &manifest.host;
+    let command: Vec<String> = manifest.command.iter().map(|word| shell_word(word)).collect();
+    let finished = manifest.finished.as_deref().unwrap_or("not finished");
+    let rows = [
+        ("Version", format!("Fogbit {}", escape(&manifest.fogbit))),
+        ("Host", escape(&format!("{} {}, {} processors", host.os, host.arch, host.cpus))),
+        ("Command", format!("<code>{}</code>", escape(&command.join(" ")))),
+        ("Started", escape(&manifest.started)),
+        ("Finished", escape(finished)),
+        ("Wall time", format!("{} s", markup::fixed(run.seconds, 2))),
+        ("Seeds", escape(&seed_ranges(&manifest.seeds))),
+        (
+            "In this folder",
+            "<code>fogbit verify .</code>computes every regret anew, by a separate path\
+             <code>fogbit report .</code>makes this page anew"
+                .into(),
+        ),
+        (
+            "Once more",
+            format!(
+                "<code>fogbit run topology.toml --backend {}</code>the file here has every default \
+                 and override written out",
+                escape(&run.backend)
+            ),
+        ),
+    ];
+    let mut out = String::from("<footer>\n<dl>\n");
+    for (term, content) in rows {
+        put!(out, "<dt>{term}</dt><dd>{content}</dd>\n");
+    }
+    out.push_str("</dl>\n</footer>\n");
+    out
+}

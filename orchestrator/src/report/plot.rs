@@ -1,0 +1,346 @@
+//! Line plots as SVG.
+//!
+//! Written by hand rather than with a plotting crate because colours must come from the page's
+//! style sheet (one drawing for light, dark and paper) and coordinates must not be rounded to
+//! whole pixels, which shows as steps in flat curves.
+
+use super::markup::{escape, fixed, put, shortened};
+
+const WIDTH: f64 = 960.0;
+const HEIGHT: f64 = 400.0;
+const TOP: f64 = 30.0;
+const BOTTOM: f64 = 46.0;
+/// Room for one character of a label.
+const CHARACTER: f64 = 6.9;
+/// Distance of the labels at the ends of lines.
+const LABEL_STEP: f64 = 14.0;
+const LONGEST_LABEL: usize = 24;
+
+/// How an axis maps numbers to places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scale {
+    Linear,
+    Log,
+}
+
+/// One axis.
+#[derive(Debug, Clone)]
+pub(super) struct Axis {
+    /// What it measures, with the unit.
+    pub(super) title: String,
+    pub(super) scale: Scale,
+    pub(super) low: f64,
+    pub(super) high: f64,
+    /// Ticks are per cent.
+    pub(super) percent: bool,
+}
+
+/// A point of a line, with the half-width of the band around it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Point {
+    pub(super) x: f64,
+    pub(super) y: f64,
+    pub(super) sd: Option<f64>,
+}
+
+/// One line.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    /// Classes that give it colour and dashes.
+    pub(super) class: String,
+    /// A dashed guide line rather than a measured one.
+    pub(super) guide: bool,
+    /// Written at its end, unless empty.
+    pub(super) label: String,
+    /// Shown when pointed at.
+    pub(super) title: String,
+    pub(super) points: Vec<Point>,
+}
+
+/// A plot.
+#[derive(Debug, Clone)]
+pub(super) struct Plot {
+    /// Says what it shows to those who cannot see it.
+    pub(super) description: String,
+    pub(super) x: Axis,
+    pub(super) y: Axis,
+    pub(super) lines: Vec<Line>,
+}
+
+impl Axis {
+    fn place(&self, value: f64) -> f64 {
+        match self.scale {
+            Scale::Linear => (value - self.low) / (self.high - self.low),
+            Scale::Log => {
+                let low = libm::log10(self.low);
+                (libm::log10(value) - low) / (libm::log10(self.high) - low)
+            }
+        }
+    }
+
+    /// Where there are ticks, and what they say.
+    pub(super) fn ticks(&self) -> Vec<(f64, String)> {
+        match self.scale {
+            Scale::Linear => self.linear_ticks(),
+            Scale::Log => self.log_ticks(),
+        }
+    }
+
+    fn linear_ticks(&self) -> Vec<(f64, String)> {
+        let span = self.high - self.low;
+        let power = libm::pow(10.0, libm::floor(libm::log10(span / 5.0)));
+        let step = [1.0, 2.0, 5.0, 10.0]
+            .into_iter()
+            .map(|factor| factor * power)
+            .find(|step| span / step <= 6.5)
+            .unwrap_or(10.0 * power);
+        let first = libm::ceil(self.low / step - 1e-9) as i64;
+        let last = libm::floor(self.high / step + 1e-9) as i64;
+        (first..=last)
+            .map(|index| {
+                let value = index as f64 * step;
+                let text = match self.percent {
+                    true => format!("{} %", plain(value * 100.0, step * 100.0)),
+                    false => short(value, step, self.high.abs().max(self.low.abs())),
+                };
+                (value, text)
+            })
+            .collect()
+    }
+
+    fn log_ticks(&self) -> Vec<(f64, String)> {
+        let (low, high) = (libm::log10(self.low), libm::log10(self.high));
+        let steps: &[f64] = if high - low < 2.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+        let every = libm::ceil((high - low) / 8.0).max(1.0) as i32;
+        let decades = libm::floor(low - 1e-9) as i32..=libm::ceil(high + 1e-9) as i32;
+        decades
+            .filter(|decade| decade.rem_euclid(every) == 0)
+            .flat_map(|decade| steps.iter().map(move |s| s * libm::pow(10.0, f64::from(decade))))
+            .filter(|v| *v >= self.low * (1.0 - 1e-9) && *v <= self.high * (1.0 + 1e-9))
+            .map(|value| (value, short(value, value, value * 10.0)))
+            .collect()
+    }
+}
+
+/// A tick's number on an axis up to `size`: `10k` for thousands, `2M` for millions.
+fn short(value: f64, step: f64, size: f64) -> String {
+    let (unit, letter) = match size * (1.0 + 1e-9) {
+        s if s >= 1e10 => (1e9, "G"),
+        s if s >= 1e7 => (1e6, "M"),
+        s if s >= 1e4 => (1e3, "k"),
+        _ => (1.0, ""),
+    };
+    if value == 0.0 { "0".into() } else { format!("{}{letter}", plain(value / unit, step / unit)) }
+}
+
+/// A number with the digits that multiples of `step` need.
+fn plain(value: f64, step: f64) -> String {
+    let digits = (0..9)
+        .find(|digits| {
+            let scaled = step * libm::pow(10.0, f64::from(*digits));
+            (scaled - libm::round(scaled)).abs() < 1e-6 * scaled
+        })
+        .unwrap_or(9);
+    fixed(value, digits as usize)
+}
+
+/// The least 1, 2, 2.5, 3, 4, 5, 6 or 8 times a power of ten that is at least `value`.
+pub(super) fn round_up(value: f64) -> f64 {
+    let power = libm::pow(10.0, libm::floor(libm::log10(value)));
+    let factors = [1.0, 1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
+    factors.into_iter().map(|f| f * power).find(|v| *v >= value * (1.0 - 1e-9)).unwrap_or(value)
+}
+
+impl Plot {
+    /// The drawing.
+    pub(super) fn svg(&self) -> String {
+        let y_ticks = self.y.ticks();
+        let widest = y_ticks.iter().map(|(_, text)| text.chars().count()).max().unwrap_or(1);
+        let longest = self.lines.iter().map(|l| shown(&l.label).chars().count()).max().unwrap_or(0);
+        let left = 16.0 + CHARACTER * widest as f64;
+        let right = WIDTH - 24.0 - CHARACTER * longest as f64;
+        let bottom = HEIGHT - BOTTOM;
+        let at_x = |x: f64| left + self.x.place(x) * (right - left);
+        let at_y = |y: f64| bottom - self.y.place(y) * (bottom - TOP);
+
+        let mut svg = String::new();
+        let out = &mut svg;
+        let description = escape(&self.description);
+        put!(out, "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{description}\">\n");
+        for (value, text) in &y_ticks {
+            let y = at_y(*value);
+            put!(out, "<path class=\"grid\" d=\"M{left:.1} {y:.1}H{right:.1}\"/>");
+            let (x, y) = (left - 7.0, y + 4.0);
+            put!(out, "<text class=\"tick\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"end\">{text}</text>\n");
+        }
+        for (value, text) in self.x.ticks() {
+            let x = at_x(value);
+            let (end, y) = (bottom + 5.0, bottom + 18.0);
+            put!(out, "<path class=\"grid\" d=\"M{x:.1} {TOP}V{bottom:.1}\"/>");
+            put!(out, "<path class=\"axis\" d=\"M{x:.1} {bottom:.1}V{end:.1}\"/>");
+            put!(out, "<text class=\"tick\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"middle\">{text}</text>\n");
+        }
+        put!(out, "<path class=\"axis\" d=\"M{left:.1} {bottom:.1}H{right:.1}\"/>");
+        let (middle, low) = ((left + right) / 2.0, HEIGHT - 6.0);
+        let (x_title, y_title) = (escape(&self.x.title), escape(&self.y.title));
+        put!(out, "<text x=\"{middle:.1}\" y=\"{low}\" text-anchor=\"middle\">{x_title}</text>");
+        put!(out, "<text x=\"4\" y=\"14\">{y_title}</text>\n");
+        for line in &self.lines {
+            self.band(out, line, &at_x, &at_y);
+        }
+        // The first policy of the file is drawn last, on top.
+        for line in self.lines.iter().rev() {
+            let class = if line.guide { "guide" } else { "line" };
+            let path = path(line.points.iter().map(|p| (at_x(p.x), at_y(p.y))));
+            let (own, title) = (&line.class, escape(&line.title));
+            put!(out, "<path class=\"{class} {own}\" d=\"{path}\"><title>{title}</title></path>\n");
+        }
+        self.labels(out, right, bottom, &at_x, &at_y);
+        out.push_str("</svg>\n");
+        svg
+    }
+
+    /// The band of one standard deviation on either side, kept within the plot.
+    fn band(
+        &self,
+        out: &mut String,
+        line: &Line,
+        at_x: &impl Fn(f64) -> f64,
+        at_y: &impl Fn(f64) -> f64,
+    ) {
+        let edge = |side: f64| {
+            line.points.iter().filter_map(move |p| Some((p, p.y + side * p.sd?))).map(move |(p, y)| {
+                (at_x(p.x), at_y(y.clamp(self.y.low, self.y.high)))
+            })
+        };
+        let upper = path(edge(1.0));
+        if upper.is_empty() {
+            return;
+        }
+        let lower = path(edge(-1.0).collect::<Vec<_>>().into_iter().rev());
+        let (own, rest) = (&line.class, lower.replacen('M', "L", 1));
+        put!(out, "<path class=\"band {own}\" d=\"{upper}{rest}Z\"/>\n");
+    }
+
+    /// The names at the ends of the lines, moved apart where they would overlap.
+    fn labels(
+        &self,
+        out: &mut String,
+        right: f64,
+        bottom: f64,
+        at_x: &impl Fn(f64) -> f64,
+        at_y: &impl Fn(f64) -> f64,
+    ) {
+        let mut labels: Vec<(f64, f64, &Line)> = self
+            .lines
+            .iter()
+            .filter(|line| !line.label.is_empty())
+            .filter_map(|line| line.points.last().map(|p| (at_y(p.y), at_x(p.x), line)))
+            .collect();
+        if labels.len() as f64 * LABEL_STEP > bottom - TOP + LABEL_STEP {
+            return;
+        }
+        labels.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let wanted: Vec<f64> = labels.iter().map(|l| l.0).collect();
+        for ((end, from, line), y) in labels.into_iter().zip(apart(&wanted, TOP, bottom)) {
+            let (own, text) = (&line.class, escape(&shown(&line.label)));
+            let (a, b, c) = (from + 2.0, right + 4.0, right + 14.0);
+            put!(out, "<path class=\"leader {own}\" d=\"M{a:.1} {end:.1}H{b:.1}L{c:.1} {y:.1}\"/>");
+            let (x, y) = (right + 17.0, y + 4.0);
+            put!(out, "<text class=\"end\" x=\"{x:.1}\" y=\"{y:.1}\">{text}</text>\n");
+        }
+    }
+}
+
+fn shown(label: &str) -> String {
+    shortened(label, LONGEST_LABEL)
+}
+
+/// The places `wanted` (ascending) with at least [`LABEL_STEP`] between them, moved no further than
+/// needed and kept between `top` and `bottom`.
+fn apart(wanted: &[f64], top: f64, bottom: f64) -> Vec<f64> {
+    // Groups of labels that touch, each as (sum of wanted places less their offsets, count).
+    let mut groups: Vec<(f64, usize)> = Vec::new();
+    let first = |(sum, count): (f64, usize)| {
+        let room = bottom - (count as f64 - 1.0) * LABEL_STEP;
+        (sum / count as f64).min(room).max(top)
+    };
+    for place in wanted {
+        let mut group = (*place, 1);
+        while let Some(above) = groups.last().copied() {
+            if first(above) + above.1 as f64 * LABEL_STEP <= first(group) {
+                break;
+            }
+            groups.pop();
+            let offset = above.1 as f64 * LABEL_STEP * group.1 as f64;
+            group = (above.0 + group.0 - offset, above.1 + group.1);
+        }
+        groups.push(group);
+    }
+    groups
+        .into_iter()
+        .flat_map(|group| (0..group.1).map(move |i| first(group) + i as f64 * LABEL_STEP))
+        .collect()
+}
+
+/// A path through points; those that would not move it by a third of a pixel are left out.
+fn path(points: impl Iterator<Item = (f64, f64)>) -> String {
+    let mut out = String::new();
+    let (mut kept, mut skipped) = (None::<(f64, f64)>, None);
+    for (x, y) in points {
+        match kept {
+            Some((a, b)) if (x - a).abs() < 0.35 && (y - b).abs() < 0.35 => skipped = Some((x, y)),
+            _ => {
+                let command = if kept.is_some() { 'L' } else { 'M' };
+                put!(out, "{command}{x:.1} {y:.1}");
+                kept = Some((x, y));
+                skipped = None;
+            }
+        }
+    }
+    if let Some((x, y)) = skipped {
+        put!(out, "L{x:.1} {y:.1}");
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn axis(scale: Scale, low: f64, high: f64) -> Axis {
+        Axis { title: "slot".into(), scale, low, high, percent: false }
+    }
+
+    fn texts(axis: &Axis) -> Vec<String> {
+        axis.ticks().into_iter().map(|(_, text)| text).collect()
+    }
+
+    #[test]
+    fn ticks_are_round_numbers() {
+        assert_eq!(texts(&axis(Scale::Log, 1.0, 10_000.0)), ["1", "10", "100", "1k", "10k"]);
+        assert_eq!(texts(&axis(Scale::Log, 0.05, 2.0)), ["0.05", "0.1", "0.2", "0.5", "1", "2"]);
+        assert_eq!(texts(&axis(Scale::Linear, 0.0, 10_000.0)), ["0", "2k", "4k", "6k", "8k", "10k"]);
+        assert_eq!(texts(&axis(Scale::Linear, 0.0, 0.25)), ["0", "0.05", "0.10", "0.15", "0.20", "0.25"]);
+        assert_eq!(texts(&axis(Scale::Linear, 0.0, 1500.0)), ["0", "500", "1,000", "1,500"]);
+        let share = Axis { percent: true, ..axis(Scale::Linear, 0.0, 1.0) };
+        assert_eq!(texts(&share), ["0 %", "20 %", "40 %", "60 %", "80 %", "100 %"]);
+    }
+
+    #[test]
+    fn labels_move_apart_and_stay_inside() {
+        let places = apart(&[50.0, 51.0, 52.0, 200.0, 353.0, 354.0], 30.0, 354.0);
+        assert!(places.windows(2).all(|p| p[1] - p[0] >= LABEL_STEP - 1e-9), "{places:?}");
+        assert_eq!(places[1], 51.0);
+        assert_eq!(places[3], 200.0);
+        assert!(places[0] >= 30.0 && places[5] <= 354.0);
+        assert_eq!(apart(&[0.0, 400.0], 30.0, 354.0), [30.0, 354.0]);
+    }
+
+    #[test]
+    fn crowded_points_are_left_out_but_never_the_last() {
+        assert_eq!(path([(0.0, 0.0), (0.1, 0.0), (0.2, 0.1)].into_iter()), "M0.0 0.0L0.2 0.1");
+        assert_eq!(path([(0.0, 0.0), (9.0, 0.0)].into_iter()), "M0.0 0.0L9.0 0.0");
+        assert_eq!(path(std::iter::empty()), "");
+    }
+}

@@ -1,0 +1,364 @@
+//! `summary.json`, which is also what `--format json` prints. `docs/results.md` documents it; it
+//! only ever grows.
+
+use std::collections::BTreeMap;
+
+use fogbit_scenario::topology::Metric;
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::manifest::RunStatus;
+use crate::expect::{Verdict, evaluate};
+use crate::ledger::Totals;
+use crate::plan::{Collector, Curve, Plan, SUMMARY_SLOTS, Status};
+use crate::stats::{Interval, MeanSd};
+
+/// Everything a run came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The run.
+    pub run: RunSummary,
+    /// Each policy over the seeds; complete trials only.
+    pub policies: Vec<PolicySummary>,
+    /// Paired differences over the seeds that both policies completed.
+    pub pairs: Vec<Pair>,
+    /// The expectations of the topology file.
+    pub expectations: Vec<Verdict>,
+    /// Each trial.
+    pub trials: Vec<TrialSummary>,
+}
+
+/// The run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// Name of the topology.
+    pub topology: String,
+    /// What it shows.
+    pub about: Option<String>,
+    /// `sim`, `process` or `join`.
+    pub backend: String,
+    /// Length of each trial in slots.
+    pub slots: u64,
+    /// Whether the run is to be believed.
+    pub valid: bool,
+    /// How far it got.
+    pub status: RunStatus,
+    /// Number of seeds.
+    pub seeds: u64,
+    /// Names of the helper nodes, in the order of their numbers.
+    pub nodes: Vec<String>,
+    /// Number of features.
+    pub features: usize,
+    /// Whether regret is measured on each policy's own path, because queues depend on it.
+    pub own_path: bool,
+    /// Wall time of the whole run in seconds.
+    pub seconds: f64,
+    /// Version of Fogbit.
+    pub version: String,
+}
+
+/// One policy over the seeds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PolicySummary {
+    /// Its name in the topology file.
+    pub name: String,
+    /// Which policy it is.
+    pub kind: String,
+    /// Its parameters in the form of the topology file, without `kind`.
+    pub parameters: serde_json::Value,
+    /// Number of complete trials.
+    pub seeds: u64,
+    /// Slots a second of trial time; trials that ran side by side share the machine.
+    pub slots_per_second: Option<f64>,
+    /// Cumulative linear regret.
+    pub regret_linear: Option<MeanSd>,
+    /// Cumulative regret as lost happiness.
+    pub regret_happiness: Option<MeanSd>,
+    /// Mean average linear regret at three slots; null where the run is shorter.
+    pub average_regret: IndexMap<String, Option<f64>>,
+    /// Cumulative reward.
+    pub reward: Option<MeanSd>,
+    /// Expected reward of the best choices on the policy's own path.
+    pub optimal_reward: Option<MeanSd>,
+    /// Mean reward divided by mean optimal reward; null where the latter is not above 0.
+    pub share_of_optimal_reward: Option<f64>,
+    /// Happy bits as a share of all tasks.
+    pub happy_share: Option<f64>,
+    /// What became of the tasks, over all complete trials.
+    pub tasks: TaskCounts,
+    /// Share of the tasks that each node got, in the order of their numbers.
+    pub chosen_share: Vec<f64>,
+    /// Right side of (19) at the last slot, for policies with a confidence region.
+    pub average_regret_bound: Option<f64>,
+    /// Share of the slots after which (14) held for all nodes, for the same policies.
+    pub covered_share: Option<f64>,
+}
+
+/// What became of tasks: `offloaded = answered + timed_out + refused`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TaskCounts {
+    /// Sent to a helper node.
+    pub offloaded: u64,
+    /// Answered with a bit.
+    pub answered: u64,
+    /// Not answered in time.
+    pub timed_out: u64,
+    /// Refused by a full queue.
+    pub refused: u64,
+}
+
+impl TaskCounts {
+    fn of(totals: &Totals) -> TaskCounts {
+        TaskCounts {
+            offloaded: totals.slots,
+            answered: totals.happy + totals.unhappy,
+            timed_out: 0,
+            refused: totals.refused,
+        }
+    }
+
+    fn plus(self, other: TaskCounts) -> TaskCounts {
+        TaskCounts {
+            offloaded: self.offloaded + other.offloaded,
+            answered: self.answered + other.answered,
+            timed_out: self.timed_out + other.timed_out,
+            refused: self.refused + other.refused,
+        }
+    }
+}
+
+/// A paired difference `policy - versus` over seeds with its 95 % confidence interval (Student).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pair {
+    /// The policy.
+    pub policy: String,
+    /// What it is compared with.
+    pub versus: String,
+    /// What is compared, at the last slot.
+    pub metric: String,
+    /// Mean difference.
+    pub mean: f64,
+    /// Lower end; null with one seed.
+    pub low: Option<f64>,
+    /// Upper end; null with one seed.
+    pub high: Option<f64>,
+    /// Number of seeds.
+    pub seeds: u64,
+}
+
+/// One trial.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrialSummary {
+    /// Name of the policy.
+    pub policy: String,
+    /// The seed.
+    pub seed: u64,
+    /// How far it got.
+    pub status: Status,
+    /// Why it failed.
+    pub failure: Option<String>,
+    /// Slots played.
+    pub slots: u64,
+    /// Cumulative linear regret.
+    pub regret_linear: f64,
+    /// Cumulative regret as lost happiness.
+    pub regret_happiness: f64,
+    /// Cumulative reward.
+    pub reward: i64,
+    /// Expected reward of the best choices on this path.
+    pub optimal_reward: f64,
+    /// What became of the tasks.
+    #[serde(flatten)]
+    pub tasks: TaskCounts,
+    /// Wall time in seconds.
+    pub seconds: f64,
+}
+
+/// The value of a metric for one trial's sums.
+pub fn metric_value(metric: Metric, totals: &Totals) -> f64 {
+    match metric {
+        Metric::AverageRegret => totals.regret_linear / totals.slots as f64,
+        Metric::RegretLinear => totals.regret_linear,
+        Metric::RegretHappiness => totals.regret_happiness,
+        Metric::Reward => totals.reward as f64,
+    }
+}
+
+/// What pairs are compared by.
+const PAIR_METRICS: [Metric; 4] =
+    [Metric::RegretLinear, Metric::AverageRegret, Metric::RegretHappiness, Metric::Reward];
+
+/// What all others are compared with: the policy called `toof`, or else the first.
+pub fn reference_policy(plan: &Plan) -> usize {
+    plan.policies.iter().position(|p| p.name == "toof").unwrap_or(0)
+}
+
+impl Summary {
+    /// Adds up a run.
+    pub fn new(
+        plan: &Plan,
+        collector: &Collector,
+        backend: &str,
+        status: RunStatus,
+        seconds: f64,
+    ) -> Summary {
+        let scenario = &plan.scenario;
+        let run = RunSummary {
+            topology: scenario.name(),
+            about: scenario.topology().about.clone(),
+            backend: backend.into(),
+            slots: scenario.slots(),
+            valid: true,
+            status,
+            seeds: plan.seeds.len() as u64,
+            nodes: scenario.helpers().iter().map(|h| h.name.clone()).collect(),
+            features: scenario.features(),
+            own_path: scenario.depends_on_choices(),
+            seconds,
+            version: env!("CARGO_PKG_VERSION").into(),
+        };
+        Summary {
+            run,
+            policies: (0..plan.policies.len()).map(|i| policy(plan, collector, i)).collect(),
+            pairs: pairs(plan, collector),
+            expectations: evaluate(plan, collector),
+            trials: trials(plan, collector),
+        }
+    }
+
+    /// As it is written and printed.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("a summary is plain data") + "\n"
+    }
+}
+
+fn policy(plan: &Plan, collector: &Collector, index: usize) -> PolicySummary {
+    let rows: Vec<_> = collector.complete(index).collect();
+    let mean_sd = |value: &dyn Fn(&Totals) -> f64| {
+        let values: Vec<f64> = rows.iter().map(|row| value(&row.totals)).collect();
+        (!values.is_empty()).then(|| MeanSd::of(&values))
+    };
+    let tasks =
+        rows.iter().map(|r| TaskCounts::of(&r.totals)).fold(TaskCounts::default(), TaskCounts::plus);
+    let happy: u64 = rows.iter().map(|row| row.totals.happy).sum();
+    let seconds: f64 = rows.iter().map(|row| row.seconds).sum();
+    let slots = tasks.offloaded as f64;
+    let mut chosen_share = vec![0.0; plan.scenario.nodes()];
+    for row in &rows {
+        for (share, count) in chosen_share.iter_mut().zip(&row.chosen) {
+            *share += *count as f64 / slots;
+        }
+    }
+    let last = |curve: Curve| {
+        let (slot, value) = collector.curve(index, curve).last()?;
+        (slot == plan.scenario.slots() && value.n > 0).then_some(value.mean)
+    };
+    let (reward, optimal_reward) =
+        (mean_sd(&|t| t.reward as f64), mean_sd(&|t| t.optimal_reward));
+    let planned = &plan.policies[index];
+    PolicySummary {
+        name: planned.name.clone(),
+        kind: planned.spec.kind().into(),
+        parameters: parameters(&planned.spec),
+        seeds: rows.len() as u64,
+        slots_per_second: (seconds > 0.0).then(|| slots / seconds),
+        regret_linear: mean_sd(&|t| t.regret_linear),
+        regret_happiness: mean_sd(&|t| t.regret_happiness),
+        average_regret: SUMMARY_SLOTS
+            .into_iter()
+            .map(|slot| (slot.to_string(), average_regret(plan, collector, index, slot)))
+            .collect(),
+        share_of_optimal_reward: reward
+            .zip(optimal_reward)
+            .filter(|(_, optimal)| optimal.mean > 0.0)
+            .map(|(reward, optimal)| reward.mean / optimal.mean),
+        reward,
+        optimal_reward,
+        happy_share: (slots > 0.0).then(|| happy as f64 / slots),
+        tasks,
+        chosen_share,
+        average_regret_bound: last(Curve::Bound),
+        covered_share: last(Curve::Covered),
+    }
+}
+
+fn parameters(spec: &fogbit_scenario::topology::PolicySpec) -> serde_json::Value {
+    let mut value = serde_json::to_value(spec).expect("a policy is plain data");
+    if let Some(table) = value.as_object_mut() {
+        table.remove("kind");
+    }
+    value
+}
+
+/// Mean over the complete trials of the average regret at `slot`, if trials are that long.
+fn average_regret(plan: &Plan, collector: &Collector, index: usize, slot: u64) -> Option<f64> {
+    let mark = plan.marks.iter().position(|m| *m == slot)?;
+    let values: Vec<f64> = collector
+        .complete(index)
+        .map(|row| metric_value(Metric::AverageRegret, &row.marks[mark]))
+        .collect();
+    (!values.is_empty()).then(|| MeanSd::of(&values).mean)
+}
+
+/// The values of a metric at mark `mark` for two policies, over the seeds that both completed.
+pub(crate) fn paired_values(
+    collector: &Collector,
+    metric: Metric,
+    mark: usize,
+    policy: usize,
+    versus: usize,
+) -> (Vec<f64>, Vec<f64>) {
+    let others: BTreeMap<u64, f64> = collector
+        .complete(versus)
+        .map(|row| (row.seed, metric_value(metric, &row.marks[mark])))
+        .collect();
+    collector
+        .complete(policy)
+        .filter_map(|row| {
+            Some((metric_value(metric, &row.marks[mark]), *others.get(&row.seed)?))
+        })
+        .unzip()
+}
+
+fn pairs(plan: &Plan, collector: &Collector) -> Vec<Pair> {
+    let versus = reference_policy(plan);
+    let last = plan.marks.len() - 1;
+    let mut pairs = Vec::new();
+    for policy in (0..plan.policies.len()).filter(|p| *p != versus) {
+        for metric in PAIR_METRICS {
+            let (a, b) = paired_values(collector, metric, last, policy, versus);
+            if a.is_empty() {
+                continue;
+            }
+            let Interval { mean, low, high } = Interval::of_differences(&a, &b);
+            pairs.push(Pair {
+                policy: plan.policies[policy].name.clone(),
+                versus: plan.policies[versus].name.clone(),
+                metric: metric.name().into(),
+                mean,
+                low,
+                high,
+                seeds: a.len() as u64,
+            });
+        }
+    }
+    pairs
+}
+
+fn trials(plan: &Plan, collector: &Collector) -> Vec<TrialSummary> {
+    let rows = collector.rows.iter();
+    rows.map(|row| TrialSummary {
+        policy: plan.policies[row.policy].name.clone(),
+        seed: row.seed,
+        status: row.status,
+        failure: row.failure.clone(),
+        slots: row.totals.slots,
+        regret_linear: row.totals.regret_linear,
+        regret_happiness: row.totals.regret_happiness,
+        reward: row.totals.reward,
+        optimal_reward: row.totals.optimal_reward,
+        tasks: TaskCounts::of(&row.totals),
+        seconds: row.seconds,
+    })
+    .collect()
+}

@@ -1,0 +1,446 @@
+//! Results, computed anew by a separate path, and compared run with run.
+//!
+//! What is here shares the definition of the draws and of the policies with the rest, and nothing
+//! else: queues, channels, products and sums are written again, in the plainest way, straight from
+//! the formulas. It is slow on purpose.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
+
+use fogbit_policy::Policy;
+use fogbit_scenario::draw::{Key, Stream, normal_cdf, poisson, uniform};
+use fogbit_scenario::feedback::Outcome;
+use fogbit_scenario::instance::{
+    CqiSpec, FeedbackDraws, HelperSpec, QueueSpec, StateSpec, TaskSpec, UniformFeature, policy_key,
+};
+use fogbit_scenario::topology::PolicySpec;
+use fogbit_scenario::{Bit, Contexts, Instance, Scenario, TopologyFile};
+
+use crate::exit::{Exit, Failure};
+use crate::plan::Status;
+use crate::results::read::{self, Decision, ReadError};
+use crate::results::summary::{Summary, TrialSummary};
+
+/// Sums must agree to this, relative.
+const TOLERANCE: f64 = 1e-9;
+/// No more findings than this are told of one trial: the first says what is wrong.
+const MOST_FINDINGS: usize = 3;
+
+/// A difference, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The file and the slot, or the key.
+    pub place: String,
+    /// What differs.
+    pub difference: String,
+}
+
+/// What was compared, and what was found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Compared {
+    /// Trials compared.
+    pub trials: u64,
+    /// Slots compared.
+    pub slots: u64,
+    /// All differences.
+    pub findings: Vec<Finding>,
+}
+
+impl Compared {
+    fn find(&mut self, place: impl Into<String>, difference: impl Into<String>) {
+        self.findings.push(Finding { place: place.into(), difference: difference.into() });
+    }
+}
+
+fn unreadable(error: &ReadError) -> Failure {
+    Failure::new(Exit::Usage, error)
+}
+
+/// Recomputes every trial of a results directory.
+///
+/// # Errors
+/// If the directory cannot be read, or keeps no decisions.
+pub fn verify(dir: &Path) -> Result<Compared, Failure> {
+    let summary = read::summary(dir).map_err(|error| unreadable(&error))?;
+    let scenario = Scenario::from_file(&TopologyFile::read(&dir.join("topology.toml"))?)?;
+    let mut compared = Compared::default();
+    for trial in &summary.trials {
+        verify_trial(dir, &scenario, trial, &mut compared)?;
+    }
+    if summary.trials.is_empty() {
+        compared.find("summary.json", "there is no trial");
+    }
+    verify_means(&summary, &mut compared);
+    Ok(compared)
+}
+
+fn verify_trial(
+    dir: &Path,
+    scenario: &Scenario,
+    trial: &TrialSummary,
+    compared: &mut Compared,
+) -> Result<(), Failure> {
+    let place = format!("decisions/{}-{}.csv", trial.policy, trial.seed);
+    let found = scenario.policies().find(|(name, _)| *name == trial.policy);
+    let Some((_, spec)) = found else {
+        compared.find(place, "topology.toml has no such policy");
+        return Ok(());
+    };
+    let rows = read::decisions(dir, &trial.policy, trial.seed).map_err(|error| {
+        unreadable(&error).help("a run with --no-decisions keeps nothing that could be verified")
+    })?;
+    compared.trials += 1;
+    let mut again = Again::new(&scenario.instance(trial.seed), spec, &trial.policy);
+    let before = compared.findings.len();
+    for row in rows {
+        let row = row.map_err(|error| unreadable(&error))?;
+        compared.slots += 1;
+        again.check(&row, &place, compared);
+        if compared.findings.len() >= before + MOST_FINDINGS {
+            return Ok(());
+        }
+    }
+    again.check_sums(trial, compared);
+    let whole = again.slot == scenario.slots();
+    if (trial.status == Status::Complete) != whole {
+        let difference =
+            format!("{} of {} slots in a trial that is {:?}", again.slot, scenario.slots(), trial.status);
+        compared.find(place, difference);
+    }
+    Ok(())
+}
+
+/// Means over seeds against the trials they are made of.
+fn verify_means(summary: &Summary, compared: &mut Compared) {
+    for policy in &summary.policies {
+        let trials: Vec<&TrialSummary> = summary
+            .trials
+            .iter()
+            .filter(|t| t.policy == policy.name && t.status == Status::Complete)
+            .collect();
+        if trials.len() as u64 != policy.seeds {
+            compared.find(
+                format!("summary.json: seeds of {}", policy.name),
+                format!("{} where {} trials are complete", policy.seeds, trials.len()),
+            );
+        }
+        let mean = |value: &dyn Fn(&TrialSummary) -> f64| {
+            trials.iter().map(|t| value(t)).sum::<f64>() / trials.len() as f64
+        };
+        let told = [
+            ("regret_linear", policy.regret_linear, mean(&|t| t.regret_linear)),
+            ("regret_happiness", policy.regret_happiness, mean(&|t| t.regret_happiness)),
+            ("reward", policy.reward, mean(&|t| t.reward as f64)),
+            ("optimal_reward", policy.optimal_reward, mean(&|t| t.optimal_reward)),
+        ];
+        for (name, told, again) in told {
+            if let Some(told) = told.filter(|told| !close(told.mean, again)) {
+                compared.find(
+                    format!("summary.json: {name} of {}", policy.name),
+                    format!("mean {} where {again} is right", told.mean),
+                );
+            }
+        }
+    }
+}
+
+fn close(a: f64, b: f64) -> bool {
+    (a - b).abs() <= TOLERANCE * a.abs().max(b.abs()).max(1e-300)
+}
+
+/// A trial, computed anew from its decisions.
+struct Again {
+    nodes: Vec<Node>,
+    tasks: TaskSpec,
+    features: usize,
+    contexts: Contexts,
+    /// None for `optimal`, whose choice is checked against the truth.
+    policy: Option<Box<dyn Policy>>,
+    slot: u64,
+    regret_linear: f64,
+    regret_happiness: f64,
+    reward: i64,
+    optimal_reward: f64,
+    refused: u64,
+}
+
+impl Again {
+    fn new(instance: &Instance, spec: &PolicySpec, name: &str) -> Again {
+        let (nodes, features) = (instance.helpers.len(), instance.features);
+        Again {
+            nodes: instance.helpers.iter().map(Node::new).collect(),
+            tasks: instance.tasks.clone(),
+            features,
+            contexts: Contexts::new(nodes, features),
+            policy: fogbit_policy::build(spec, nodes, features, &policy_key(instance.seed, name)),
+            slot: 0,
+            regret_linear: 0.0,
+            regret_happiness: 0.0,
+            reward: 0,
+            optimal_reward: 0.0,
+            refused: 0,
+        }
+    }
+
+    /// Computes the next slot and compares it with its row.
+    fn check(&mut self, row: &Decision, file: &str, compared: &mut Compared) {
+        self.slot += 1;
+        let slot = self.slot;
+        let place = || format!("{file}: slot {slot}");
+        if row.slot != slot {
+            return compared.find(place(), format!("the row is of slot {}", row.slot));
+        }
+        if row.node >= self.nodes.len() {
+            return compared.find(place(), format!("there is no node {}", row.node));
+        }
+        let task = task(&self.tasks, slot);
+        let mut products = Vec::new();
+        for (index, node) in self.nodes.iter_mut().enumerate() {
+            let mut x = task.clone();
+            x.extend(node.observe(slot));
+            for (feature, value) in x.iter().enumerate().take(self.features) {
+                self.contexts.set(index, feature, *value);
+            }
+            products.push(x.iter().zip(&node.spec.weights).fold(0.0, |sum, (x, w)| sum + x * w));
+        }
+        let best = (0..products.len()).fold(0, |b, n| if products[n] > products[b] { n } else { b });
+        let choice = match &mut self.policy {
+            Some(policy) => policy.decide(slot, &self.contexts),
+            None => best,
+        };
+        if choice != row.node {
+            compared.find(place(), format!("node {} where the policy chooses {choice}", row.node));
+        }
+        let happiness = |product: f64| 1.0 / (1.0 + libm::exp(-product));
+        let (best, chosen) = (products[best], products[row.node]);
+        let outcome = self.nodes[row.node].take(slot, happiness(chosen));
+        if outcome != row.outcome {
+            let (told, right) = (row.outcome.column(), outcome.column());
+            compared.find(place(), format!("bit {told} where {right} is right"));
+        }
+        let linear = best - chosen;
+        let lost = happiness(best) - happiness(chosen);
+        for (name, told, right) in [
+            ("regret_linear", row.regret_linear, linear),
+            ("regret_happiness", row.regret_happiness, lost),
+        ] {
+            if told.to_bits() != right.to_bits() {
+                compared.find(place(), format!("{name} {told:?} where {right:?} is right"));
+            }
+        }
+        if let (Some(policy), Outcome::Answered(bit)) = (&mut self.policy, outcome) {
+            policy.learn(slot, &self.contexts, row.node, bit);
+        }
+        for node in &mut self.nodes {
+            node.serve();
+        }
+        self.regret_linear += linear;
+        self.regret_happiness += lost;
+        self.optimal_reward += 2.0 * happiness(best) - 1.0;
+        self.reward += if outcome == Outcome::Answered(Bit::Happy) { 1 } else { -1 };
+        self.refused += u64::from(outcome == Outcome::Refused);
+    }
+
+    fn check_sums(&self, trial: &TrialSummary, compared: &mut Compared) {
+        let place =
+            |name: &str| format!("summary.json: {name} of {} with seed {}", trial.policy, trial.seed);
+        for (name, told, right) in [
+            ("regret_linear", trial.regret_linear, self.regret_linear),
+            ("regret_happiness", trial.regret_happiness, self.regret_happiness),
+            ("optimal_reward", trial.optimal_reward, self.optimal_reward),
+        ] {
+            if !close(told, right) {
+                compared.find(place(name), format!("{told} where {right} is right"));
+            }
+        }
+        let tasks = &trial.tasks;
+        for (name, told, right) in [
+            ("reward", trial.reward, self.reward),
+            ("slots", trial.slots as i64, self.slot as i64),
+            ("offloaded", tasks.offloaded as i64, self.slot as i64),
+            ("refused", tasks.refused as i64, self.refused as i64),
+            ("answered", tasks.answered as i64, (self.slot - self.refused) as i64),
+            ("timed_out", tasks.timed_out as i64, 0),
+        ] {
+            if told != right {
+                compared.find(place(name), format!("{told} where {right} is right"));
+            }
+        }
+    }
+}
+
+/// The draw of a slot, straight from its key.
+fn draw(key: &Key, slot: u64) -> u64 {
+    Stream::new(key).at(slot)
+}
+
+fn uniform_feature(feature: &UniformFeature, slot: u64) -> f64 {
+    feature.low + uniform(draw(&feature.key, slot)) * feature.span
+}
+
+fn task(tasks: &TaskSpec, slot: u64) -> Vec<f64> {
+    match tasks {
+        TaskSpec::Drawn(features) => features.iter().map(|f| uniform_feature(f, slot)).collect(),
+        TaskSpec::Trace { width, values } => row(values, *width, slot),
+    }
+}
+
+fn row(values: &[f64], width: u32, slot: u64) -> Vec<f64> {
+    let width = width as usize;
+    values[(slot as usize - 1) * width..slot as usize * width].to_vec()
+}
+
+/// A helper node in plain words.
+struct Node {
+    spec: HelperSpec,
+    /// Work left of each task in the queue, in millionths of a task, first in first out.
+    queue: VecDeque<u64>,
+    /// State of the autoregressive channel.
+    channel: f64,
+}
+
+impl Node {
+    fn new(spec: &HelperSpec) -> Node {
+        Node { spec: spec.clone(), queue: VecDeque::new(), channel: 0.0 }
+    }
+
+    /// Lets the node's own tasks arrive and gives its features.
+    fn observe(&mut self, slot: u64) -> Vec<f64> {
+        match &self.spec.state {
+            StateSpec::Trace { width, values } => row(values, *width, slot),
+            StateSpec::Model { queue, cpu_frequency, cqi } => {
+                let queue = match queue {
+                    QueueSpec::Drawn(feature) => uniform_feature(feature, slot),
+                    QueueSpec::Fifo { capacity, own_rate, own_key, scale, .. } => {
+                        let u = uniform(draw(own_key, slot));
+                        for _ in 0..poisson(u, *own_rate, libm::exp(-own_rate)) {
+                            if self.queue.len() < *capacity as usize {
+                                self.queue.push_back(1_000_000);
+                            }
+                        }
+                        self.queue.len() as f64 / f64::from(*capacity) * scale
+                    }
+                };
+                let cqi = match cqi {
+                    CqiSpec::Iid(feature) => uniform_feature(feature, slot),
+                    CqiSpec::Autoregressive { feature, correlation } => {
+                        let noise = fogbit_scenario::draw::normal(draw(&feature.key, slot));
+                        self.channel = if slot == 1 {
+                            noise
+                        } else {
+                            let spread = libm::sqrt(1.0 - correlation * correlation);
+                            correlation * self.channel + spread * noise
+                        };
+                        feature.low + normal_cdf(self.channel) * feature.span
+                    }
+                };
+                vec![queue, *cpu_frequency, cqi]
+            }
+        }
+    }
+
+    /// Draws the bit and queues the task.
+    fn take(&mut self, slot: u64, probability: f64) -> Outcome {
+        let u = match &self.spec.feedback {
+            FeedbackDraws::Keyed(key) => uniform(draw(key, slot)),
+            FeedbackDraws::Trace(draws) => draws[slot as usize - 1],
+        };
+        if let StateSpec::Model { queue: QueueSpec::Fifo { capacity, .. }, .. } = &self.spec.state {
+            if self.queue.len() >= *capacity as usize {
+                return Outcome::Refused;
+            }
+            self.queue.push_back(1_000_000);
+        }
+        Outcome::Answered(if u < probability { Bit::Happy } else { Bit::Unhappy })
+    }
+
+    /// Ends the slot.
+    fn serve(&mut self) {
+        let StateSpec::Model { queue: QueueSpec::Fifo { service_micro, .. }, .. } = &self.spec.state
+        else {
+            return;
+        };
+        let mut left = *service_micro;
+        while let Some(first) = self.queue.front_mut() {
+            let work = left.min(*first);
+            *first -= work;
+            left -= work;
+            if *first > 0 {
+                break;
+            }
+            self.queue.pop_front();
+        }
+    }
+}
+
+/// Finds the first slot in which two runs part, trial by trial.
+///
+/// # Errors
+/// If a directory cannot be read.
+pub fn diff(a: &Path, b: &Path) -> Result<Compared, Failure> {
+    let mut compared = Compared::default();
+    let trials = |dir: &Path| -> Result<BTreeMap<(String, u64), Status>, Failure> {
+        let summary = read::summary(dir).map_err(|error| unreadable(&error))?;
+        Ok(summary.trials.into_iter().map(|t| ((t.policy, t.seed), t.status)).collect())
+    };
+    let (in_a, in_b) = (trials(a)?, trials(b)?);
+    for (name, dir, other) in [(b, &in_a, &in_b), (a, &in_b, &in_a)] {
+        for (policy, seed) in dir.keys().filter(|trial| !other.contains_key(*trial)) {
+            let place = format!("{policy} with seed {seed}");
+            compared.find(place, format!("there is no such trial in {}", name.display()));
+        }
+    }
+    for (policy, seed) in in_a.keys().filter(|trial| in_b.contains_key(*trial)) {
+        compared.trials += 1;
+        diff_trial(a, b, policy, *seed, &mut compared)?;
+    }
+    Ok(compared)
+}
+
+fn diff_trial(
+    a: &Path,
+    b: &Path,
+    policy: &str,
+    seed: u64,
+    compared: &mut Compared,
+) -> Result<(), Failure> {
+    let kept_none = |error: ReadError| {
+        unreadable(&error).help("a run with --no-decisions keeps nothing to compare")
+    };
+    let mut rows_a = read::decisions(a, policy, seed).map_err(kept_none)?;
+    let mut rows_b = read::decisions(b, policy, seed).map_err(kept_none)?;
+    let place = |slot: u64| format!("{policy} with seed {seed}: slot {slot}");
+    for slot in 1.. {
+        let next = |row: Option<Result<Decision, ReadError>>| {
+            row.transpose().map_err(|error| unreadable(&error))
+        };
+        let (row_a, row_b) = (next(rows_a.next())?, next(rows_b.next())?);
+        match (row_a, row_b) {
+            (None, None) => break,
+            (Some(row_a), Some(row_b)) if row_a == row_b => compared.slots += 1,
+            (Some(row_a), Some(row_b)) => {
+                let tell = |row: Decision| {
+                    format!(
+                        "slot {} node {} bit {} regret {:?} / {:?}",
+                        row.slot,
+                        row.node,
+                        row.outcome.column(),
+                        row.regret_linear,
+                        row.regret_happiness
+                    )
+                };
+                compared.find(place(slot), format!("{} | {}", tell(row_a), tell(row_b)));
+                break;
+            }
+            (Some(_), None) => {
+                compared.find(place(slot), format!("{} ends before", b.display()));
+                break;
+            }
+            (None, Some(_)) => {
+                compared.find(place(slot), format!("{} ends before", a.display()));
+                break;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,316 @@
+//! From the file's types to a [`Scenario`]: what types alone cannot say.
+
+mod network;
+mod nodes;
+
+use std::path::Path;
+
+use crate::problem::{Problem, Problems};
+use crate::scenario::{Scenario, trace_path};
+use crate::topology::places::{Places, Step, way};
+use crate::topology::{
+    Bound, Clock, Expect, ExplorationWidth, Features, ModelFeatures, PolicySpec, Range, Seeds,
+    SequentialMle, Task, Topology,
+};
+use crate::trace::Trace;
+
+/// Number of features of the model: length, complexity, queue, CPU frequency, CQI.
+const MODEL_FEATURES: usize = 5;
+const MOST_NODES: u32 = 10_000;
+const MOST_SEEDS: u64 = 1_000_000;
+const MOST_SLOTS: u64 = 1_000_000_000_000;
+/// Raw values beyond this are a slip of the keyboard, and their squares would overflow.
+const LARGEST: f64 = 1e18;
+
+/// Checks everything and fills in the defaults.
+pub(crate) fn validate(
+    mut topology: Topology,
+    places: &Places<'_>,
+    path: &Path,
+) -> Result<Scenario, Problems> {
+    let mut check = Check { places, problems: Vec::new() };
+    check.run_length(&topology);
+    check.policies(&topology);
+    check.expectations(&topology);
+    let trace = check.trace(&topology, path);
+    if matches!((&topology.features, &trace), (Features::Trace(_), None)) {
+        // Without its trace nothing more can be said about the nodes.
+        return Err(check.into_problems());
+    }
+    let before = check.problems.len();
+    check.features(&mut topology, trace.as_ref());
+    let features = trace.as_ref().map_or(MODEL_FEATURES, Trace::features);
+    let helpers = check.helpers(&mut topology, trace.as_ref(), features);
+    check.names_and_links(&topology, &helpers);
+    if let (Features::Model(model), true) = (&topology.features, check.problems.len() == before) {
+        let task = topology.task.clone().unwrap_or_default();
+        check.norms(&topology, &helpers, &task, &model.full_scale);
+    }
+    if !check.problems.is_empty() {
+        return Err(check.into_problems());
+    }
+    Ok(Scenario { topology, trace, helpers, features, path: path.to_owned() })
+}
+
+/// The checks, and what they found.
+struct Check<'p, 'f> {
+    places: &'p Places<'f>,
+    problems: Vec<Problem>,
+}
+
+/// The way to `key` within `place`.
+fn below(place: &[Step], key: &str) -> Vec<Step> {
+    place.iter().cloned().chain([Step::from(key)]).collect()
+}
+
+impl Check<'_, '_> {
+    fn fail(&mut self, way: Vec<Step>, message: impl Into<String>, help: impl Into<String>) {
+        let mut problem = Problem::new(message).help(help);
+        problem.place = Some(Box::new(self.places.of(&way)));
+        self.problems.push(problem);
+    }
+
+    /// What was found, in the order of the file.
+    fn into_problems(mut self) -> Problems {
+        self.problems.sort_by_key(|problem| {
+            problem.place.as_ref().map(|place| (place.source.name.clone(), place.span.start))
+        });
+        Problems(self.problems)
+    }
+
+    /// Fails unless `value` is finite and between `low` and `high`; says whether it is.
+    fn within(&mut self, way: Vec<Step>, what: &str, value: f64, low: f64, high: f64) -> bool {
+        if !value.is_finite() {
+            self.fail(way, format!("{what} is not a finite number"), "write a finite number");
+            return false;
+        }
+        if value < low || value > high {
+            self.fail(
+                way,
+                format!("{what} = {value} is out of range"),
+                format!("a value from {low} to {high}"),
+            );
+            return false;
+        }
+        true
+    }
+
+    /// Fails unless `0 <= min <= max`, both of them finite.
+    fn range(&mut self, place: &[Step], what: &str, range: Range) {
+        let mut fine = true;
+        for (key, value) in [("min", range.min), ("max", range.max)] {
+            fine &= self.within(below(place, key), &format!("{what}.{key}"), value, 0.0, LARGEST);
+        }
+        if fine && range.min > range.max {
+            self.fail(
+                below(place, "min"),
+                format!("{what}: min = {} is above max = {}", range.min, range.max),
+                "min <= max",
+            );
+        }
+    }
+
+    fn run_length(&mut self, topology: &Topology) {
+        if topology.slots == 0 || topology.slots > MOST_SLOTS {
+            self.fail(
+                way!["slots"],
+                format!("a trial cannot have {} slots", topology.slots),
+                format!("from 1 to {MOST_SLOTS} slots, for example slots = 10000"),
+            );
+        }
+        let Clock::Slot(clock) = &topology.clock;
+        if !(1..=4096).contains(&clock.lookahead) {
+            self.fail(
+                way!["clock", "lookahead"],
+                format!("lookahead = {} is out of range", clock.lookahead),
+                "from 1 to 4096 slots; 64 is a good value",
+            );
+        }
+        let count = topology.seeds.count();
+        if count == 0 || count > MOST_SEEDS {
+            let place = match topology.seeds {
+                Seeds::Block(_) => way!["seeds", "count"],
+                Seeds::Count(_) | Seeds::List(_) => way!["seeds"],
+            };
+            self.fail(
+                place,
+                format!("a run cannot have {count} seeds"),
+                format!("from 1 to {MOST_SEEDS} seeds"),
+            );
+        } else if let Seeds::List(list) = &topology.seeds {
+            let mut seen = std::collections::BTreeSet::new();
+            for (index, seed) in list.iter().enumerate() {
+                if !seen.insert(seed) {
+                    self.fail(
+                        way!["seeds", index],
+                        format!("the seed {seed} is given twice"),
+                        "each seed once: the same seed gives the same trial",
+                    );
+                }
+            }
+        }
+    }
+
+    fn policies(&mut self, topology: &Topology) {
+        if topology.policies.is_empty() {
+            self.fail(
+                way!["policies"],
+                "no policy",
+                "add at least one, for example [policies.toof] with kind = \"toof\"",
+            );
+        }
+        for (name, spec) in &topology.policies {
+            if !is_file_name(name) {
+                self.fail(
+                    way!["policies", name],
+                    format!("`{name}` cannot be the name of a policy"),
+                    "1 to 63 lower-case letters, digits, hyphens, dots and underscores: it names files",
+                );
+            }
+            match spec {
+                PolicySpec::Toof(parameters) | PolicySpec::Greedy(parameters) => {
+                    self.sequential_mle(&way!["policies", name], parameters);
+                }
+                PolicySpec::RoundRobin(_) | PolicySpec::Random(_) | PolicySpec::Optimal(_) => {}
+            }
+        }
+    }
+
+    fn sequential_mle(&mut self, place: &[Step], parameters: &SequentialMle) {
+        let gamma = below(place, "gamma");
+        self.within(below(place, "lambda"), "lambda", parameters.lambda, 1e-9, 1e9);
+        match &parameters.gamma {
+            ExplorationWidth::Tuned(tuned) => {
+                self.within(below(&gamma, "c"), "c", tuned.c, 0.0, 1e9);
+            }
+            ExplorationWidth::PaperEq15(paper) => {
+                self.within(below(&gamma, "delta"), "delta", paper.delta, 1e-300, 1.0 - 1e-15);
+            }
+        }
+    }
+
+    fn expectations(&mut self, topology: &Topology) {
+        let known: Vec<&str> = topology.policies.keys().map(String::as_str).collect();
+        for (index, expect) in topology.expectations.iter().enumerate() {
+            self.expectation(index, expect, &known);
+        }
+    }
+
+    fn expectation(&mut self, index: usize, expect: &Expect, known: &[&str]) {
+        let place = |key: &str| way!["expect", index, key];
+        let bounds = [("below", &expect.below), ("above", &expect.above)];
+        let named = bounds.iter().filter_map(|(key, bound)| match bound {
+            Some(Bound::Policy(name)) => Some((*key, name)),
+            Some(Bound::Number(_)) | None => None,
+        });
+        for (key, name) in [("policy", &expect.policy)].into_iter().chain(named) {
+            if !known.contains(&name.as_str()) {
+                self.fail(
+                    place(key),
+                    format!("no policy is called `{name}`"),
+                    format!("policies here: {}", known.join(", ")),
+                );
+            } else if key != "policy" && *name == expect.policy {
+                self.fail(
+                    place(key),
+                    format!("`{name}` is compared with itself"),
+                    "the name of another policy, or a number",
+                );
+            }
+        }
+        for (key, bound) in bounds {
+            if let Some(Bound::Number(number)) = bound {
+                self.within(place(key), key, *number, -LARGEST, LARGEST);
+            }
+        }
+        if expect.below.is_some() == expect.above.is_some() {
+            // With both, the second is the one too many; with none, the expectation itself.
+            self.fail(
+                place("above"),
+                "an expectation needs either `below` or `above`",
+                "for example below = \"greedy\"",
+            );
+        }
+        if expect.slot == 0 {
+            self.fail(place("slot"), "slots count from 1", "for example slot = 10000");
+        }
+        if expect.seeds == 0 {
+            self.fail(place("seeds"), "no seed shows nothing", "50 or more: seeds differ much");
+        }
+    }
+
+    fn trace(&mut self, topology: &Topology, path: &Path) -> Option<Trace> {
+        let Features::Trace(features) = &topology.features else { return None };
+        let trace = match Trace::read(&trace_path(path, &features.path)) {
+            Ok(trace) => trace,
+            Err(mut problem) => {
+                problem.place = problem
+                    .place
+                    .or_else(|| Some(self.places.of(&way!["features", "path"]).into()));
+                self.problems.push(problem);
+                return None;
+            }
+        };
+        if topology.slots > trace.slots() {
+            self.fail(
+                way!["slots"],
+                format!("{} slots, but the trace has {}", topology.slots, trace.slots()),
+                format!("at most slots = {}", trace.slots()),
+            );
+            return None;
+        }
+        Some(trace)
+    }
+
+    /// What belongs to a model is an error beside a trace, and the other way round.
+    fn features(&mut self, topology: &mut Topology, trace: Option<&Trace>) {
+        match &topology.features {
+            Features::Trace(_) => {
+                debug_assert!(trace.is_some(), "without its trace nothing is checked");
+                self.ignored(way!["task"]);
+                for place in std::iter::once(way!["nodes"])
+                    .chain((0..topology.node_list.len()).map(|index| way!["node", index]))
+                {
+                    for key in ["cpu_frequency_ghz", "cqi", "queue"] {
+                        self.ignored(below(&place, key));
+                    }
+                }
+            }
+            Features::Model(ModelFeatures { full_scale }) => {
+                for (key, value) in [
+                    ("length_kb", full_scale.length_kb),
+                    ("complexity_cycles", full_scale.complexity_cycles),
+                    ("cpu_frequency_ghz", full_scale.cpu_frequency_ghz),
+                    ("cqi", full_scale.cqi),
+                ] {
+                    self.within(way!["features", "full_scale", key], key, value, 1e-9, LARGEST);
+                }
+                let task = topology.task.get_or_insert_with(Task::default).clone();
+                for (key, range) in
+                    [("length_kb", task.length_kb), ("complexity_cycles", task.complexity_cycles)]
+                {
+                    self.range(&way!["task", key], key, range);
+                }
+            }
+        }
+    }
+
+    /// Fails if there is something at `way` although the features come from a trace.
+    fn ignored(&mut self, way: Vec<Step>) {
+        if self.places.has(&way) {
+            self.fail(
+                way,
+                "this would be ignored: the features come from a trace",
+                "delete it, or delete [features]",
+            );
+        }
+    }
+}
+
+/// The name of a policy stands in names of files.
+fn is_file_name(name: &str) -> bool {
+    (1..=63).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-._".contains(&b))
+        && !name.starts_with('.')
+        && !name.starts_with('-')
+}

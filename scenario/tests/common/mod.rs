@@ -1,0 +1,80 @@
+//! Helpers shared by the tests of this crate.
+
+#![allow(dead_code, reason = "each test file uses some of them")]
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use fogbit_scenario::{Problem, Problems, Scenario, TopologyFile};
+
+/// What every file of `topologies/` is called.
+pub(crate) fn shipped() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../topologies");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .expect("the folder of topologies")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|e| e == "toml"))
+        .collect();
+    files.sort();
+    assert!(files.len() >= 4, "only {files:?}");
+    files
+}
+
+/// Takes the marks `«` and `»` out of a text and gives the range of bytes between them.
+pub(crate) fn unmark(text: &str) -> (String, Option<Range<usize>>) {
+    let Some((before, rest)) = text.split_once('«') else { return (text.to_owned(), None) };
+    let (inside, after) = rest.split_once('»').expect("a mark that is opened is closed");
+    let span = before.len()..before.len() + inside.len();
+    (format!("{before}{inside}{after}"), Some(span))
+}
+
+/// A topology without fault, for tests to spoil: each pair of `edits` is a text that occurs exactly
+/// once, and what stands there instead.
+pub(crate) fn edited(good: &str, edits: &[(&str, &str)]) -> String {
+    let mut text = good.to_owned();
+    for (old, new) in edits {
+        assert_eq!(text.matches(old).count(), 1, "`{old}` must occur exactly once");
+        text = text.replacen(old, new, 1);
+    }
+    text
+}
+
+/// Reads and validates a topology given as text.
+pub(crate) fn read(path: &Path, text: &str, overrides: &[&str]) -> Result<Scenario, Problems> {
+    let mut file = TopologyFile::from_text(path, text.to_owned());
+    for assignment in overrides {
+        file.set(assignment)?;
+    }
+    Scenario::from_file(&file)
+}
+
+/// The only problem of a topology that must have exactly one: whatever follows from a mistake
+/// without being one would only hide it.
+pub(crate) fn only_problem(case: &str, result: Result<Scenario, Problems>) -> Problem {
+    let Err(Problems(mut problems)) = result else { panic!("{case}: no problem was found") };
+    let messages: Vec<&str> = problems.iter().map(|p| p.message.as_str()).collect();
+    assert_eq!(problems.len(), 1, "{case}: {messages:#?}");
+    problems.remove(0)
+}
+
+/// Checks the words of a problem, and that `span` of the text called `source` is underlined.
+pub(crate) fn check(
+    case: &str,
+    problem: &Problem,
+    message: &str,
+    help: &str,
+    place: Option<(&str, Range<usize>)>,
+) {
+    assert!(problem.message.contains(message), "{case}: message `{}`", problem.message);
+    let given = problem.help.as_deref().unwrap_or("");
+    assert!(given.contains(help), "{case}: help `{given}`");
+    match (&problem.place, place) {
+        (None, None) => {}
+        (Some(got), Some((source, span))) => {
+            let underlined = &got.source.text[got.span.clone()];
+            assert_eq!(got.source.name, source, "{case}: the source; underlined `{underlined}`");
+            assert_eq!(got.span, span, "{case}: underlined `{underlined}`");
+        }
+        (got, _) => panic!("{case}: place {got:?}"),
+    }
+}

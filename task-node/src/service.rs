@@ -1,0 +1,229 @@
+//! The task node as a process: plays the trials that the orchestrator orders.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use fogbit_policy::Policy;
+use fogbit_scenario::contexts::ContextDigest;
+use fogbit_scenario::feedback::Outcome;
+use fogbit_scenario::instance::may_ask_for_the_truth;
+use fogbit_scenario::topology::PolicySpec;
+use fogbit_scenario::{Contexts, TaskSource};
+use fogbit_transport::codec::CONTROL_LIMIT;
+use fogbit_transport::wire::{DIGEST_SLOTS, TrialAnswer, TrialOrder, TrialReport};
+use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, Member, WireError};
+use quinn::Connection;
+use tokio::sync::Mutex;
+
+use crate::quic::QuicFog;
+use crate::trial::{Decider, Recorder, Step, TrialError, Truth, run_trial};
+
+/// Decisions are told at least this often, so that the orchestrator can show how it goes.
+const REPORT_EVERY: Duration = Duration::from_millis(100);
+
+/// Why a task node stopped serving.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The orchestrator ended the run badly, or is gone.
+    #[error("the orchestrator is gone: {0}")]
+    Orchestrator(WireError),
+}
+
+/// Plays trials until the orchestrator says that the run is done, or `shutdown` completes.
+///
+/// # Errors
+/// If the orchestrator is lost.
+pub async fn serve(
+    member: Member,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let member = Arc::new(member);
+    let helpers = Arc::new(Mutex::new(HashMap::new()));
+    tokio::pin!(shutdown);
+    let result = loop {
+        tokio::select! {
+            biased;
+            () = &mut shutdown => break Ok(()),
+            stream = member.control.accept_bi() => match stream {
+                Ok((send, receive)) => {
+                    let (member, helpers) = (Arc::clone(&member), Arc::clone(&helpers));
+                    tokio::spawn(play(member, helpers, send, receive));
+                }
+                Err(error) => match CloseCode::of(&error) {
+                    Some(CloseCode::Done | CloseCode::Stopped) => break Ok(()),
+                    _ => break Err(ServeError::Orchestrator(error.into())),
+                }
+            },
+        }
+    };
+    member.leave(CloseCode::Stopped, "the task node ends").await;
+    result
+}
+
+/// Connections to helper nodes, kept from trial to trial.
+type Connections = Arc<Mutex<HashMap<String, Connection>>>;
+
+/// Receives one order, plays it and tells how it went.
+async fn play(
+    member: Arc<Member>,
+    helpers: Connections,
+    send: quinn::SendStream,
+    receive: quinn::RecvStream,
+) {
+    let send = Arc::new(Mutex::new(FrameSender::new(send, CONTROL_LIMIT)));
+    let mut receive = FrameReceiver::new(receive, CONTROL_LIMIT);
+    let order: TrialOrder = match receive.expect().await {
+        Ok(order) => order,
+        Err(error) => {
+            tracing::warn!(%error, "an order that cannot be read");
+            return;
+        }
+    };
+    tracing::info!(trial = ?order.trial, slots = order.slots, "trial begins");
+    let started = Instant::now();
+    let played = play_order(&member, &helpers, &order, Arc::clone(&send), receive).await;
+    let report = match played {
+        Ok(()) => TrialReport::Done {
+            nanoseconds: u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX),
+        },
+        Err(error) => {
+            tracing::error!(trial = ?order.trial, %error, "trial failed");
+            TrialReport::Failed { message: error.to_string() }
+        }
+    };
+    let mut send = send.lock().await;
+    if let Err(error) = send.send(&report).await {
+        tracing::warn!(%error, "the orchestrator does not hear how the trial ended");
+    }
+    send.finish();
+    send.delivered().await;
+}
+
+async fn play_order(
+    member: &Member,
+    helpers: &Connections,
+    order: &TrialOrder,
+    send: Arc<Mutex<FrameSender>>,
+    receive: FrameReceiver,
+) -> Result<(), TrialError> {
+    let spec: PolicySpec = serde_json::from_str(&order.policy)
+        .map_err(|error| TrialError::Order(error.to_string()))?;
+    let (nodes, features) = (order.helpers.len(), order.features as usize);
+    let mut decider = match fogbit_policy::build(&spec, nodes, features, &order.policy_key) {
+        Some(policy) => Decider::Policy(policy),
+        None if may_ask_for_the_truth(&spec) => {
+            Decider::Optimal(RemoteTruth { send: Arc::clone(&send), receive })
+        }
+        None => return Err(TrialError::Order(format!("unknown policy {}", spec.kind()))),
+    };
+    let mut tasks = TaskSource::new(&order.tasks);
+    let width = features
+        .checked_sub(tasks.width())
+        .ok_or_else(|| TrialError::Order("more task features than features".into()))?;
+    let connections = connect(member, helpers, order).await?;
+    let mut fog = QuicFog::open(connections, order.trial, width, order.lookahead).await?;
+    let mut recorder = RemoteRecorder::new(send, order.slots);
+    let mut contexts = Contexts::new(nodes, features);
+    // The orchestrator stops a trial by ending this process or its connection.
+    let never = AtomicBool::new(false);
+    run_trial(
+        &mut fog,
+        &mut tasks,
+        &mut decider,
+        &mut recorder,
+        &mut contexts,
+        order.slots,
+        &never,
+    )
+    .await?;
+    debug_assert!(!never.load(Ordering::Relaxed));
+    Ok(())
+}
+
+async fn connect(
+    member: &Member,
+    helpers: &Connections,
+    order: &TrialOrder,
+) -> Result<Vec<(String, Connection)>, TrialError> {
+    let mut known = helpers.lock().await;
+    let mut connections = Vec::with_capacity(order.helpers.len());
+    for (name, address) in &order.helpers {
+        let open = known.get(name).filter(|c| {
+            c.close_reason().is_none() && c.remote_address() == *address
+        });
+        let connection = match open {
+            Some(connection) => connection.clone(),
+            None => {
+                let connection = member.connect(name, *address).await?;
+                known.insert(name.clone(), connection.clone());
+                connection
+            }
+        };
+        connections.push((name.clone(), connection));
+    }
+    Ok(connections)
+}
+
+/// Tells the orchestrator what happened, in bounded batches; waits where it does not keep up.
+#[derive(Debug)]
+struct RemoteRecorder {
+    send: Arc<Mutex<FrameSender>>,
+    slots: u64,
+    decisions: Vec<(u32, Outcome)>,
+    digest: ContextDigest,
+    told: Instant,
+}
+
+impl RemoteRecorder {
+    fn new(send: Arc<Mutex<FrameSender>>, slots: u64) -> RemoteRecorder {
+        RemoteRecorder {
+            send,
+            slots,
+            decisions: Vec::new(),
+            digest: ContextDigest::new(),
+            told: Instant::now(),
+        }
+    }
+}
+
+impl Recorder for RemoteRecorder {
+    async fn record(
+        &mut self,
+        step: Step<'_>,
+        _policy: Option<&dyn Policy>,
+    ) -> Result<(), TrialError> {
+        self.digest.add(step.contexts);
+        self.decisions.push((step.node as u32, step.outcome));
+        let due = step.slot.is_multiple_of(DIGEST_SLOTS) || step.slot == self.slots;
+        if !due && self.told.elapsed() < REPORT_EVERY {
+            return Ok(());
+        }
+        let report = TrialReport::Decisions {
+            decisions: std::mem::take(&mut self.decisions),
+            digest: due.then(|| self.digest.value()),
+        };
+        self.told = Instant::now();
+        self.send.lock().await.send(&report).await.map_err(TrialError::Orchestrator)
+    }
+}
+
+/// The door of `optimal` in a process that does not know the truth: it asks the orchestrator.
+#[derive(Debug)]
+struct RemoteTruth {
+    send: Arc<Mutex<FrameSender>>,
+    receive: FrameReceiver,
+}
+
+impl Truth for RemoteTruth {
+    async fn best_node(&mut self, slot: u64, contexts: &Contexts) -> Result<usize, TrialError> {
+        let contexts = (0..contexts.nodes()).flat_map(|node| contexts.node(node)).collect();
+        let question = TrialReport::AskBest { slot, contexts };
+        self.send.lock().await.send(&question).await.map_err(TrialError::Orchestrator)?;
+        let TrialAnswer::Best { node } =
+            self.receive.expect().await.map_err(TrialError::Orchestrator)?;
+        Ok(node as usize)
+    }
+}

@@ -1,0 +1,38 @@
+//! UDP sockets and QUIC's own settings.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::{Endpoint, EndpointConfig, TransportConfig, VarInt};
+
+/// A peer that is silent for this long is gone.
+pub const SILENCE: Duration = Duration::from_secs(10);
+/// How often a quiet connection shows that it is alive.
+const KEEP_ALIVE: Duration = Duration::from_secs(2);
+/// Asked of the kernel; it may give less. A hundred nodes that join at once need it.
+const SOCKET_BUFFER: usize = 4 << 20;
+
+/// A QUIC endpoint on `address`.
+///
+/// # Errors
+/// If the address is in use or not ours.
+pub fn bind(address: SocketAddr) -> std::io::Result<Endpoint> {
+    let socket = UdpSocket::bind(address)?;
+    // What the kernel does not give is not an error.
+    let _ = rustix::net::sockopt::set_socket_recv_buffer_size(&socket, SOCKET_BUFFER);
+    let _ = rustix::net::sockopt::set_socket_send_buffer_size(&socket, SOCKET_BUFFER);
+    let runtime = quinn::default_runtime().expect("an endpoint is made within a tokio runtime");
+    Endpoint::new(EndpointConfig::default(), None, socket, runtime)
+}
+
+/// The settings of every connection.
+pub fn transport_config() -> Arc<TransportConfig> {
+    let mut config = TransportConfig::default();
+    config.max_idle_timeout(Some(SILENCE.try_into().expect("ten seconds fit")));
+    config.keep_alive_interval(Some(KEEP_ALIVE));
+    config.max_concurrent_bidi_streams(VarInt::from_u32(1024));
+    config.max_concurrent_uni_streams(VarInt::from_u32(0));
+    config.datagram_receive_buffer_size(None);
+    Arc::new(config)
+}

@@ -1,0 +1,183 @@
+//! The messages. Every conversation is one bidirectional QUIC stream; who opens it speaks first.
+
+use std::net::SocketAddr;
+
+use fogbit_scenario::draw::Key;
+use fogbit_scenario::feedback::Outcome;
+use fogbit_scenario::instance::{HelperSpec, TaskSpec};
+use serde::{Deserialize, Serialize};
+
+use crate::identity::Role;
+
+/// Node to orchestrator, protocol `fogbit-join`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JoinRequest {
+    /// The role it wants.
+    pub role: Role,
+    /// The name it wants; the orchestrator finds one if it has no wish.
+    pub name: Option<String>,
+    /// The secret of its token.
+    pub secret: [u8; 32],
+    /// A certificate signing request (DER), of which only the public key counts.
+    pub request: Vec<u8>,
+}
+
+/// Orchestrator to node, protocol `fogbit-join`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JoinReply {
+    /// The name it was given.
+    pub name: String,
+    /// Its certificate and the authority's (DER).
+    pub chain: Vec<Vec<u8>>,
+}
+
+/// Node to orchestrator: the first message of its control stream.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Hello {
+    /// Version of the program.
+    pub version: String,
+    /// Where a helper node listens for task nodes. An unspecified address means: the address it is
+    /// seen from.
+    pub listens: Option<SocketAddr>,
+}
+
+/// Orchestrator to node: it belongs to the run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// Name of the run.
+    pub run: String,
+}
+
+/// Orchestrator to helper node, a stream for each seed that ends with it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SeedOrder {
+    /// Which seed of the run, from 0; never the seed itself.
+    pub number: u64,
+    /// What the helper node is under this seed.
+    pub spec: HelperSpec,
+}
+
+/// Helper node to orchestrator: sessions of this seed can be opened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SeedReady {
+    /// Which seed.
+    pub number: u64,
+}
+
+/// A trial, as everybody calls it within a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TrialId {
+    /// Which seed of the run, from 0.
+    pub seed_number: u64,
+    /// Which policy of the run, from 0.
+    pub policy: u32,
+}
+
+/// Orchestrator to task node: the first message of a trial's stream.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrialOrder {
+    /// The trial.
+    pub trial: TrialId,
+    /// The policy as JSON, in the form of the topology file.
+    pub policy: String,
+    /// The policy's private randomness.
+    pub policy_key: Key,
+    /// Name and address of each helper node.
+    pub helpers: Vec<(String, SocketAddr)>,
+    /// Number of features d.
+    pub features: u32,
+    /// The tasks.
+    pub tasks: TaskSpec,
+    /// Length of the trial.
+    pub slots: u64,
+    /// How far ahead states are asked for, in slots.
+    pub lookahead: u32,
+}
+
+/// Task node to orchestrator, on a trial's stream.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum TrialReport {
+    /// What happened in the slots after those already told.
+    Decisions {
+        /// Node and outcome of each slot.
+        decisions: Vec<(u32, Outcome)>,
+        /// Digest of all contexts so far, every [`DIGEST_SLOTS`] slots and at the end.
+        digest: Option<u64>,
+    },
+    /// The policy `optimal` asks for the best node, given the contexts, node after node.
+    AskBest {
+        /// The slot.
+        slot: u64,
+        /// d values for each node.
+        contexts: Vec<f64>,
+    },
+    /// Every slot was played and told.
+    Done {
+        /// How long it took, in nanoseconds.
+        nanoseconds: u64,
+    },
+    /// The trial cannot go on.
+    Failed {
+        /// Why.
+        message: String,
+    },
+}
+
+/// Orchestrator to task node, on a trial's stream.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum TrialAnswer {
+    /// The best node of a slot, in answer to [`TrialReport::AskBest`].
+    Best {
+        /// The node.
+        node: u32,
+    },
+}
+
+/// How often the contexts' digest is told, in slots; reports end there.
+pub const DIGEST_SLOTS: u64 = 1000;
+
+/// Task node to helper node: the first message of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct OpenSession {
+    /// The trial.
+    pub trial: TrialId,
+}
+
+/// Task node to helper node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum SessionRequest {
+    /// Tell the states of the slots not yet told, up to `through`. Nothing will be offloaded before
+    /// slot `now`.
+    Announce {
+        /// The task node's slot.
+        now: u64,
+        /// Last slot wanted.
+        through: u64,
+    },
+    /// Take a task.
+    Offload {
+        /// The slot.
+        slot: u64,
+        /// The task's features.
+        task: Vec<f64>,
+    },
+}
+
+/// Helper node to task node, in the order of the requests.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum SessionReply {
+    /// The session is open.
+    Opened,
+    /// States, slot after slot.
+    Announced {
+        /// The node's features in each slot.
+        states: Vec<f64>,
+    },
+    /// What became of a task.
+    Answer {
+        /// The outcome.
+        outcome: Outcome,
+        /// States of the following slots that are no longer as announced.
+        changed: Vec<f64>,
+    },
+}
