@@ -45,6 +45,12 @@ impl FifoQueue {
         f64::from(self.length.min(self.capacity)) / f64::from(self.capacity)
     }
 
+    /// Whether the same work waits in both, so that the same will happen to both from here on.
+    #[inline]
+    pub fn same_work(&self, other: &FifoQueue) -> bool {
+        self.length == other.length && self.head == other.head
+    }
+
     /// What became of the tasks so far.
     pub fn counts(&self) -> QueueCounts {
         self.counts

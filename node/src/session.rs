@@ -10,6 +10,7 @@ use fogbit_scenario::feedback::Outcome;
 use fogbit_scenario::instance::HelperSpec;
 
 use crate::helper::Helper;
+use crate::queue::FifoQueue;
 
 /// The farthest a session announces ahead of the task node's slot, in slots.
 pub const MAX_LOOKAHEAD: u64 = 8192;
@@ -21,10 +22,18 @@ pub struct Session {
     base: Helper,
     /// The node at the last announced slot, if nothing more is offloaded; `None` before any.
     scout: Option<Helper>,
-    /// The announced states of the slots after `base`, kept only where an offload can change them.
-    announced: VecDeque<Vec<f64>>,
+    /// What was announced of the slots after `base`, kept only where an offload can change it.
+    announced: VecDeque<Announced>,
     /// The slot of the last offload; 0 before any.
     last_offload: u64,
+}
+
+/// One announced slot.
+#[derive(Debug, Clone)]
+struct Announced {
+    state: Vec<f64>,
+    /// What the offloads so far have to do with it: from two equal queues on, all is equal.
+    queue: FifoQueue,
 }
 
 /// The answer to an offload.
@@ -90,7 +99,6 @@ impl Session {
             return Err(SessionError::Slot { slot: through, first, last });
         }
         self.settle(now);
-        let keep = self.base.depends_on_offloads();
         let mut states = Vec::new();
         for slot in first..=through {
             let scout = match &mut self.scout {
@@ -101,8 +109,9 @@ impl Session {
                 none => none.insert(self.base.clone()),
             };
             states.extend_from_slice(scout.state());
-            if keep && slot > self.base.slot() {
-                self.announced.push_back(scout.state().to_vec());
+            if let (Some(queue), true) = (scout.fifo(), slot > self.base.slot()) {
+                let (state, queue) = (scout.state().to_vec(), queue.clone());
+                self.announced.push_back(Announced { state, queue });
             }
         }
         Ok(states)
@@ -137,17 +146,23 @@ impl Session {
         Ok(Answer { outcome, changed })
     }
 
-    /// Looks ahead anew from the offload just taken, and gives the states up to the last one that
-    /// differs from what was announced.
+    /// Looks ahead anew from the offload just taken, until all is as announced again, and gives the
+    /// states up to the last one that differs.
     fn announce_again(&mut self) -> Vec<f64> {
         let mut scout = self.base.clone();
         let mut changed = Vec::new();
         let mut changed_end = 0;
         for announced in &mut self.announced {
             scout.advance();
+            let queue = scout.fifo().expect("only a true queue depends on offloads");
+            if queue.same_work(&announced.queue) {
+                changed.truncate(changed_end);
+                return changed;
+            }
+            announced.queue = queue.clone();
             changed.extend_from_slice(scout.state());
-            if announced != scout.state() {
-                announced.copy_from_slice(scout.state());
+            if announced.state != scout.state() {
+                announced.state.copy_from_slice(scout.state());
                 changed_end = changed.len();
             }
         }

@@ -133,7 +133,7 @@ pub enum Curve {
     WeightError,
     /// Right side of (19).
     Bound,
-    /// Share of slots after which (14) held.
+    /// Share of nodes and slots for which (14) held.
     Covered,
 }
 

@@ -49,9 +49,9 @@ pub trait Confidence {
     /// The left side for the weights `truth` of `node`: dimensionless.
     fn squared_distance(&self, node: usize, truth: &[f64]) -> f64;
 
-    /// Whether every node's squared distance is at most the right side gamma of `slot`, once
+    /// How many nodes' squared distances are at most the right side gamma of `slot`, once
     /// everything before that slot is learnt.
-    fn covers(&self, slot: u64, squared_distances: &[f64]) -> bool;
+    fn covered(&self, slot: u64, squared_distances: &[f64]) -> usize;
 
     /// The right side of (19): what the average linear regret of `slots` slots stays below, with
     /// the probability of the region.

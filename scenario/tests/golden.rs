@@ -100,7 +100,18 @@ fn normal_numbers_are_as_frozen() {
 }
 
 /// One draw for each branch of the inverse and each tail, with the bits of its number.
-const NORMALS: &[(u64, u64)] = &[];
+const NORMALS: &[(u64, u64)] = &[
+    (0x0000000000000000, 0xc0206b48528cea51), // -8.2095
+    (0x0000000000100000, 0xc01db1d990cf8180), // -7.4237
+    (0x0000010000000000, 0xc0152dc6e853f1ca), // -5.2947
+    (0x123456789abcdef0, 0xbff77b26344b88f4), // -1.4676
+    (0x7ffffffffffff000, 0xbcb40d931ff62707), // -2.78e-16
+    (0x8000000000000000, 0x3cb40d931ff62707), // 2.78e-16
+    (0xc000000000000000, 0x3fe5956b87528a4d), // 0.6745
+    (0xfedcba9876543210, 0x4004ee2dc0a9e007), // 2.6163
+    (0xffffffff00000000, 0x4018ebc9554c455a), // 6.2303
+    (0xffffffffffffffff, 0x40206b48528cea51), // 8.2095
+];
 
 #[test]
 fn poisson_numbers_are_as_frozen() {

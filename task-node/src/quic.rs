@@ -16,6 +16,8 @@ use crate::trial::{Fog, TrialError};
 pub struct QuicFog {
     helpers: Vec<HelperSession>,
     lookahead: u64,
+    /// Length of the trial.
+    slots: u64,
 }
 
 /// One helper node: its stream, and what it has announced.
@@ -45,6 +47,7 @@ impl QuicFog {
         trial: TrialId,
         width: usize,
         lookahead: u32,
+        slots: u64,
     ) -> Result<QuicFog, TrialError> {
         let mut helpers = Vec::with_capacity(connections.len());
         for (name, connection) in connections {
@@ -57,7 +60,7 @@ impl QuicFog {
                 other => return Err(helper.unexpected(&other)),
             }
         }
-        Ok(QuicFog { helpers, lookahead: u64::from(lookahead) })
+        Ok(QuicFog { helpers, lookahead: u64::from(lookahead), slots })
     }
 }
 
@@ -95,11 +98,16 @@ impl HelperSession {
     }
 
     /// Asks for more states while enough are left to go on with.
-    async fn look_ahead(&mut self, slot: u64, lookahead: u64) -> Result<(), TrialError> {
-        if self.requested >= slot + lookahead / 2 {
+    async fn look_ahead(
+        &mut self,
+        slot: u64,
+        lookahead: u64,
+        slots: u64,
+    ) -> Result<(), TrialError> {
+        if self.requested >= (slot + lookahead / 2).min(slots) {
             return Ok(());
         }
-        let through = slot + lookahead - 1;
+        let through = (slot + lookahead - 1).min(slots);
         self.requested = through;
         self.send(&SessionRequest::Announce { now: slot, through }).await
     }
@@ -140,7 +148,7 @@ impl HelperSession {
 impl Fog for QuicFog {
     async fn observe(&mut self, slot: u64, contexts: &mut Contexts) -> Result<(), TrialError> {
         for helper in &mut self.helpers {
-            helper.look_ahead(slot, self.lookahead).await?;
+            helper.look_ahead(slot, self.lookahead, self.slots).await?;
         }
         for (node, helper) in self.helpers.iter_mut().enumerate() {
             let first = contexts.features() - helper.width;

@@ -124,7 +124,8 @@ async fn play_order(
         .checked_sub(tasks.width())
         .ok_or_else(|| TrialError::Order("more task features than features".into()))?;
     let connections = connect(member, helpers, order).await?;
-    let mut fog = QuicFog::open(connections, order.trial, width, order.lookahead).await?;
+    let (trial, lookahead) = (order.trial, order.lookahead);
+    let mut fog = QuicFog::open(connections, trial, width, lookahead, order.slots).await?;
     let mut recorder = RemoteRecorder::new(send, order.slots);
     let mut contexts = Contexts::new(nodes, features);
     // The orchestrator stops a trial by ending this process or its connection.

@@ -4,12 +4,14 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::{Endpoint, EndpointConfig, TransportConfig, VarInt};
+use quinn::{Endpoint, EndpointConfig, MtuDiscoveryConfig, TransportConfig, VarInt};
 
 /// A peer that is silent for this long is gone.
 pub const SILENCE: Duration = Duration::from_secs(10);
 /// How often a quiet connection shows that it is alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
+/// The largest UDP payload that is probed for, in bytes.
+const LARGEST_PACKET: u16 = 16_384;
 /// Asked of the kernel; it may give less. A hundred nodes that join at once need it.
 const SOCKET_BUFFER: usize = 4 << 20;
 
@@ -34,5 +36,9 @@ pub fn transport_config() -> Arc<TransportConfig> {
     config.max_concurrent_bidi_streams(VarInt::from_u32(1024));
     config.max_concurrent_uni_streams(VarInt::from_u32(0));
     config.datagram_receive_buffer_size(None);
+    // Loopback takes far larger packets than Ethernet; elsewhere the probes just find less.
+    let mut discovery = MtuDiscoveryConfig::default();
+    discovery.upper_bound(LARGEST_PACKET);
+    config.mtu_discovery_config(Some(discovery));
     Arc::new(config)
 }

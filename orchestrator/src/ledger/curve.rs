@@ -38,7 +38,7 @@ pub struct Curves {
     pub weight_error: Vec<f64>,
     /// Right side of (19); empty for policies without a confidence region.
     pub bound: Vec<f64>,
-    /// Share of the slots so far after which (14) held for all nodes; empty likewise.
+    /// Share of the nodes and of the slots so far for which (14) held; empty likewise.
     pub covered: Vec<f64>,
 }
 

@@ -43,7 +43,7 @@ pub struct Totals {
 struct Coverage {
     /// `||estimate - w||^2_Z` of each node.
     distances: Vec<f64>,
-    /// Slots after which (14) held for all nodes.
+    /// Over all slots, the number of nodes for which (14) held after the slot.
     held: u64,
 }
 
@@ -194,9 +194,7 @@ impl Ledger {
             held: 0,
         });
         coverage.distances[node] = confidence.squared_distance(node, &self.weights[node]);
-        if confidence.covers(slot + 1, &coverage.distances) {
-            coverage.held += 1;
-        }
+        coverage.held += confidence.covered(slot + 1, &coverage.distances) as u64;
     }
 
     /// Adds a point to the curves.
@@ -218,7 +216,8 @@ impl Ledger {
         let slots = self.totals.slots;
         let bound =
             belief.and_then(|b| b.confidence()).map(|c| c.average_regret_bound(slots));
-        let held = self.coverage.as_ref().map(|c| c.held as f64 / slots as f64);
+        let all = (slots * self.weights.len() as u64) as f64;
+        let held = self.coverage.as_ref().map(|c| c.held as f64 / all);
         self.curves.push(&self.totals, weight_error, bound, held);
     }
 

@@ -35,7 +35,7 @@ pub(super) fn figure(data: &Data) -> Option<String> {
     let caption = format!(
         "Share of each policy's tasks that went to each node, in per cent; equal shares would be \
          {} each. A policy that has learnt what the nodes like has rows like those of the best \
-         choices.{seeds} Drawn from <a href=\"summary.json\"><code>summary.json</code></a> \
+         choices.{seeds} Drawn from <a href='summary.json'><code>summary.json</code></a> \
          (<code>chosen_share</code>).",
         percent(1.0 / nodes as f64)
     );
@@ -45,6 +45,7 @@ pub(super) fn figure(data: &Data) -> Option<String> {
 
 fn heat_map(data: &Data, rows: &[usize]) -> String {
     let names = &data.summary.run.nodes;
+    let nodes = names.len();
     let labels: Vec<String> =
         rows.iter().map(|row| shortened(&data.short_label(*row), LONGEST_NAME)).collect();
     let longest = labels.iter().map(|l| l.chars().count()).max().unwrap_or(0);
@@ -57,38 +58,61 @@ fn heat_map(data: &Data, rows: &[usize]) -> String {
 
     let mut svg = String::new();
     let out = &mut svg;
-    put!(out, "<svg viewBox=\"0 0 {WIDTH} {height:.1}\" role=\"img\" aria-label=\"Share of tasks by policy and node\">\n");
-    put!(out, "<text x=\"{left:.1}\" y=\"13\">helper node</text>\n");
+    put!(
+        out,
+        "<svg viewBox='0 0 {WIDTH} {height:.1}' role='img' aria-label='Share of tasks by policy and node'>\n"
+    );
+    put!(out, "<text x='{left:.1}' y='13'>helper node</text>\n");
     node_names(out, names, left, cell, top);
     for (line, row) in rows.iter().enumerate() {
         let policy = &data.summary.policies[*row];
         let y = top + ROW * line as f64;
         let (x, middle, name) = (left - 8.0, y + ROW / 2.0 + 4.0, escape(&labels[line]));
-        put!(out, "<text x=\"{x:.1}\" y=\"{middle:.1}\" text-anchor=\"end\">{name}</text>\n");
+        put!(out, "<text x='{x:.1}' y='{middle:.1}' text-anchor='end'>{name}</text>\n");
         let gap = if cell > 12.0 { 1.0 } else { 0.3 };
         for (node, share) in policy.chosen_share.iter().enumerate() {
             let x = left + cell * node as f64;
-            let title = escape(&format!("{} to {}: {}", policy.name, names.get(node).map_or("", String::as_str), percent(*share)));
+            let title = escape(&format!(
+                "{} to {}: {}",
+                policy.name,
+                names.get(node).map_or("", String::as_str),
+                percent(*share)
+            ));
             let (w, h) = (cell - gap, ROW - 1.0);
-            let depth = share / most;
-            put!(out, "<rect class=\"cell\" x=\"{x:.2}\" y=\"{y:.1}\" width=\"{w:.2}\" height=\"{h:.1}\" fill-opacity=\"{depth:.3}\"><title>{title}</title></rect>");
+            let depth = if nodes > MANY { libm::sqrt(share / most) } else { share / most };
+            put!(
+                out,
+                "<rect class='cell' x='{x:.2}' y='{y:.1}' width='{w:.2}' height='{h:.1}' fill-opacity='{depth:.3}'><title>{title}</title></rect>"
+            );
             if cell >= NUMBERED_CELL {
-                let class = if depth > 0.55 { " class=\"on\"" } else { "" };
+                let class = if depth > 0.55 { " class='on'" } else { "" };
                 let (x, text) = (x + w / 2.0, in_cell(*share, cell));
-                put!(out, "<text{class} x=\"{x:.1}\" y=\"{middle:.1}\" text-anchor=\"middle\">{text}</text>");
+                put!(
+                    out,
+                    "<text{class} x='{x:.1}' y='{middle:.1}' text-anchor='middle'>{text}</text>"
+                );
             }
         }
         let (w, h) = (cell * names.len() as f64, ROW - 1.0);
-        put!(out, "<rect class=\"frame\" x=\"{left:.1}\" y=\"{y:.1}\" width=\"{w:.1}\" height=\"{h:.1}\"/>\n");
+        put!(
+            out,
+            "<rect class='frame' x='{left:.1}' y='{y:.1}' width='{w:.1}' height='{h:.1}'/>\n"
+        );
     }
-    colour_key(out, left, height - 30.0, most);
+    // The square root keeps small shares apart where one large share would pale them all.
+    let (middle, scale) = if nodes > MANY { (0.25, " (square-root scale)") } else { (0.5, "") };
+    colour_key(out, left, height - 30.0, [0.0, most * middle, most], scale);
     out.push_str("</svg>\n");
     svg
 }
 
 fn in_cell(share: f64, cell: f64) -> String {
     let digits = usize::from(cell >= 40.0);
-    if share > 0.0 && share < 0.0005 { "<0.1".replace('<', "&lt;") } else { fixed(share * 100.0, digits) }
+    if share > 0.0 && share < 0.0005 {
+        "<0.1".replace('<', "&lt;")
+    } else {
+        fixed(share * 100.0, digits)
+    }
 }
 
 /// Whether names stand upright above their columns, and how many characters of them.
@@ -116,13 +140,19 @@ fn node_names(out: &mut String, names: &[String], left: f64, cell: f64, top: f64
         match upright {
             Some(characters) => {
                 let (x, name) = (x + 4.0, escape(&shortened(name, characters)));
-                put!(out, "<text class=\"tick\" transform=\"translate({x:.1} {y:.1}) rotate(-90)\">{name}<title>{full}</title></text>");
+                put!(
+                    out,
+                    "<text class='tick' transform='translate({x:.1} {y:.1}) rotate(-90)'>{name}<title>{full}</title></text>"
+                );
             }
             None => {
                 if every > 1 {
-                    put!(out, "<path class=\"axis\" d=\"M{x:.1} {:.1}V{top:.1}\"/>", top - 4.0);
+                    put!(out, "<path class='axis' d='M{x:.1} {:.1}V{top:.1}'/>", top - 4.0);
                 }
-                put!(out, "<text class=\"tick\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"middle\">{full}</text>");
+                put!(
+                    out,
+                    "<text class='tick' x='{x:.1}' y='{y:.1}' text-anchor='middle'>{full}</text>"
+                );
             }
         }
     }
@@ -130,27 +160,36 @@ fn node_names(out: &mut String, names: &[String], left: f64, cell: f64, top: f64
 }
 
 /// What the depth of the colour means.
-fn colour_key(out: &mut String, left: f64, y: f64, most: f64) {
-    const STEPS: usize = 24;
-    const STEP: f64 = 8.0;
-    for step in 0..STEPS {
-        let depth = (step as f64 + 0.5) / STEPS as f64;
-        let x = left + step as f64 * STEP;
-        put!(out, "<rect class=\"cell\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{STEP}\" height=\"10\" fill-opacity=\"{depth:.3}\"/>");
+fn colour_key(out: &mut String, left: f64, y: f64, shares: [f64; 3], scale: &str) {
+    const LENGTH: f64 = 190.0;
+    let (end, low) = (left + LENGTH, y + 24.0);
+    put!(
+        out,
+        "<linearGradient id='heat'><stop offset='0' stop-opacity='0'/><stop offset='1'/>\
+         </linearGradient><rect class='frame' style='fill:url(#heat)' x='{left:.1}' \
+         y='{y:.1}' width='{LENGTH}' height='10'/>"
+    );
+    for (index, share) in shares.into_iter().enumerate() {
+        let x = left + LENGTH * index as f64 / 2.0;
+        let anchor = ["start", "middle", "end"][index];
+        let text = percent(share);
+        put!(
+            out,
+            "<text class='tick' x='{x:.1}' y='{low:.1}' text-anchor='{anchor}'>{text}</text>"
+        );
     }
-    let (end, low) = (left + STEP * STEPS as f64, y + 24.0);
-    put!(out, "<rect class=\"frame\" x=\"{left:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"10\"/>", end - left);
-    put!(out, "<text class=\"tick\" x=\"{left:.1}\" y=\"{low:.1}\">0 %</text>");
-    put!(out, "<text class=\"tick\" x=\"{end:.1}\" y=\"{low:.1}\" text-anchor=\"end\">{}</text>", percent(most));
     let (x, y) = (end + 12.0, y + 9.0);
-    put!(out, "<text class=\"tick\" x=\"{x:.1}\" y=\"{y:.1}\">share of the policy’s tasks</text>\n");
+    put!(
+        out,
+        "<text class='tick' x='{x:.1}' y='{y:.1}'>share of the policy’s tasks{scale}</text>\n"
+    );
 }
 
 /// For each policy the nodes with the most tasks.
 fn most_chosen(data: &Data, rows: &[usize]) -> String {
     let names = &data.summary.run.nodes;
     let mut out = String::from(
-        "<div class=\"wide\"><table><thead><tr><th>policy</th><th class=\"left\">chosen most</th>\
+        "<div class='wide'><table><thead><tr><th>policy</th><th class='left'>chosen most</th>\
          <th>nodes that got half of the tasks</th></tr></thead><tbody>\n",
     );
     for row in rows {
@@ -160,7 +199,9 @@ fn most_chosen(data: &Data, rows: &[usize]) -> String {
         let first: Vec<String> = order
             .iter()
             .take(5)
-            .map(|node| format!("{} {}", escape(&names[*node]), percent(policy.chosen_share[*node])))
+            .map(|node| {
+                format!("{} {}", escape(&names[*node]), percent(policy.chosen_share[*node]))
+            })
             .collect();
         let mut sum = 0.0;
         let half = order.iter().take_while(|node| {
@@ -169,9 +210,12 @@ fn most_chosen(data: &Data, rows: &[usize]) -> String {
             before < 0.5
         });
         let half = half.count();
-        put!(out, "<tr><td>{}</td><td class=\"left\">{}</td><td>{half}</td></tr>\n",
+        put!(
+            out,
+            "<tr><td>{}</td><td class='left'>{}</td><td>{half}</td></tr>\n",
             data.policy_name(*row),
-            first.join(" · "));
+            first.join(" · ")
+        );
     }
     out.push_str("</tbody></table></div>\n");
     out

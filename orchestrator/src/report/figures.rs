@@ -32,7 +32,7 @@ pub(super) fn all(data: &Data) -> String {
         .into_iter()
         .map(|(title, figure, reason)| {
             figure.unwrap_or_else(|| {
-                format!("<p class=\"small\"><b>{}</b> is not drawn: {reason}.</p>\n", escape(title))
+                format!("<p class='small'><b>{}</b> is not drawn: {reason}.</p>\n", escape(title))
             })
         })
         .collect()
@@ -41,7 +41,7 @@ pub(super) fn all(data: &Data) -> String {
 /// One figure: heading, legend, drawing, caption.
 pub(super) fn frame(id: &str, title: &str, legend: &str, svg: &str, caption: &str) -> String {
     format!(
-        "<figure id=\"{id}\">\n<h3>{title}</h3>\n{legend}{svg}<figcaption>{caption}</figcaption>\n\
+        "<figure id='{id}'>\n<h3>{title}</h3>\n{legend}<div class='wide'>\n{svg}</div>\n<figcaption>{caption}</figcaption>\n\
          </figure>\n",
         title = escape(title)
     )
@@ -53,7 +53,7 @@ fn drawn_from(curves: &[Curve]) -> String {
         .iter()
         .map(|curve| {
             let file = curve_file(*curve);
-            format!("<a href=\"{file}\"><code>{file}</code></a>")
+            format!("<a href='{file}'><code>{file}</code></a>")
         })
         .collect();
     format!("Drawn from {}.", links.join(" and "))
@@ -64,17 +64,17 @@ fn drawn_from(curves: &[Curve]) -> String {
 fn legend(data: &Data, wanted: impl Fn(&str) -> bool, further: &[(&str, &str)]) -> String {
     let swatch = |class: &str| {
         format!(
-            "<svg viewBox=\"0 0 30 10\" aria-hidden=\"true\"><path class=\"{class}\" \
-             d=\"M1 5H29\"/></svg>"
+            "<svg viewBox='0 0 30 10' aria-hidden='true'><path class='{class}' \
+             d='M1 5H29'/></svg>"
         )
     };
-    let mut out = String::from("<ul class=\"legend\">");
+    let mut out = String::from("<ul class='legend'>");
     for (index, policy) in data.summary.policies.iter().enumerate() {
         if wanted(&policy.name) {
             let swatch = swatch(&format!("line {}", data.looks[index]));
             let parameters = match parameters(&policy.parameters) {
                 text if text.is_empty() => text,
-                text => format!(" <span class=\"sub\">{}</span>", escape(&text)),
+                text => format!(" <span class='sub'>{}</span>", escape(&text)),
             };
             let name = escape(&policy.name);
             put!(out, "<li>{swatch}{name}{parameters}</li>");
@@ -136,16 +136,17 @@ fn from_zero(title: &str, high: f64) -> Axis {
     Axis { title: title.into(), scale: Scale::Linear, low: 0.0, high, percent: false }
 }
 
-/// What the bands are, if there are any.
-fn about_bands(data: &Data, lines: &[Line]) -> String {
-    let banded = lines.iter().any(|line| line.points.iter().any(|p| p.sd.is_some()));
-    match banded {
-        true => format!(
-            " Lines are means over {} seeds, bands one standard deviation on either side.",
-            data.summary.run.seeds
-        ),
-        false => String::new(),
+/// What lines and bands are where several seeds are behind them.
+fn about_bands(data: &Data, curve: Curve) -> String {
+    let counts = || data.curve(curve).iter().map(|point| point.n);
+    let (least, most) = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
+    if most < 2 {
+        return String::new();
     }
+    let up_to = if least < most { "up to " } else { "" };
+    format!(
+        " Lines are means over {up_to}{most} seeds, bands one standard deviation on either side."
+    )
 }
 
 fn average_regret(data: &Data) -> Option<String> {
@@ -159,7 +160,7 @@ fn average_regret(data: &Data) -> Option<String> {
     let caption = format!(
         "Regret of the slots so far divided by their number, equations (17) and (18): the paper's \
          Fig. 2. A policy that learns falls towards 0, one that does not stays level.{} {}",
-        about_bands(data, &lines),
+        about_bands(data, Curve::AverageRegret),
         drawn_from(&[Curve::AverageRegret])
     );
     let plot = Plot {
@@ -195,22 +196,31 @@ fn reward(data: &Data) -> Option<String> {
             line.class = "best".into();
             line.title = "expected reward of the best choices".into();
         }
-        (("guide best", "best choices, expected"), "the dashed line is the expected reward of the \
-          best choices, the sum of 2P* − 1")
+        (
+            ("guide best", "best choices, expected"),
+            "the dashed line is the expected reward of the \
+          best choices, the sum of 2P* − 1",
+        )
     } else {
-        (("guide best", "best choices on that policy's path, expected"), "the dashed line of the \
+        (
+            ("guide best", "best choices on that policy's path, expected"),
+            "the dashed line of the \
           same colour is the expected reward of the best choices on that policy's own path, the \
-          sum of 2P* − 1")
+          sum of 2P* − 1",
+        )
     };
     let caption = format!(
         "Reward so far, +1 for a happy bit and −1 for anything else: the paper's Fig. 3; \
          {sentence}. The steeper a line, the happier the chosen nodes.{} {}",
-        about_bands(data, &drawn),
+        about_bands(data, Curve::Reward),
         drawn_from(&[Curve::Reward, Curve::OptimalReward])
     );
     drawn.extend(optimal);
     let low = lowest(&drawn).min(0.0);
-    let y = Axis { low, ..from_zero("cumulative reward (happy bits − all other tasks)", highest(&drawn)) };
+    let y = Axis {
+        low,
+        ..from_zero("cumulative reward (happy bits − all other tasks)", highest(&drawn))
+    };
     let plot = Plot {
         description: "Cumulative reward of each policy over slots".into(),
         x: slots(Scale::Linear, 0.0, last_slot(&drawn)),
@@ -236,9 +246,10 @@ fn weight_error(data: &Data) -> Option<String> {
     }
     let caption = format!(
         "Distance between estimated and true weights, ‖ŵ − w‖, as a mean over all nodes. Estimates \
-         start at 0, so each line starts near the length of the true weights; nodes that are \
-         seldom chosen stay unknown, which costs no regret where they are seldom best.{} {}",
-        about_bands(data, &lines),
+         start at 0, so each line starts near the length of the true weights, and a wrong guess is \
+         further off than none; one bit a task tells little, so errors fall slowly. Nodes that are seldom chosen stay unknown, which costs little \
+         where they are seldom best.{} {}",
+        about_bands(data, Curve::WeightError),
         drawn_from(&[Curve::WeightError])
     );
     let plot = Plot {
@@ -307,7 +318,7 @@ fn covered(data: &Data) -> Option<String> {
         "Share of the slots so far after which (14), ‖ŵ − w‖² ≤ γ in the norm of Z, held for all \
          nodes at once. The radius of equation (15) promises all slots with probability 1 − δ; a \
          tuned radius trades that promise for less exploration.{} {}",
-        about_bands(data, &lines),
+        about_bands(data, Curve::Covered),
         drawn_from(&[Curve::Covered])
     );
     let plot = Plot {

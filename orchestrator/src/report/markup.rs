@@ -60,7 +60,8 @@ pub(crate) fn fixed(value: f64, digits: usize) -> String {
     let text = format!("{:.digits$}", value.abs());
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
     let whole = whole.parse().map_or_else(|_| whole.to_owned(), grouped);
-    let sign = if value < 0.0 && text.bytes().any(|b| (b'1'..=b'9').contains(&b)) { "−" } else { "" };
+    let sign =
+        if value < 0.0 && text.bytes().any(|b| (b'1'..=b'9').contains(&b)) { "−" } else { "" };
     let point = if fraction.is_empty() { "" } else { "." };
     format!("{sign}{whole}{point}{fraction}")
 }
@@ -78,14 +79,17 @@ pub(crate) fn digits_for(size: f64) -> usize {
 
 /// A share in per cent.
 pub(crate) fn percent(share: f64) -> String {
-    format!("{} %", fixed(share * 100.0, 1))
+    format!("{} %", fixed(share * 100.0, usize::from(share != 0.0)))
 }
 
 /// Mean and standard deviation for a cell of a table.
 pub(crate) fn mean_sd(value: MeanSd, digits: usize) -> String {
-    let sd = value.sd.map_or(String::new(), |sd| {
-        format!("<span class=\"sd\">± {}</span>", fixed(sd, digits))
-    });
+    if value.mean == 0.0 && value.sd.is_none_or(|sd| sd == 0.0) {
+        return "0".into();
+    }
+    let sd = value
+        .sd
+        .map_or(String::new(), |sd| format!("<span class=\"sd\">± {}</span>", fixed(sd, digits)));
     format!("{}{sd}", fixed(value.mean, digits))
 }
 
@@ -128,7 +132,9 @@ fn collect_parameters(key: &str, value: &Value, parts: &mut Vec<String>) {
             if let Some(kind) = table.get("kind").and_then(Value::as_str) {
                 parts.push(format!("{symbol} {kind}").trim_start().to_owned());
             }
-            for (key, value) in table.iter().filter(|(key, _)| *key != "kind") {
+            let (tables, numbers): (Vec<_>, Vec<_>) =
+                table.iter().filter(|(key, _)| *key != "kind").partition(|(_, v)| v.is_object());
+            for (key, value) in numbers.into_iter().chain(tables) {
                 collect_parameters(key, value, parts);
             }
         }
@@ -160,13 +166,16 @@ mod tests {
 
     #[test]
     fn markup_is_escaped() {
-        assert_eq!(escape("<a href=\"x\">'&'\u{1}"), "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;\u{fffd}");
+        assert_eq!(
+            escape("<a href=\"x\">'&'\u{1}"),
+            "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;\u{fffd}"
+        );
         assert_eq!(shortened("abcdef", 4), "abc…");
     }
 
     #[test]
     fn parameters_are_a_line() {
-        let value = serde_json::json!({"lambda": 1.0, "gamma": {"kind": "tuned", "c": 0.03}});
+        let value = serde_json::json!({"gamma": {"c": 0.03, "kind": "tuned"}, "lambda": 1.0});
         assert_eq!(parameters(&value), "λ = 1, γ tuned, c = 0.03");
         assert_eq!(parameters(&serde_json::json!({})), "");
     }

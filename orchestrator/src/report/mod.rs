@@ -4,6 +4,7 @@
 mod choices;
 mod figures;
 pub(crate) mod markup;
+mod pairs;
 mod plot;
 mod tables;
 
@@ -35,11 +36,11 @@ pub enum ReportError {
 pub fn render(dir: &Path) -> Result<String, ReportError> {
     let data = Data::read(dir)?;
     let run = &data.summary.run;
-    let mut out = String::from("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n");
+    let mut out = String::from("<!DOCTYPE html>\n<html lang='en'>\n<head>\n");
     put!(
         out,
-        "<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+        "<meta charset='utf-8'>\n\
+         <meta name='viewport' content='width=device-width, initial-scale=1'>\n\
          <title>{} – Fogbit</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n",
         escape(&run.topology)
     );
@@ -47,14 +48,14 @@ pub fn render(dir: &Path) -> Result<String, ReportError> {
     out.push_str(&banner(&data));
     if run.own_path {
         out.push_str(
-            "<p class=\"note\">Queues here remember the tasks they were sent, so each policy makes \
+            "<p class='note'>Queues here remember the tasks they were sent, so each policy makes \
              its own future. Regret is measured on each policy’s own path, against the best choice \
              for the queues it has itself brought about; compare the total reward beside it.</p>\n",
         );
     }
     out.push_str("<h2>Policies</h2>\n");
     out.push_str(&tables::policies(&data));
-    out.push_str(&tables::pairs(&data));
+    out.push_str(&pairs::section(&data));
     out.push_str(&tables::expectations(&data));
     out.push_str(&tables::unfinished(&data));
     out.push_str("<h2>Figures</h2>\n");
@@ -76,7 +77,8 @@ struct Data {
 impl Data {
     fn read(dir: &Path) -> Result<Data, ReportError> {
         let (summary, manifest) = (read::summary(dir)?, read::manifest(dir)?);
-        let curves = Curve::ALL.into_iter().map(|c| read::curve(dir, c)).collect::<Result<_, _>>()?;
+        let curves =
+            Curve::ALL.into_iter().map(|c| read::curve(dir, c)).collect::<Result<_, _>>()?;
         Ok(Data { looks: looks(&summary.policies), summary, manifest, curves })
     }
 
@@ -115,7 +117,8 @@ impl Data {
         let policy = &self.summary.policies[index];
         let kind = if policy.kind == policy.name { "" } else { policy.kind.as_str() };
         let parameters = parameters(&policy.parameters);
-        let details: Vec<&str> = [kind, &parameters].into_iter().filter(|t| !t.is_empty()).collect();
+        let details: Vec<&str> =
+            [kind, &parameters].into_iter().filter(|t| !t.is_empty()).collect();
         match details.is_empty() {
             true => policy.name.clone(),
             false => format!("{} ({})", policy.name, details.join(", ")),
@@ -129,7 +132,7 @@ impl Data {
     /// The name behind a patch of its colour, as HTML.
     fn policy_name(&self, index: usize) -> String {
         let (look, name) = (&self.looks[index], escape(&self.summary.policies[index].name));
-        format!("<span class=\"key {look}\"></span>{name}")
+        format!("<span class='key {look}'></span>{name}")
     }
 
     fn failed_or_partial(&self) -> usize {
@@ -161,7 +164,7 @@ fn head(data: &Data) -> String {
     let run = &data.summary.run;
     let mut out = format!("<h1>{}</h1>\n", escape(&run.topology));
     if let Some(about) = &run.about {
-        put!(out, "<p class=\"about\">{}</p>\n", escape(about));
+        put!(out, "<p class='about'>{}</p>\n", escape(about));
     }
     let status = match run.status {
         RunStatus::Running => "not finished",
@@ -178,7 +181,7 @@ fn head(data: &Data) -> String {
         format!("backend <b>{}</b>", escape(&run.backend)),
         format!("status <b>{status}{}</b>", if run.valid { "" } else { ", invalid" }),
     ];
-    out.push_str("<p class=\"facts\">");
+    out.push_str("<p class='facts'>");
     for fact in facts {
         put!(out, "<span>{fact}</span> ");
     }
@@ -207,7 +210,7 @@ fn banner(data: &Data) -> String {
             "It is still going on, or was ended without a chance to say so.",
         ),
     };
-    let mut out = format!("<div class=\"banner\" role=\"alert\"><strong>{title}</strong> {text}");
+    let mut out = format!("<div class='banner' role='alert'><strong>{title}</strong> {text}");
     if let Some(reason) = &data.manifest.reason {
         put!(out, " Reason: {}.", escape(reason.trim_end_matches('.')));
     }

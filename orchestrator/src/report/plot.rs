@@ -68,7 +68,8 @@ pub(super) struct Plot {
 }
 
 impl Axis {
-    fn place(&self, value: f64) -> f64 {
+    /// Where a value lies between `low` (0) and `high` (1).
+    pub(super) fn place(&self, value: f64) -> f64 {
         match self.scale {
             Scale::Linear => (value - self.low) / (self.high - self.low),
             Scale::Log => {
@@ -110,7 +111,7 @@ impl Axis {
 
     fn log_ticks(&self) -> Vec<(f64, String)> {
         let (low, high) = (libm::log10(self.low), libm::log10(self.high));
-        let steps: &[f64] = if high - low < 2.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+        let steps: &[f64] = if high - low < 2.5 { &[1.0, 2.0, 5.0] } else { &[1.0] };
         let every = libm::ceil((high - low) / 8.0).max(1.0) as i32;
         let decades = libm::floor(low - 1e-9) as i32..=libm::ceil(high + 1e-9) as i32;
         decades
@@ -151,6 +152,12 @@ pub(super) fn round_up(value: f64) -> f64 {
     factors.into_iter().map(|f| f * power).find(|v| *v >= value * (1.0 - 1e-9)).unwrap_or(value)
 }
 
+/// Writes a label; `text` is escaped here.
+pub(super) fn label(out: &mut String, class: &str, x: f64, y: f64, anchor: &str, text: &str) {
+    let text = escape(text);
+    put!(out, "<text class='{class}' x='{x:.1}' y='{y:.1}' text-anchor='{anchor}'>{text}</text>\n");
+}
+
 impl Plot {
     /// The drawing.
     pub(super) fn svg(&self) -> String {
@@ -163,28 +170,28 @@ impl Plot {
         let at_x = |x: f64| left + self.x.place(x) * (right - left);
         let at_y = |y: f64| bottom - self.y.place(y) * (bottom - TOP);
 
-        let mut svg = String::new();
-        let out = &mut svg;
         let description = escape(&self.description);
-        put!(out, "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{description}\">\n");
+        let mut svg = format!(
+            "<svg viewBox='0 0 {WIDTH} {HEIGHT}' role='img' aria-label='{description}'>\n"
+        );
+        let out = &mut svg;
         for (value, text) in &y_ticks {
             let y = at_y(*value);
-            put!(out, "<path class=\"grid\" d=\"M{left:.1} {y:.1}H{right:.1}\"/>");
-            let (x, y) = (left - 7.0, y + 4.0);
-            put!(out, "<text class=\"tick\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"end\">{text}</text>\n");
+            put!(out, "<path class='grid' d='M{left:.1} {y:.1}H{right:.1}'/>");
+            label(out, "tick", left - 7.0, y + 4.0, "end", text);
         }
         for (value, text) in self.x.ticks() {
             let x = at_x(value);
-            let (end, y) = (bottom + 5.0, bottom + 18.0);
-            put!(out, "<path class=\"grid\" d=\"M{x:.1} {TOP}V{bottom:.1}\"/>");
-            put!(out, "<path class=\"axis\" d=\"M{x:.1} {bottom:.1}V{end:.1}\"/>");
-            put!(out, "<text class=\"tick\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"middle\">{text}</text>\n");
+            put!(out, "<path class='grid' d='M{x:.1} {TOP}V{bottom:.1}'/>");
+            put!(out, "<path class='axis' d='M{x:.1} {bottom:.1}v5'/>");
+            label(out, "tick", x, bottom + 18.0, "middle", &text);
         }
-        put!(out, "<path class=\"axis\" d=\"M{left:.1} {bottom:.1}H{right:.1}\"/>");
-        let (middle, low) = ((left + right) / 2.0, HEIGHT - 6.0);
-        let (x_title, y_title) = (escape(&self.x.title), escape(&self.y.title));
-        put!(out, "<text x=\"{middle:.1}\" y=\"{low}\" text-anchor=\"middle\">{x_title}</text>");
-        put!(out, "<text x=\"4\" y=\"14\">{y_title}</text>\n");
+        put!(out, "<path class='axis' d='M{left:.1} {bottom:.1}H{right:.1}'/>");
+        label(out, "name", (left + right) / 2.0, HEIGHT - 6.0, "middle", &self.x.title);
+        label(out, "name", 4.0, 14.0, "start", &self.y.title);
+        if self.y.low < 0.0 && self.y.scale == Scale::Linear {
+            put!(out, "<path class='zero' d='M{left:.1} {:.1}H{right:.1}'/>\n", at_y(0.0));
+        }
         for line in &self.lines {
             self.band(out, line, &at_x, &at_y);
         }
@@ -193,7 +200,7 @@ impl Plot {
             let class = if line.guide { "guide" } else { "line" };
             let path = path(line.points.iter().map(|p| (at_x(p.x), at_y(p.y))));
             let (own, title) = (&line.class, escape(&line.title));
-            put!(out, "<path class=\"{class} {own}\" d=\"{path}\"><title>{title}</title></path>\n");
+            put!(out, "<path class='{class} {own}' d='{path}'><title>{title}</title></path>\n");
         }
         self.labels(out, right, bottom, &at_x, &at_y);
         out.push_str("</svg>\n");
@@ -209,9 +216,10 @@ impl Plot {
         at_y: &impl Fn(f64) -> f64,
     ) {
         let edge = |side: f64| {
-            line.points.iter().filter_map(move |p| Some((p, p.y + side * p.sd?))).map(move |(p, y)| {
-                (at_x(p.x), at_y(y.clamp(self.y.low, self.y.high)))
-            })
+            line.points
+                .iter()
+                .filter_map(move |p| Some((p, p.y + side * p.sd?)))
+                .map(move |(p, y)| (at_x(p.x), at_y(y.clamp(self.y.low, self.y.high))))
         };
         let upper = path(edge(1.0));
         if upper.is_empty() {
@@ -219,7 +227,7 @@ impl Plot {
         }
         let lower = path(edge(-1.0).collect::<Vec<_>>().into_iter().rev());
         let (own, rest) = (&line.class, lower.replacen('M', "L", 1));
-        put!(out, "<path class=\"band {own}\" d=\"{upper}{rest}Z\"/>\n");
+        put!(out, "<path class='band {own}' d='{upper}{rest}Z'/>\n");
     }
 
     /// The names at the ends of the lines, moved apart where they would overlap.
@@ -245,9 +253,9 @@ impl Plot {
         for ((end, from, line), y) in labels.into_iter().zip(apart(&wanted, TOP, bottom)) {
             let (own, text) = (&line.class, escape(&shown(&line.label)));
             let (a, b, c) = (from + 2.0, right + 4.0, right + 14.0);
-            put!(out, "<path class=\"leader {own}\" d=\"M{a:.1} {end:.1}H{b:.1}L{c:.1} {y:.1}\"/>");
+            put!(out, "<path class='leader {own}' d='M{a:.1} {end:.1}H{b:.1}L{c:.1} {y:.1}'/>");
             let (x, y) = (right + 17.0, y + 4.0);
-            put!(out, "<text class=\"end\" x=\"{x:.1}\" y=\"{y:.1}\">{text}</text>\n");
+            put!(out, "<text class='end' x='{x:.1}' y='{y:.1}'>{text}</text>\n");
         }
     }
 }
@@ -320,8 +328,14 @@ mod tests {
     fn ticks_are_round_numbers() {
         assert_eq!(texts(&axis(Scale::Log, 1.0, 10_000.0)), ["1", "10", "100", "1k", "10k"]);
         assert_eq!(texts(&axis(Scale::Log, 0.05, 2.0)), ["0.05", "0.1", "0.2", "0.5", "1", "2"]);
-        assert_eq!(texts(&axis(Scale::Linear, 0.0, 10_000.0)), ["0", "2k", "4k", "6k", "8k", "10k"]);
-        assert_eq!(texts(&axis(Scale::Linear, 0.0, 0.25)), ["0", "0.05", "0.10", "0.15", "0.20", "0.25"]);
+        assert_eq!(
+            texts(&axis(Scale::Linear, 0.0, 10_000.0)),
+            ["0", "2k", "4k", "6k", "8k", "10k"]
+        );
+        assert_eq!(
+            texts(&axis(Scale::Linear, 0.0, 0.25)),
+            ["0", "0.05", "0.10", "0.15", "0.20", "0.25"]
+        );
         assert_eq!(texts(&axis(Scale::Linear, 0.0, 1500.0)), ["0", "500", "1,000", "1,500"]);
         let share = Axis { percent: true, ..axis(Scale::Linear, 0.0, 1.0) };
         assert_eq!(texts(&share), ["0 %", "20 %", "40 %", "60 %", "80 %", "100 %"]);

@@ -1,85 +1,124 @@
-//! The tables: policies, paired differences, expectations, trials that did not end well.
+//! The tables: policies, expectations, trials that did not end well.
 
 use super::Data;
 use super::markup::{digits_for, escape, fixed, grouped, mean_sd, parameters, percent, put};
-use super::plot::{Axis, Scale};
 use crate::expect::Judgement;
 use crate::plan::{Curve, Status};
-use crate::results::summary::Pair;
+use crate::results::summary::PolicySummary;
 use crate::stats::MeanSd;
 
 const NONE: &str = "–";
 /// Trials that did not end well are listed up to this number.
 const MOST_TRIALS: usize = 40;
 
+/// A column of the table of policies: its title, and what it says of a policy.
+struct Column<'d> {
+    title: String,
+    content: Box<dyn Fn(&PolicySummary) -> Option<String> + 'd>,
+}
+
+impl<'d> Column<'d> {
+    fn new(
+        title: impl Into<String>,
+        content: impl Fn(&PolicySummary) -> Option<String> + 'd,
+    ) -> Column<'d> {
+        Column { title: title.into(), content: Box::new(content) }
+    }
+}
+
 /// Each policy in a row.
 pub(super) fn policies(data: &Data) -> String {
-    let run = &data.summary.run;
-    let marks: Vec<(&str, u64)> = data
-        .summary
-        .policies
-        .first()
-        .map(|p| p.average_regret.keys().filter_map(|k| Some((k.as_str(), k.parse().ok()?))).collect())
-        .unwrap_or_default();
-    let (reached, beyond): (Vec<_>, Vec<_>) = marks.into_iter().partition(|(_, s)| *s <= run.slots);
-    let extra = reached.iter().all(|(_, slot)| *slot != run.slots);
-    let refused = data.summary.policies.iter().any(|p| p.tasks.refused > 0);
-    let timed_out = data.summary.policies.iter().any(|p| p.tasks.timed_out > 0);
-
-    let mut out = String::from("<div class=\"wide\"><table class=\"full\"><thead><tr><th>policy</th>");
-    for (_, slot) in &reached {
-        put!(out, "<th>average regret<br>at slot {}</th>", grouped(*slot));
+    let (averages, others) = (average_columns(data), other_columns(data));
+    let mut out = String::from(
+        "<div class='wide'><table class='full'><thead><tr><th rowspan='2'>policy</th>",
+    );
+    put!(out, "<th class='group' colspan='{}'>average regret at slot</th>", averages.len());
+    for column in &others {
+        put!(out, "<th rowspan='2'>{}</th>", column.title);
     }
-    if extra {
-        put!(out, "<th>average regret<br>at slot {}</th>", grouped(run.slots));
+    out.push_str("</tr><tr>");
+    for column in &averages {
+        put!(out, "<th class='number'>{}</th>", column.title);
     }
-    out.push_str("<th>regret,<br>total</th><th>reward,<br>total</th><th>share of the<br>optimal reward</th><th>happy<br>bits</th>");
-    for (shown, title) in [(refused, "refused"), (timed_out, "timed<br>out")] {
-        if shown {
-            put!(out, "<th>{title}</th>");
-        }
-    }
-    out.push_str("<th>slots/s</th></tr></thead><tbody>\n");
+    out.push_str("</tr></thead><tbody>\n");
     for (index, policy) in data.summary.policies.iter().enumerate() {
         put!(out, "<tr><td>{}</td>", name_cell(data, index));
-        for (key, slot) in &reached {
-            let mean = policy.average_regret.get(*key).copied().flatten();
-            let value = mean.map(|mean| MeanSd { mean, sd: data.sd_at(Curve::AverageRegret, policy, *slot) });
-            cell(&mut out, value.map(|v| mean_sd(v, 4)));
+        for column in averages.iter().chain(&others) {
+            let content = (column.content)(policy);
+            put!(out, "<td>{}</td>", content.as_deref().unwrap_or(NONE));
         }
-        let regret = policy.regret_linear;
-        if extra {
-            let slots = run.slots as f64;
-            let average = regret.map(|r| MeanSd { mean: r.mean / slots, sd: r.sd.map(|sd| sd / slots) });
-            cell(&mut out, average.map(|v| mean_sd(v, 4)));
-        }
-        cell(&mut out, regret.map(|v| mean_sd(v, digits_for(v.mean).min(2))));
-        cell(&mut out, policy.reward.map(|v| mean_sd(v, if v.sd.is_some() { digits_for(v.mean).min(2) } else { 0 })));
-        cell(&mut out, policy.share_of_optimal_reward.map(percent));
-        cell(&mut out, policy.happy_share.map(percent));
-        for (shown, count) in [(refused, policy.tasks.refused), (timed_out, policy.tasks.timed_out)] {
-            if shown {
-                let share = count as f64 / (policy.tasks.offloaded as f64).max(1.0);
-                cell(&mut out, Some(format!("{}<span class=\"sub\">{}</span>", grouped(count), percent(share))));
-            }
-        }
-        cell(&mut out, policy.slots_per_second.map(|rate| fixed(rate, 0)));
         out.push_str("</tr>\n");
     }
     out.push_str("</tbody></table></div>\n");
-    let spread = if run.seeds > 1 { " Means over the complete trials, ± one standard deviation over seeds." } else { "" };
-    let shorter = match beyond.first() {
-        Some((_, slot)) => format!(" The run is shorter than {} slots.", grouped(*slot)),
-        None => String::new(),
-    };
-    put!(out, "<p class=\"small\">Regret is x*·w* − x·w summed over slots, in linear units. Reward is +1 for a happy bit \
-         and −1 for anything else; the optimal reward is its expectation for the best choices{}.{spread}{shorter}</p>\n",
-        if run.own_path { " on the policy’s own path" } else { "" });
+    let path = if data.summary.run.own_path { " on the policy’s own path" } else { "" };
+    put!(
+        out,
+        "<p class='small'>Regret is x*·w* − x·w, in linear units. Reward is +1 for a happy bit and \
+         −1 for anything else; the optimal reward is what the best choices{path} can expect."
+    );
+    if data.summary.run.seeds > 1 {
+        out.push_str(" Means over the complete trials, ± one standard deviation over seeds.");
+    }
+    out.push_str("</p>\n");
     out
 }
 
-fn cell(out: &mut String, content: Option<String>) {
-    put!(out, "<td>{}</td>", content.as_deref().unwrap_or(NONE));
+/// Average regret at the slots of the summary that the run reaches, and at its last.
+fn average_columns(data: &Data) -> Vec<Column<'_>> {
+    let slots = data.summary.run.slots;
+    let keys = data.summary.policies.first().map(|policy| policy.average_regret.keys());
+    let marks: Vec<(&String, u64)> =
+        keys.into_iter().flatten().filter_map(|key| Some((key, key.parse().ok()?))).collect();
+    let mut columns: Vec<Column<'_>> = marks
+        .iter()
+        .filter(|(_, slot)| *slot <= slots)
+        .map(|&(key, slot)| {
+            Column::new(grouped(slot), move |policy| {
+                let mean = policy.average_regret.get(key).copied().flatten()?;
+                let sd = data.sd_at(Curve::AverageRegret, policy, slot);
+                Some(mean_sd(MeanSd { mean, sd }, 4))
+            })
+        })
+        .collect();
+    if marks.iter().all(|(_, slot)| *slot != slots) {
+        columns.push(Column::new(grouped(slots), move |policy| {
+            let MeanSd { mean, sd } = policy.regret_linear?;
+            let slots = slots as f64;
+            Some(mean_sd(MeanSd { mean: mean / slots, sd: sd.map(|sd| sd / slots) }, 4))
+        }));
+    }
+    columns
+}
+
+fn other_columns(data: &Data) -> Vec<Column<'_>> {
+    let mut columns = vec![
+        Column::new("regret,<br>total", |p| p.regret_linear.map(|v| mean_sd(v, digits(v)))),
+        Column::new("reward,<br>total", |p| {
+            // One trial's reward is a whole number.
+            p.reward.map(|v| mean_sd(v, if v.sd.is_some() { digits(v) } else { 0 }))
+        }),
+        Column::new("of optimal<br>reward", |p| p.share_of_optimal_reward.map(percent)),
+        Column::new("happy<br>bits", |p| p.happy_share.map(percent)),
+    ];
+    let lost: [(&str, fn(&PolicySummary) -> u64); 2] =
+        [("refused", |p| p.tasks.refused), ("timed<br>out", |p| p.tasks.timed_out)];
+    for (title, count) in lost {
+        if data.summary.policies.iter().any(|policy| count(policy) > 0) {
+            columns.push(Column::new(title, move |policy| {
+                let share = count(policy) as f64 / policy.tasks.offloaded as f64;
+                let count = grouped(count(policy));
+                (share.is_finite())
+                    .then(|| format!("{count}<span class='sub'>{}</span>", percent(share)))
+            }));
+        }
+    }
+    columns.push(Column::new("slots/s", |p| p.slots_per_second.map(|rate| fixed(rate, 0))));
+    columns
+}
+
+/// Totals need no more than one digit after the point.
+fn digits(value: MeanSd) -> usize {
+    digits_for(value.mean.abs().max(value.sd.unwrap_or(0.0))).min(1)
 }
 
 /// Colour, name, and what tells the policy from others of its kind.
@@ -96,90 +135,9 @@ fn name_cell(data: &Data, index: usize) -> String {
     below.retain(|text| !text.is_empty());
     let below = match below.is_empty() {
         true => String::new(),
-        false => format!("<span class=\"sub\">{}</span>", escape(&below.join(", "))),
+        false => format!("<span class='sub'>{}</span>", escape(&below.join(", "))),
     };
     data.policy_name(index) + &below
-}
-
-/// The paired differences, each metric with its intervals drawn to one scale.
-pub(super) fn pairs(data: &Data) -> String {
-    let pairs = &data.summary.pairs;
-    let Some(versus) = pairs.first().map(|p| p.versus.as_str()) else { return String::new() };
-    // Average regret is total regret in other units; it would only repeat the picture.
-    let metrics: [(&str, &str, f64); 3] = [
-        ("reward", "Reward (policy − VERSUS): above 0, the policy earns more", 1.0),
-        ("regret_linear", "Regret in linear units (policy − VERSUS): below 0, the policy loses less", -1.0),
-        ("regret_happiness", "Regret in expected happy bits (policy − VERSUS): below 0, the policy loses less", -1.0),
-    ];
-    let order: [usize; 3] = if data.summary.run.own_path { [0, 1, 2] } else { [1, 2, 0] };
-    let mut out = format!("<h2>Paired differences to {}</h2>\n", escape(&data.label_of(versus)));
-    let single = pairs.iter().all(|pair| pair.low.is_none());
-    out.push_str(match single {
-        true => "<p>Total over the run. With one seed there is no interval, so nothing here tells skill from luck: run \
-                 it with <code>--seeds 50</code>.</p>\n",
-        false => "<p>Total over the run, differences taken seed by seed (all policies meet the same tasks, nodes and \
-                  draws), with 95 % confidence intervals of their means (Student). A filled dot is an interval \
-                  without 0, a hollow one leaves the question open.</p>\n",
-    });
-    out.push_str("<div class=\"wide\"><table class=\"pairs\"><thead><tr><th>policy</th><th>difference</th><th>95 % interval</th><th></th><th>seeds</th><th class=\"left\">reading</th></tr></thead>\n");
-    for (metric, title, good) in order.map(|index| metrics[index]) {
-        let rows: Vec<&Pair> = pairs.iter().filter(|pair| pair.metric == metric).collect();
-        if !rows.is_empty() {
-            forest(&mut out, data, &rows, &title.replace("VERSUS", versus), good);
-        }
-    }
-    out.push_str("</table></div>\n<p class=\"small\">Average regret is the regret divided by the number of slots; its intervals are the same. Drawn from <a href=\"summary.json\"><code>summary.json</code></a> (<code>pairs</code>).</p>\n");
-    out
-}
-
-const FOREST_WIDTH: f64 = 300.0;
-const FOREST_ROW: f64 = 28.0;
-
-fn forest(out: &mut String, data: &Data, rows: &[&Pair], title: &str, good: f64) {
-    let ends = || rows.iter().flat_map(|p| [p.mean, p.low.unwrap_or(p.mean), p.high.unwrap_or(p.mean), 0.0]);
-    let (low, high) = (ends().fold(f64::INFINITY, f64::min), ends().fold(f64::NEG_INFINITY, f64::max));
-    let span = if high > low { high - low } else { 1.0 };
-    let axis = Axis { title: String::new(), scale: Scale::Linear, low: low - 0.04 * span, high: high + 0.04 * span, percent: false };
-    let at = |value: f64| 8.0 + (value - axis.low) / (axis.high - axis.low) * (FOREST_WIDTH - 16.0);
-    let digits = digits_for(ends().fold(0.0, |most: f64, v| most.max(v.abs()))).max(usize::from(span < 1000.0));
-    let zero = at(0.0);
-
-    put!(out, "<tbody><tr><th class=\"left\" colspan=\"6\">{}</th></tr>\n", escape(title));
-    for pair in rows {
-        let index = data.index_of(&pair.policy);
-        let look = index.map_or("best", |index| data.looks[index].as_str());
-        let name = index.map_or_else(|| escape(&pair.policy), |index| data.policy_name(index));
-        let decided = pair.low.zip(pair.high).map(|(low, high)| low > 0.0 || high < 0.0);
-        let reading = match decided {
-            None => "one seed",
-            Some(false) => "open",
-            Some(true) if pair.mean * good > 0.0 => "better",
-            Some(true) => "worse",
-        };
-        let interval = pair.low.zip(pair.high).map_or(NONE.into(), |(low, high)| {
-            format!("{} to {}", fixed(low, digits), fixed(high, digits))
-        });
-        let (middle, mean) = (FOREST_ROW / 2.0, at(pair.mean));
-        put!(out, "<tr><td>{name}</td><td>{}</td><td>{interval}</td><td class=\"drawn\"><svg viewBox=\"0 0 {FOREST_WIDTH} {FOREST_ROW}\" aria-hidden=\"true\">", fixed(pair.mean, digits));
-        put!(out, "<path class=\"zero\" d=\"M{zero:.1} 0V{FOREST_ROW}\"/>");
-        if let Some((low, high)) = pair.low.zip(pair.high) {
-            let (low, high) = (at(low), at(high));
-            put!(out, "<path class=\"line {look}\" d=\"M{low:.1} {middle}H{high:.1}M{low:.1} {:.1}V{:.1}M{high:.1} {:.1}V{:.1}\"/>", middle - 4.0, middle + 4.0, middle - 4.0, middle + 4.0);
-        }
-        let hollow = if decided == Some(true) { "" } else { " hollow" };
-        put!(out, "<circle class=\"dot{hollow} {look}\" cx=\"{mean:.1}\" cy=\"{middle}\" r=\"4\"/></svg></td><td>{}</td><td class=\"left\">{reading}</td></tr>\n", pair.seeds);
-    }
-    put!(out, "<tr><td></td><td></td><td></td><td class=\"drawn\"><svg viewBox=\"0 0 {FOREST_WIDTH} 24\" aria-hidden=\"true\"><path class=\"axis\" d=\"M8 1H{:.1}\"/>", FOREST_WIDTH - 8.0);
-    let mut free_from = f64::NEG_INFINITY;
-    for (value, text) in axis.ticks() {
-        let (x, half) = (at(value), 3.4 * text.chars().count() as f64);
-        put!(out, "<path class=\"axis\" d=\"M{x:.1} 1V5\"/>");
-        if x - half >= free_from.max(0.0) && x + half <= FOREST_WIDTH {
-            put!(out, "<text class=\"tick\" x=\"{x:.1}\" y=\"18\" text-anchor=\"middle\">{text}</text>");
-            free_from = x + half + 6.0;
-        }
-    }
-    out.push_str("</svg></td><td></td><td></td></tr></tbody>\n");
 }
 
 /// The expectations of the topology file.
@@ -188,15 +146,22 @@ pub(super) fn expectations(data: &Data) -> String {
     if verdicts.is_empty() {
         return String::new();
     }
-    let mut out = String::from("<h2>Expectations of the topology file</h2>\n<div class=\"wide\"><table><thead><tr><th>verdict</th><th class=\"left\">expectation</th><th class=\"left\">found</th></tr></thead><tbody>\n");
+    let mut out = String::from(
+        "<h2>Expectations of the topology file</h2>\n<div class='wide'><table><thead><tr>\
+         <th>verdict</th><th class='left'>expectation</th><th class='left'>found</th>\
+         </tr></thead><tbody>\n",
+    );
     for verdict in verdicts {
         let (class, text) = match verdict.judgement {
             Judgement::Met => ("met", "✓ met"),
             Judgement::Failed => ("failed", "✗ failed"),
             Judgement::NotEvaluated => ("open", "not evaluated"),
         };
-        let (expectation, finding) = (escape(&verdict.expectation), escape(&verdict.finding));
-        put!(out, "<tr><td class=\"{class}\">{text}</td><td class=\"left\">{expectation}</td><td class=\"left\">{finding}</td></tr>\n");
+        put!(out, "<tr><td class='{class}'>{text}</td>");
+        for content in [&verdict.expectation, &verdict.finding] {
+            put!(out, "<td class='left'>{}</td>", escape(content));
+        }
+        out.push_str("</tr>\n");
     }
     out.push_str("</tbody></table></div>\n");
     out
@@ -209,18 +174,25 @@ pub(super) fn unfinished(data: &Data) -> String {
     if trials.is_empty() {
         return String::new();
     }
-    let mut out = String::from("<h2>Trials that are not complete</h2>\n<div class=\"wide\"><table><thead><tr><th>policy</th><th>seed</th><th>slots played</th><th class=\"left\">status</th></tr></thead><tbody>\n");
+    let mut out = String::from(
+        "<h2>Trials that are not complete</h2>\n<div class='wide'><table><thead><tr>\
+         <th>policy</th><th>seed</th><th>slots played</th><th class='left'>status</th>\
+         </tr></thead><tbody>\n",
+    );
     for trial in trials.iter().take(MOST_TRIALS) {
         let status = match trial.status {
             Status::Failed => "failed",
+            Status::Partial | Status::Complete if trial.slots == 0 => "not started",
             Status::Partial | Status::Complete => "partial",
         };
-        let reason = trial.failure.as_deref().map_or(String::new(), |f| format!(": {}", escape(f)));
-        put!(out, "<tr><td>{}</td><td>{}</td><td>{}</td><td class=\"left\">{status}{reason}</td></tr>\n", escape(&trial.policy), trial.seed, grouped(trial.slots));
+        let reason = trial.failure.as_deref().map_or(String::new(), |f| format!(": {f}"));
+        let (policy, slots) = (escape(&trial.policy), grouped(trial.slots));
+        put!(out, "<tr><td>{policy}</td><td>{}</td><td>{slots}</td>", trial.seed);
+        put!(out, "<td class='left'>{status}{}</td></tr>\n", escape(&reason));
     }
     out.push_str("</tbody></table></div>\n");
-    if trials.len() > MOST_TRIALS {
-        put!(out, "<p class=\"small\">And {} more, see <code>summary.json</code>.</p>\n", trials.len() - MOST_TRIALS);
+    if let Some(more) = trials.len().checked_sub(MOST_TRIALS).filter(|more| *more > 0) {
+        put!(out, "<p class='small'>And {more} more: see <code>summary.json</code>.</p>\n");
     }
     out
 }

@@ -90,7 +90,7 @@ pub struct PolicySummary {
     pub chosen_share: Vec<f64>,
     /// Right side of (19) at the last slot, for policies with a confidence region.
     pub average_regret_bound: Option<f64>,
-    /// Share of the slots after which (14) held for all nodes, for the same policies.
+    /// Share of nodes and slots for which (14) held, for the same policies.
     pub covered_share: Option<f64>,
 }
 

@@ -246,12 +246,13 @@ impl Confidence for SequentialMlePolicy {
         sum
     }
 
-    fn covers(&self, slot: u64, squared_distances: &[f64]) -> bool {
+    fn covered(&self, slot: u64, squared_distances: &[f64]) -> usize {
         let shared = self.gamma.shared(slot);
         squared_distances
             .iter()
             .enumerate()
-            .all(|(node, distance)| *distance <= shared + self.gamma.own(slot, node))
+            .filter(|(node, distance)| **distance <= shared + self.gamma.own(slot, *node))
+            .count()
     }
 
     fn average_regret_bound(&self, slots: u64) -> f64 {

@@ -97,7 +97,7 @@ pub struct SlotClock {
 
 impl Default for SlotClock {
     fn default() -> SlotClock {
-        SlotClock { lookahead: 64 }
+        SlotClock { lookahead: 1024 }
     }
 }
 

@@ -123,7 +123,7 @@ impl Check<'_, '_> {
             self.fail(
                 way!["clock", "lookahead"],
                 format!("lookahead = {} is out of range", clock.lookahead),
-                "from 1 to 4096 slots; 64 is a good value",
+                "from 1 to 4096 slots; 1024 is a good value",
             );
         }
         let count = topology.seeds.count();

@@ -1,0 +1,167 @@
+//! Paired differences to the reference policy, with their intervals drawn.
+
+use super::Data;
+use super::markup::{digits_for, escape, fixed, put};
+use super::plot::{Axis, Scale, label};
+use crate::results::summary::Pair;
+
+const NONE: &str = "–";
+/// Width of the drawn intervals; the style sheet knows it too.
+const WIDTH: f64 = 300.0;
+/// As high as the style sheet makes the rows, so that the line at 0 is one line.
+const ROW: f64 = 34.0;
+
+/// What is compared, in words, and the sign of a difference that is to the policy's credit.
+struct Metric {
+    name: &'static str,
+    title: &'static str,
+    credit: f64,
+}
+
+const REWARD: Metric =
+    Metric { name: "reward", title: "Reward: above 0, the policy earns more", credit: 1.0 };
+const REGRET: Metric = Metric {
+    name: "regret_linear",
+    title: "Regret in linear units: below 0, the policy loses less",
+    credit: -1.0,
+};
+const LOST_HAPPINESS: Metric = Metric {
+    name: "regret_happiness",
+    title: "Regret in expected happy bits: below 0, the policy loses less",
+    credit: -1.0,
+};
+
+/// The section; empty where there is nothing to compare.
+pub(super) fn section(data: &Data) -> String {
+    let pairs = &data.summary.pairs;
+    let Some(versus) = pairs.first().map(|pair| pair.versus.as_str()) else {
+        return String::new();
+    };
+    let mut out = format!("<h2>Paired differences to {}</h2>\n", escape(&data.label_of(versus)));
+    let single = pairs.iter().all(|pair| pair.low.is_none());
+    out.push_str(match single {
+        true => {
+            "<p>Policy minus reference, over the whole run. With one seed there is no interval, \
+             so nothing here tells skill from luck: run it with \
+             <code class='word'>--seeds 50</code>.</p>\n"
+        }
+        false => {
+            "<p>Policy minus reference, over the whole run, seed by seed: all policies meet the \
+             same tasks, nodes and draws. Intervals are 95 % confidence intervals of the mean \
+             (Student); a filled dot has one without 0, a hollow one leaves the question \
+             open.</p>\n"
+        }
+    });
+    out.push_str(
+        "<div class='wide'><table class='pairs'><thead><tr><th>policy</th><th>difference</th>\
+         <th>95 % interval</th><th></th><th>seeds</th><th class='left'>reading</th></tr></thead>\n",
+    );
+    // Average regret is total regret in other units; it would only repeat the picture.
+    let metrics = match data.summary.run.own_path {
+        true => [REWARD, REGRET, LOST_HAPPINESS],
+        false => [REGRET, LOST_HAPPINESS, REWARD],
+    };
+    for metric in metrics {
+        let rows: Vec<&Pair> = pairs.iter().filter(|pair| pair.metric == metric.name).collect();
+        if !rows.is_empty() {
+            forest(&mut out, data, &rows, &metric);
+        }
+    }
+    out.push_str(
+        "</table></div>\n<p class='small'>Differences in average regret are those in regret, \
+         divided by the number of slots. Drawn from \
+         <a href='summary.json'><code>summary.json</code></a> (<code>pairs</code>).</p>\n",
+    );
+    out
+}
+
+/// The rows of one metric, drawn to one scale.
+fn forest(out: &mut String, data: &Data, rows: &[&Pair], metric: &Metric) {
+    let ends =
+        || rows.iter().flat_map(|p| [p.low, p.high, Some(p.mean), Some(0.0)]).flatten();
+    let low = ends().fold(f64::INFINITY, f64::min);
+    let high = ends().fold(f64::NEG_INFINITY, f64::max);
+    let span = if high > low { high - low } else { 1.0 };
+    let axis = Axis {
+        title: String::new(),
+        scale: Scale::Linear,
+        low: low - 0.04 * span,
+        high: high + 0.04 * span,
+        percent: false,
+    };
+    let at = |value: f64| 8.0 + axis.place(value) * (WIDTH - 16.0);
+    let digits = digits_for(low.abs().max(high.abs()));
+
+    put!(out, "<tbody><tr><th class='left' colspan='6'>{}</th></tr>\n", metric.title);
+    for pair in rows {
+        row(out, data, pair, metric.credit, digits, &at);
+    }
+    put!(
+        out,
+        "<tr><td></td><td></td><td></td><td class='drawn'>{}<path class='axis' d='M8 1H{}'/>",
+        open_svg(),
+        WIDTH - 8.0
+    );
+    for (value, text) in labelled(axis.ticks(), &at) {
+        let x = at(value);
+        put!(out, "<path class='axis' d='M{x:.1} 1V5'/>");
+        label(out, "tick", x, 18.0, "middle", &text);
+    }
+    out.push_str("</svg></td><td></td><td></td></tr></tbody>\n");
+}
+
+fn open_svg() -> String {
+    format!("<svg viewBox='0 0 {WIDTH} {ROW}' aria-hidden='true'>")
+}
+
+fn row(
+    out: &mut String,
+    data: &Data,
+    pair: &Pair,
+    credit: f64,
+    digits: usize,
+    at: &impl Fn(f64) -> f64,
+) {
+    let index = data.index_of(&pair.policy);
+    let look = index.map_or("best", |index| data.looks[index].as_str());
+    let name = index.map_or_else(|| escape(&pair.policy), |index| data.policy_name(index));
+    let ends = pair.low.zip(pair.high);
+    let decided = ends.map(|(low, high)| low > 0.0 || high < 0.0);
+    let reading = match decided {
+        None => "one seed",
+        Some(false) => "open",
+        Some(true) if pair.mean * credit > 0.0 => "better",
+        Some(true) => "worse",
+    };
+    let interval = ends.map_or(NONE.into(), |(low, high)| {
+        format!("{} to {}", fixed(low, digits), fixed(high, digits))
+    });
+    let difference = fixed(pair.mean, digits);
+    put!(out, "<tr><td>{name}</td><td>{difference}</td><td>{interval}</td><td class='drawn'>");
+    put!(out, "{}<path class='zero' d='M{:.1} 0V{ROW}'/>", open_svg(), at(0.0));
+    let middle = ROW / 2.0;
+    if let Some((low, high)) = ends {
+        let (low, high, up, down) = (at(low), at(high), middle - 4.0, middle + 4.0);
+        put!(out, "<path class='line {look}' d='M{low:.1} {middle}H{high:.1}");
+        put!(out, "M{low:.1} {up}V{down}M{high:.1} {up}V{down}'/>");
+    }
+    let (mean, seeds) = (at(pair.mean), pair.seeds);
+    let hollow = if decided == Some(true) { "" } else { " hollow" };
+    put!(out, "<circle class='dot{hollow} {look}' cx='{mean:.1}' cy='{middle}' r='4'/></svg>");
+    put!(out, "</td><td>{seeds}</td><td class='left'>{reading}</td></tr>\n");
+}
+
+/// As many ticks, evenly around 0, as have room for what they say.
+fn labelled(ticks: Vec<(f64, String)>, at: &impl Fn(f64) -> f64) -> Vec<(f64, String)> {
+    let half = |text: &str| 3.5 * text.chars().count() as f64;
+    let widest = ticks.iter().map(|(_, text)| half(text)).fold(0.0, f64::max);
+    let step = ticks.get(..2).map_or(WIDTH, |two| at(two[1].0) - at(two[0].0));
+    let every = ((2.0 * widest + 8.0) / step).ceil().max(1.0) as usize;
+    let zero = ticks.iter().position(|(value, _)| value.abs() < 1e-12).unwrap_or(0);
+    let inside = |(value, text): &(f64, String)| {
+        let (x, half) = (at(*value), half(text));
+        x - half >= 0.0 && x + half <= WIDTH
+    };
+    let kept = ticks.into_iter().enumerate().filter(|(i, _)| i.abs_diff(zero) % every == 0);
+    kept.map(|(_, tick)| tick).filter(inside).collect()
+}
