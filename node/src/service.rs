@@ -71,10 +71,7 @@ type SharedSeeds = Arc<Mutex<Seeds>>;
 ///
 /// # Errors
 /// If the orchestrator is lost.
-pub async fn serve(
-    member: Member,
-    shutdown: impl Future<Output = ()>,
-) -> Result<(), ServeError> {
+pub async fn serve(member: Member, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
     let seeds = SharedSeeds::default();
     tokio::pin!(shutdown);
     let result = loop {

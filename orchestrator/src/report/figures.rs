@@ -1,8 +1,9 @@
 //! The figures drawn from the curves.
 
+use super::axis::{Axis, Scale, round_up};
 use super::choices;
 use super::markup::{escape, parameters, put};
-use super::plot::{Axis, Line, Plot, Point, Scale, round_up};
+use super::plot::{Line, Plot, Point};
 use super::{Data, choices::CHOICES_TITLE};
 use crate::plan::Curve;
 use crate::results::curve_file;
@@ -41,8 +42,8 @@ pub(super) fn all(data: &Data) -> String {
 /// One figure: heading, legend, drawing, caption.
 pub(super) fn frame(id: &str, title: &str, legend: &str, svg: &str, caption: &str) -> String {
     format!(
-        "<figure id='{id}'>\n<h3>{title}</h3>\n{legend}<div class='wide'>\n{svg}</div>\n<figcaption>{caption}</figcaption>\n\
-         </figure>\n",
+        "<figure id='{id}'>\n<h3>{title}</h3>\n{legend}<div class='wide'>\n{svg}</div>\n\
+         <figcaption>{caption}</figcaption>\n</figure>\n",
         title = escape(title)
     )
 }
@@ -247,8 +248,8 @@ fn weight_error(data: &Data) -> Option<String> {
     let caption = format!(
         "Distance between estimated and true weights, ‖ŵ − w‖, as a mean over all nodes. Estimates \
          start at 0, so each line starts near the length of the true weights, and a wrong guess is \
-         further off than none; one bit a task tells little, so errors fall slowly. Nodes that are seldom chosen stay unknown, which costs little \
-         where they are seldom best.{} {}",
+         further off than none; one bit a task tells little, so errors fall slowly. Nodes that are \
+         seldom chosen stay unknown, which costs little where they are seldom best.{} {}",
         about_bands(data, Curve::WeightError),
         drawn_from(&[Curve::WeightError])
     );

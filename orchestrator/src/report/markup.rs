@@ -148,6 +148,56 @@ fn collect_parameters(key: &str, value: &Value, parts: &mut Vec<String>) {
     }
 }
 
+/// Whether elements are closed in order, attributes quoted and entities known: enough of XML for
+/// tests of what is written here.
+#[cfg(test)]
+pub(crate) fn well_formed(xml: &str) -> Result<(), String> {
+    let mut open: Vec<&str> = Vec::new();
+    let mut rest = xml;
+    while let Some(start) = rest.find('<') {
+        entities(&rest[..start])?;
+        let mut quote = None;
+        let end = rest[start..].char_indices().find(|(_, c)| {
+            match (quote, c) {
+                (None, '\'' | '"') => quote = Some(*c),
+                (Some(q), c) if q == *c => quote = None,
+                _ => {}
+            }
+            *c == '>' && quote.is_none()
+        });
+        let end = start + end.ok_or("a tag without end")?.0;
+        let tag = &rest[start + 1..end];
+        rest = &rest[end + 1..];
+        let name = tag.trim_matches('/').split_whitespace().next().unwrap_or("");
+        if tag.starts_with('/') {
+            let last = open.pop();
+            if last != Some(name) {
+                return Err(format!("</{name}> closes {last:?}"));
+            }
+            continue;
+        }
+        if tag[1..].contains('<') {
+            return Err(format!("`<` within the tag {tag}"));
+        }
+        entities(tag)?;
+        if !tag.ends_with('/') {
+            open.push(name);
+        }
+    }
+    if open.is_empty() { Ok(()) } else { Err(format!("not closed: {open:?}")) }
+}
+
+#[cfg(test)]
+fn entities(text: &str) -> Result<(), String> {
+    const KNOWN: [&str; 5] = ["amp;", "lt;", "gt;", "quot;", "#39;"];
+    for part in text.split('&').skip(1) {
+        if !KNOWN.iter().any(|known| part.starts_with(known)) {
+            return Err(format!("not an entity: &{}", &part[..part.len().min(12)]));
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,6 +221,15 @@ mod tests {
             "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;\u{fffd}"
         );
         assert_eq!(shortened("abcdef", 4), "abc…");
+    }
+
+    #[test]
+    fn the_check_finds_what_is_wrong() {
+        well_formed("<a b='<'>&lt;<c/></a>").unwrap_err();
+        well_formed("<a b='>'>&lt;<c/></a>").unwrap();
+        for bad in ["<a>", "</a>", "<a></b>", "<a>&x;</a>", "<a b='></a>"] {
+            well_formed(bad).unwrap_err();
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `report.html`: one page that needs nothing but itself, made from a results directory alone, and
 //! the same bytes every time.
 
+mod axis;
 mod choices;
 mod figures;
 pub(crate) mod markup;

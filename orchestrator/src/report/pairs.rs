@@ -1,8 +1,9 @@
 //! Paired differences to the reference policy, with their intervals drawn.
 
 use super::Data;
+use super::axis::{Axis, Scale};
 use super::markup::{digits_for, escape, fixed, put};
-use super::plot::{Axis, Scale, label};
+use super::plot::label;
 use crate::results::summary::Pair;
 
 const NONE: &str = "–";
@@ -77,8 +78,7 @@ pub(super) fn section(data: &Data) -> String {
 
 /// The rows of one metric, drawn to one scale.
 fn forest(out: &mut String, data: &Data, rows: &[&Pair], metric: &Metric) {
-    let ends =
-        || rows.iter().flat_map(|p| [p.low, p.high, Some(p.mean), Some(0.0)]).flatten();
+    let ends = || rows.iter().flat_map(|p| [p.low, p.high, Some(p.mean), Some(0.0)]).flatten();
     let low = ends().fold(f64::INFINITY, f64::min);
     let high = ends().fold(f64::NEG_INFINITY, f64::max);
     let span = if high > low { high - low } else { 1.0 };

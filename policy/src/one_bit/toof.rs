@@ -52,7 +52,11 @@ impl SequentialMlePolicy {
     }
 
     /// Greedy: TOOF with Z frozen.
-    pub fn greedy(parameters: &SequentialMle, nodes: usize, features: usize) -> SequentialMlePolicy {
+    pub fn greedy(
+        parameters: &SequentialMle,
+        nodes: usize,
+        features: usize,
+    ) -> SequentialMlePolicy {
         SequentialMlePolicy::new(parameters, nodes, features, true)
     }
 
@@ -257,10 +261,65 @@ impl Confidence for SequentialMlePolicy {
 
     fn average_regret_bound(&self, slots: u64) -> f64 {
         let shared = self.gamma.shared(slots);
-        let gamma =
-            (0..self.nodes).map(|n| shared + self.gamma.own(slots, n)).fold(0.0, f64::max);
+        let gamma = (0..self.nodes).map(|n| shared + self.gamma.own(slots, n)).fold(0.0, f64::max);
         let (n, d, t, beta) = (self.nodes as f64, self.d as f64, slots as f64, beta());
         let log = libm::log(1.0 + beta * t / (2.0 * self.lambda * d));
         4.0 * libm::sqrt(n * d * gamma / (beta * t) * log)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sherman and Morrison's updates lose a little each time: after many of them the kept inverse
+    /// must still be the inverse of the kept Z.
+    #[test]
+    fn the_inverse_stays_the_inverse() {
+        let (nodes, mut state) = (6, 1u64);
+        let mut uniform = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 11) as f64 / (1u64 << 53) as f64
+        };
+        for d in [1, 2, 5, 8] {
+            for lambda in [0.1, 1.0, 50.0] {
+                let parameters = SequentialMle { lambda, ..SequentialMle::default() };
+                let mut policy = SequentialMlePolicy::toof(&parameters, nodes, d);
+                let mut contexts = Contexts::new(nodes, d);
+                for slot in 1..=20_000 {
+                    let node = slot as usize % nodes;
+                    // Nearly the same direction again and again is what conditions Z worst.
+                    for i in 0..d {
+                        let narrow = if slot % 100 == 0 { uniform() } else { 1e-3 * uniform() };
+                        contexts.set(node, i, if i == 0 { 0.7 } else { narrow / d as f64 });
+                    }
+                    let bit = if uniform() < 0.5 { Bit::Happy } else { Bit::Unhappy };
+                    policy.learn(slot, &contexts, node, bit);
+                }
+                for node in 0..nodes {
+                    let worst = distance_from_identity(&policy, node);
+                    assert!(worst < 1e-9, "d = {d}, lambda = {lambda}: {worst:e}");
+                }
+            }
+        }
+    }
+
+    fn distance_from_identity(policy: &SequentialMlePolicy, node: usize) -> f64 {
+        let (d, entries) = (policy.d, packed_len(policy.d));
+        let mut inverse = vec![0.0; entries];
+        SequentialMlePolicy::gather(&policy.z_inverse, node, &mut inverse);
+        let z = &policy.z[node * entries..][..entries];
+        let mut worst: f64 = 0.0;
+        for i in 0..d {
+            for j in 0..d {
+                let product: f64 = (0..d)
+                    .map(|k| {
+                        inverse[packed(d, i.min(k), i.max(k))] * z[packed(d, k.min(j), k.max(j))]
+                    })
+                    .sum();
+                worst = worst.max((product - f64::from(u8::from(i == j))).abs());
+            }
+        }
+        worst
     }
 }

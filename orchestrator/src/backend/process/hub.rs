@@ -158,6 +158,13 @@ impl Hub {
         nodes
     }
 
+    /// Gives up a task node that is known to be dead, so that its trials need not wait for silence.
+    pub(super) fn disconnect_task_node(&self, name: &str) {
+        for node in self.task_nodes().iter().filter(|node| node.name == name) {
+            node.connection.close(CloseCode::Failed.var_int(), b"the process died");
+        }
+    }
+
     /// Ends all memberships.
     pub(super) fn close(&self, code: CloseCode, reason: &str) {
         self.endpoint.close(code.var_int(), reason.as_bytes());

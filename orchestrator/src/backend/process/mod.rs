@@ -5,6 +5,7 @@ mod children;
 mod hub;
 mod trial;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -240,6 +241,7 @@ impl Run {
         let mut trials = self.start_trials(number, &instance, &helpers)?;
         let mut results = Vec::new();
         let mut failure = None;
+        let mut dead_task_nodes = BTreeMap::new();
         let stop_trials = trials.stop.clone();
         let mut stopped = self.stopped.clone();
         while !trials.set.is_empty() {
@@ -257,13 +259,15 @@ impl Run {
                     }
                 },
                 ended = self.children.ended() => {
-                    // A task node that dies fails its own trials, which notice by themselves.
-                    if failure.is_none() {
-                        failure = Some(death(&ended));
-                    }
+                    let death = death(&ended);
                     if ended.role == Role::Helper {
                         let _ = stop_trials.send(true);
+                    } else {
+                        // It fails its own trials; the others go on.
+                        dead_task_nodes.insert(ended.name.clone(), death.message.clone());
+                        self.hub.disconnect_task_node(&ended.name);
                     }
+                    failure.get_or_insert(death);
                 }
                 Some(lost) = self.lost.recv() => {
                     if lost.peer.role == Role::Helper && failure.is_none() {
@@ -280,6 +284,9 @@ impl Run {
         // Trials end in any order; their results count in the order of the plan.
         results.sort_by_key(|result| result.policy);
         for mut result in results {
+            if let Some(death) = dead_task_nodes.get(&task_node_name(result.policy)) {
+                result.failure = result.failure.map(|_| death.clone());
+            }
             if let (Some(failure), Status::Partial) = (&failure, result.status) {
                 result.status = Status::Failed;
                 result.failure = Some(failure.message.clone());
@@ -393,13 +400,21 @@ async fn announce_seed(
     Ok(streams)
 }
 
+fn what(role: Role) -> &'static str {
+    match role {
+        Role::Helper => "helper node",
+        Role::TaskNode => "task node",
+        Role::Orchestrator => "orchestrator",
+    }
+}
+
 fn death(ended: &Ended) -> RunFailure {
     let last = match ended.last_lines.is_empty() {
         true => "its log is empty".to_owned(),
         false => format!("the last lines of its log:\n  {}", ended.last_lines.join("\n  ")),
     };
     RunFailure {
-        message: format!("the {} {} died: {}", ended.role, ended.name, ended.status),
+        message: format!("{} {} died: {}", what(ended.role), ended.name, ended.status),
         help: Some(last),
     }
 }

@@ -1,0 +1,234 @@
+//! What the tests of the program share: running it, and looking at processes.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// Long enough for anything here; reaching it means that something hangs.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+pub(crate) fn topology(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../topologies").join(name)
+}
+
+pub(crate) fn conformance(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../conformance").join(name)
+}
+
+/// The program, without what the environment might set.
+pub(crate) fn fogbit() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fogbit"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("FOGBIT_")) {
+        command.env_remove(name);
+    }
+    command.env("NO_COLOR", "1");
+    command
+}
+
+/// `fogbit run FILE ARGUMENTS --out OUT`, which must end well; gives its summary.
+pub(crate) fn run(file: &Path, arguments: &[&str], out: &Path) -> Value {
+    let output = fogbit()
+        .arg("run")
+        .arg(file)
+        .args(arguments)
+        .args(["--format", "json", "--quiet", "--out"])
+        .arg(out)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+pub(crate) fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Every file of a folder with its content.
+pub(crate) fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            (name, std::fs::read(entry.path()).unwrap())
+        })
+        .collect()
+}
+
+/// Fails unless both runs have the same decision files, byte for byte, and some.
+pub(crate) fn assert_same_decisions(a: &Path, b: &Path, what: &str) {
+    let (a, b) = (files(&a.join("decisions")), files(&b.join("decisions")));
+    assert!(!a.is_empty(), "{what}: no decision files");
+    assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>(), "{what}");
+    for (name, content) in &a {
+        assert!(content == &b[name], "{what}: {name} differs");
+    }
+}
+
+/// Waits until `ready` gives something.
+pub(crate) fn wait_for<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(value) = ready() {
+            return value;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Waits for the end of a process; kills it rather than wait for ever.
+pub(crate) fn wait_for_end(child: &mut Child) -> Option<i32> {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        if start.elapsed() > PATIENCE {
+            child.kill().unwrap();
+            panic!("the process did not end");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A process as the kernel describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Process {
+    pub(crate) id: i32,
+    pub(crate) parent: i32,
+    pub(crate) arguments: Vec<String>,
+}
+
+/// All processes that run; those that are dead and only wait to be collected do not count.
+pub(crate) fn processes() -> Vec<Process> {
+    let entries = std::fs::read_dir("/proc").unwrap();
+    entries
+        .filter_map(|entry| {
+            let id: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+            let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+            // The name stands in parentheses and may hold anything.
+            let mut rest = stat[stat.rfind(')')? + 1..].split_whitespace();
+            let (state, parent) = (rest.next()?, rest.next()?.parse().ok()?);
+            if state == "Z" || state == "X" {
+                return None;
+            }
+            let arguments = std::fs::read(format!("/proc/{id}/cmdline")).ok()?;
+            let arguments = String::from_utf8_lossy(&arguments)
+                .split_terminator('\0')
+                .map(str::to_owned)
+                .collect();
+            Some(Process { id, parent, arguments })
+        })
+        .collect()
+}
+
+/// The nodes that a running orchestrator has started.
+pub(crate) fn nodes_of(orchestrator: &Child) -> Vec<Process> {
+    let parent = orchestrator.id() as i32;
+    processes().into_iter().filter(|process| process.parent == parent).collect()
+}
+
+pub(crate) fn is_running(process: &Process) -> bool {
+    processes().iter().any(|p| p.id == process.id && p.arguments == process.arguments)
+}
+
+pub(crate) fn send(signal: rustix::process::Signal, id: i32) {
+    let id = rustix::process::Pid::from_raw(id).unwrap();
+    rustix::process::kill_process(id, signal).unwrap();
+}
+
+/// A run that goes on until it is ended: `small.toml` or another with far too many slots.
+pub(crate) fn endless(file: &str, out: &Path) -> Child {
+    fogbit()
+        .arg("run")
+        .arg(topology(file))
+        .args(["--set", "slots=100000000", "--set", "expect=[]", "--quiet", "--out"])
+        .arg(out)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Waits until some trial of a run has written decisions.
+pub(crate) fn wait_for_decisions(out: &Path) {
+    wait_for("the first decisions", || {
+        let decisions = std::fs::read_dir(out.join("decisions")).ok()?;
+        let size = |entry: std::fs::DirEntry| entry.metadata().map_or(0, |m| m.len());
+        decisions.filter_map(Result::ok).any(|entry| size(entry) > 1000).then_some(())
+    });
+}
+
+/// An orchestrator that waits for nodes to join, and where.
+pub(crate) struct Joining {
+    pub(crate) child: Child,
+    pub(crate) address: String,
+    stderr: BufReader<std::process::ChildStderr>,
+}
+
+impl Joining {
+    pub(crate) fn start(file: &Path, arguments: &[&str], tokens: &Path, out: &Path) -> Joining {
+        let mut child = fogbit()
+            .arg("run")
+            .arg(file)
+            .args(["--backend", "join", "--format", "json"])
+            .args(arguments)
+            .arg("--tokens")
+            .arg(tokens)
+            .arg("--out")
+            .arg(out)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let address = loop {
+            let mut line = String::new();
+            assert!(stderr.read_line(&mut line).unwrap() > 0, "it ended before it was ready");
+            if let Some((_, rest)) = line.split_once("joining on ") {
+                break rest.split([',', ')']).next().unwrap().trim().to_owned();
+            }
+        };
+        Joining { child, address, stderr }
+    }
+
+    /// Waits for the end; exit code, standard output and the rest of standard error.
+    pub(crate) fn end(mut self) -> (Option<i32>, String, String) {
+        use std::io::Read;
+        let stdout = self.child.stdout.take().unwrap();
+        let reader = std::thread::spawn(move || std::io::read_to_string(stdout).unwrap());
+        let code = wait_for_end(&mut self.child);
+        let mut stderr = String::new();
+        self.stderr.read_to_string(&mut stderr).unwrap();
+        (code, reader.join().unwrap(), stderr)
+    }
+}
+
+/// A node started by hand.
+pub(crate) fn node(subcommand: &str, address: &str, token: &Path, more: &[&str]) -> Child {
+    fogbit()
+        .args([subcommand, "--join", address, "--token-file"])
+        .arg(token)
+        .args(more)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Makes authority and tokens.
+pub(crate) fn create_tokens(folder: &Path) {
+    let output = fogbit().args(["token", "create", "--out"]).arg(folder).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+}
