@@ -26,7 +26,7 @@ pub fn mermaid(scenario: &Scenario) -> String {
     }
     let policies: Vec<String> =
         std::iter::once("policies".to_owned()).chain(policy_lines(scenario)).collect();
-    put!(out, "  policies[/\"{}\"/]\n", label(&policies));
+    put!(out, "  policies[\"{}\"]\n", label(&policies));
     out.push_str("  policies -.- task\n");
     for node in 0..scenario.nodes() {
         put!(out, "  task --- n{node}\n");

@@ -270,3 +270,6 @@ fn footer(data: &Data) -> String {
     out.push_str("</dl>\n</footer>\n");
     out
 }
+
+#[cfg(test)]
+mod tests;

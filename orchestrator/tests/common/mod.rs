@@ -232,3 +232,70 @@ pub(crate) fn create_tokens(folder: &Path) {
     let output = fogbit().args(["token", "create", "--out"]).arg(folder).output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
 }
+
+/// What lies in a folder.
+pub(crate) fn files_and_folders(folder: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+/// Says that a test is skipped and why; with `FOGBIT_REQUIRE_ALL=1` that is a failure.
+pub(crate) fn skip(test: &str, why: &str) {
+    let all = std::env::var("FOGBIT_REQUIRE_ALL").is_ok_and(|value| value == "1");
+    assert!(!all, "{test} cannot be skipped here: {why}");
+    eprintln!("skipped {test}: {why}");
+}
+
+/// A QUIC client that believes every server and shows no certificate.
+pub(crate) fn careless_client(alpn: &[u8]) -> quinn::ClientConfig {
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider.clone())
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(std::sync::Arc::new(Careless(provider)))
+        .with_no_client_auth();
+    config.alpn_protocols = vec![alpn.into()];
+    let crypto = quinn::crypto::rustls::QuicClientConfig::try_from(config).unwrap();
+    quinn::ClientConfig::new(std::sync::Arc::new(crypto))
+}
+
+#[derive(Debug)]
+struct Careless(std::sync::Arc<rustls::crypto::CryptoProvider>);
+
+impl rustls::client::danger::ServerCertVerifier for Careless {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &rustls::pki_types::CertificateDer<'_>,
+        _intermediates: &[rustls::pki_types::CertificateDer<'_>],
+        _server_name: &rustls::pki_types::ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: rustls::pki_types::UnixTime,
+    ) -> Result<rustls::client::danger::ServerCertVerified, rustls::Error> {
+        Ok(rustls::client::danger::ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _cert: &rustls::pki_types::CertificateDer<'_>,
+        _dss: &rustls::DigitallySignedStruct,
+    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
+        Ok(rustls::client::danger::HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _message: &[u8],
+        _cert: &rustls::pki_types::CertificateDer<'_>,
+        _dss: &rustls::DigitallySignedStruct,
+    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
+        Ok(rustls::client::danger::HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

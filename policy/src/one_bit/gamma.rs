@@ -1,5 +1,6 @@
 //! The squared radius gamma of the confidence region (12).
 
+use fogbit_scenario::contexts::LANES;
 use fogbit_scenario::topology::ExplorationWidth;
 
 /// `beta = 1 / (2 (1 + e^R))` with R = 1, below equation (9).
@@ -21,7 +22,7 @@ pub(crate) enum Gamma {
         lambda: f64,
         /// The region may fail with at most this probability.
         delta: f64,
-        /// `ln(det Z_{n,t} / det Z_{n,1})` for each node n.
+        /// `ln(det Z_{n,t} / det Z_{n,1})` for each node n, in whole groups of nodes.
         log_det_ratio: Vec<f64>,
     },
 }
@@ -31,7 +32,8 @@ impl Gamma {
         match width {
             ExplorationWidth::Tuned(tuned) => Gamma::Tuned { factor: tuned.c * d as f64 },
             ExplorationWidth::PaperEq15(paper) => {
-                Gamma::Paper { lambda, delta: paper.delta, log_det_ratio: vec![0.0; nodes] }
+                let log_det_ratio = vec![0.0; nodes.next_multiple_of(LANES)];
+                Gamma::Paper { lambda, delta: paper.delta, log_det_ratio }
             }
         }
     }
@@ -54,6 +56,15 @@ impl Gamma {
         match self {
             Gamma::Paper { log_det_ratio, .. } if slot > 1 => 2.0 / beta() * log_det_ratio[node],
             Gamma::Paper { .. } | Gamma::Tuned { .. } => 0.0,
+        }
+    }
+
+    /// The part of gamma at `slot` that is their own, for the nodes from `LANES * group` on.
+    #[inline]
+    pub(crate) fn own_lanes(&self, slot: u64, group: usize) -> [f64; LANES] {
+        match self {
+            Gamma::Paper { .. } => std::array::from_fn(|lane| self.own(slot, group * LANES + lane)),
+            Gamma::Tuned { .. } => [0.0; LANES],
         }
     }
 

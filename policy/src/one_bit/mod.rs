@@ -16,11 +16,15 @@ pub use toof::SequentialMlePolicy;
 /// The number of the largest score; ties go to the lowest number.
 #[inline]
 pub fn argmax(scores: &[f64]) -> usize {
-    let mut best = 0;
-    for (node, score) in scores.iter().enumerate().skip(1) {
-        if *score > scores[best] {
-            best = node;
+    // Four maxima side by side, then the first place of the largest: with a single one each
+    // comparison would wait for the one before.
+    let mut largest = [f64::NEG_INFINITY; 4];
+    let (fours, rest) = scores.as_chunks::<4>();
+    for four in fours {
+        for (largest, score) in largest.iter_mut().zip(four) {
+            *largest = if score > largest { *score } else { *largest };
         }
     }
-    best
+    let largest = largest.iter().chain(rest).copied().fold(f64::NEG_INFINITY, f64::max);
+    scores.iter().position(|score| *score == largest).unwrap_or(0)
 }

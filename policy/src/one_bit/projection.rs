@@ -3,13 +3,13 @@
 /// Index of entry `(i, j)`, `i <= j`, among the entries of a symmetric d x d matrix that are kept:
 /// the upper triangle, row after row.
 #[inline(always)]
-pub fn packed(d: usize, i: usize, j: usize) -> usize {
+pub const fn packed(d: usize, i: usize, j: usize) -> usize {
     i * d - i * i.saturating_sub(1) / 2 + (j - i)
 }
 
 /// Number of entries of a symmetric d x d matrix that are kept.
 #[inline(always)]
-pub fn packed_len(d: usize) -> usize {
+pub const fn packed_len(d: usize) -> usize {
     d * (d + 1) / 2
 }
 

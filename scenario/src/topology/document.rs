@@ -165,6 +165,11 @@ impl TopologyFile {
     }
 }
 
+/// What `kind` is where a table with one of these names leaves it out, so that
+/// `--set clock.lookahead=1` needs no more than that.
+const DEFAULT_KINDS: [(&str, &str); 4] =
+    [("clock", "slot"), ("features", "model"), ("feedback", "logit"), ("gamma", "tuned")];
+
 /// Moves `kind` to the front of every table: see [`crate::tagged`].
 fn kind_first(table: DeTable<'_>) -> DeTable<'_> {
     let (kinds, others): (Vec<_>, Vec<_>) =
@@ -174,7 +179,15 @@ fn kind_first(table: DeTable<'_>) -> DeTable<'_> {
         .chain(others)
         .map(|(key, value)| {
             let span = value.span();
-            (key, Spanned::new(span, kind_first_value(value.into_inner())))
+            let mut value = value.into_inner();
+            let default = DEFAULT_KINDS.iter().find(|(name, _)| key.get_ref() == name);
+            if let (DeValue::Table(table), Some((_, kind))) = (&mut value, default) {
+                if !table.keys().any(|key| key.get_ref() == "kind") {
+                    let key = Spanned::new(span.clone(), "kind".into());
+                    table.insert(key, Spanned::new(span.clone(), DeValue::String((*kind).into())));
+                }
+            }
+            (key, Spanned::new(span, kind_first_value(value)))
         })
         .collect()
 }

@@ -167,6 +167,8 @@ impl Run {
 
     async fn play(&mut self, collector: &mut Collector) -> Result<(), Early> {
         self.wait_for_nodes().await?;
+        // Who came and went before has been replaced; from here on everybody counts.
+        while self.lost.try_recv().is_ok() {}
         let plan = Arc::clone(&self.context.plan);
         let seeds = plan.seeds.len();
         for (number, seed) in plan.seeds.iter().enumerate() {
