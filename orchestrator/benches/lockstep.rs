@@ -52,7 +52,9 @@ fn sizes() -> (usize, usize) {
 
 fn compare() {
     let (request, answer) = sizes();
-    println!("messages of {request} and {answer} bytes, {SLOTS} round trips, {ROUNDS} rounds in turn");
+    println!(
+        "messages of {request} and {answer} bytes, {SLOTS} round trips, {ROUNDS} rounds in turn"
+    );
     let mut rows = Vec::new();
     for round in 1..=ROUNDS {
         let bare = bare_rate();
@@ -125,10 +127,8 @@ fn block_on(future: impl Future<Output = ()>) {
 
 async fn pong() {
     let key = rcgen::KeyPair::generate().unwrap();
-    let certificate = rcgen::CertificateParams::new(vec!["pong".to_owned()])
-        .unwrap()
-        .self_signed(&key)
-        .unwrap();
+    let certificate =
+        rcgen::CertificateParams::new(vec!["pong".to_owned()]).unwrap().self_signed(&key).unwrap();
     let key = PrivatePkcs8KeyDer::from(key.serialize_der());
     let tls = rustls::ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])

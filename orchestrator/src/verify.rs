@@ -103,8 +103,12 @@ fn verify_trial(
     again.check_sums(trial, compared);
     let whole = again.slot == scenario.slots();
     if (trial.status == Status::Complete) != whole {
-        let difference =
-            format!("{} of {} slots in a trial that is {:?}", again.slot, scenario.slots(), trial.status);
+        let difference = format!(
+            "{} of {} slots in a trial that is {:?}",
+            again.slot,
+            scenario.slots(),
+            trial.status
+        );
         compared.find(place, difference);
     }
     Ok(())
@@ -203,7 +207,8 @@ impl Again {
             }
             products.push(x.iter().zip(&node.spec.weights).fold(0.0, |sum, (x, w)| sum + x * w));
         }
-        let best = (0..products.len()).fold(0, |b, n| if products[n] > products[b] { n } else { b });
+        let best =
+            (0..products.len()).fold(0, |b, n| if products[n] > products[b] { n } else { b });
         let choice = match &mut self.policy {
             Some(policy) => policy.decide(slot, &self.contexts),
             None => best,
@@ -242,8 +247,9 @@ impl Again {
     }
 
     fn check_sums(&self, trial: &TrialSummary, compared: &mut Compared) {
-        let place =
-            |name: &str| format!("summary.json: {name} of {} with seed {}", trial.policy, trial.seed);
+        let place = |name: &str| {
+            format!("summary.json: {name} of {} with seed {}", trial.policy, trial.seed)
+        };
         for (name, told, right) in [
             ("regret_linear", trial.regret_linear, self.regret_linear),
             ("regret_happiness", trial.regret_happiness, self.regret_happiness),
@@ -356,7 +362,8 @@ impl Node {
 
     /// Ends the slot.
     fn serve(&mut self) {
-        let StateSpec::Model { queue: QueueSpec::Fifo { service_micro, .. }, .. } = &self.spec.state
+        let StateSpec::Model { queue: QueueSpec::Fifo { service_micro, .. }, .. } =
+            &self.spec.state
         else {
             return;
         };

@@ -40,7 +40,10 @@ fn toof_learns_and_beats_greedy_and_round_robin() {
     }
     assert_eq!(policy(&summary, "optimal")["regret_linear"]["mean"], 0.0);
     let verdicts = summary["expectations"].as_array().unwrap();
-    assert!(!verdicts.is_empty() && verdicts.iter().all(|v| v["judgement"] == "met"), "{verdicts:?}");
+    assert!(
+        !verdicts.is_empty() && verdicts.iter().all(|v| v["judgement"] == "met"),
+        "{verdicts:?}"
+    );
 
     // Reference figures of 60 other seeds: 882 +- 334, 1840 +- 315 and 2695 +- 515. Two means over
     // 50 and 60 seeds differ by more than four standard errors once in ten thousand times.
@@ -58,9 +61,19 @@ fn toof_learns_and_beats_greedy_and_round_robin() {
 fn the_papers_radius_explores_for_ever() {
     let dir = tempfile::tempdir().unwrap();
     let arguments = [
-        "--backend", "sim", "--seeds", "50", "--no-decisions", "--set", "expect=[]",
-        "--policy", "toof", "--policy", "round-robin",
-        "--set", "policies.toof.gamma={kind=\"paper-eq15\",delta=0.05}",
+        "--backend",
+        "sim",
+        "--seeds",
+        "50",
+        "--no-decisions",
+        "--set",
+        "expect=[]",
+        "--policy",
+        "toof",
+        "--policy",
+        "round-robin",
+        "--set",
+        "policies.toof.gamma={kind=\"paper-eq15\",delta=0.05}",
     ];
     let summary = run(&topology("paper.toml"), &arguments, &dir.path().join("out"));
     let (toof, cyclic) = (

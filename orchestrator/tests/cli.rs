@@ -63,18 +63,18 @@ fn bad_topologies_are_underlined() {
             &["bad.toml:4:", "finite"],
         ),
         ("[policies.toof]\nkind = \"toof\"\n", "[policies]\n", &["no policy"]),
-        ("kind = \"toof\"", "kind = \"toof\"\nlamda = 2", &["bad.toml:7:", "did you mean `lambda`"]),
+        (
+            "kind = \"toof\"",
+            "kind = \"toof\"\nlamda = 2",
+            &["bad.toml:7:", "did you mean `lambda`"],
+        ),
         ("kind = \"toof\"", "kind = \"toof\"\nlambda = -1", &["bad.toml:7:", "lambda"]),
         (
             "[policies.toof]",
             "[policies.toof]\nkind = \"random\"\n[policies.toof]",
             &["bad.toml:7:", "given twice"],
         ),
-        (
-            "count = 2",
-            "features = 1\ncount = 2",
-            &["bad.toml:3:", "features"],
-        ),
+        ("count = 2", "features = 1\ncount = 2", &["bad.toml:3:", "features"]),
     ];
     for (from, to, expected) in cases {
         assert!(SMALLEST.contains(from), "{from}");
@@ -186,8 +186,7 @@ fn tokens_that_are_none() {
 fn the_summary_is_as_documented() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");
-    let summary =
-        run(&topology("small.toml"), &["--backend", "sim", "--set", "expect=[]"], &out);
+    let summary = run(&topology("small.toml"), &["--backend", "sim", "--set", "expect=[]"], &out);
     let file: Value =
         serde_json::from_slice(&std::fs::read(out.join("summary.json")).unwrap()).unwrap();
     assert_eq!(summary, file);
@@ -214,7 +213,11 @@ fn the_summary_is_as_documented() {
     }
     let decisions = std::fs::read_to_string(out.join("decisions/toof-1.csv")).unwrap();
     assert_eq!(decisions.lines().next(), Some("slot,node,bit,regret_linear,regret_happiness"));
-    assert!(std::fs::read_to_string(out.join("curves.csv")).unwrap().starts_with("policy,slot,mean,sd,n\n"));
+    assert!(
+        std::fs::read_to_string(out.join("curves.csv"))
+            .unwrap()
+            .starts_with("policy,slot,mean,sd,n\n")
+    );
 }
 
 /// `verify` finds every kind of tampering, `diff` the first slot that differs.
@@ -223,7 +226,11 @@ fn verify_and_diff_find_what_was_changed() {
     let dir = tempfile::tempdir().unwrap();
     let (a, b) = (dir.path().join("a"), dir.path().join("b"));
     for out in [&a, &b] {
-        run(&topology("fifo.toml"), &["--backend", "sim", "--set", "slots=300", "--set", "expect=[]"], out);
+        run(
+            &topology("fifo.toml"),
+            &["--backend", "sim", "--set", "slots=300", "--set", "expect=[]"],
+            out,
+        );
     }
     let code = |arguments: &[&Path], subcommand: &str| {
         let output = fogbit().arg(subcommand).args(arguments).output().unwrap();
@@ -345,8 +352,18 @@ fn every_command_has_help_with_an_example() {
     };
     assert!(help(&[]).contains("Exit codes"));
     for command in [
-        &["run"][..], &["validate"], &["graph"], &["report"], &["verify"], &["diff"], &["schema"],
-        &["policy", "serve"], &["token", "create"], &["node"], &["task-node"], &["completions"],
+        &["run"][..],
+        &["validate"],
+        &["graph"],
+        &["report"],
+        &["verify"],
+        &["diff"],
+        &["schema"],
+        &["policy", "serve"],
+        &["token", "create"],
+        &["node"],
+        &["task-node"],
+        &["completions"],
     ] {
         let text = help(command);
         assert!(text.contains("Example"), "{command:?} has no example");
@@ -366,7 +383,10 @@ fn every_command_has_help_with_an_example() {
 fn the_schema_is_the_committed_one() {
     let output = fogbit().arg("schema").output().unwrap();
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/topology.schema.json");
-    assert!(stdout(&output) == std::fs::read_to_string(committed).unwrap(), "run `fogbit schema > docs/topology.schema.json`");
+    assert!(
+        stdout(&output) == std::fs::read_to_string(committed).unwrap(),
+        "run `fogbit schema > docs/topology.schema.json`"
+    );
 }
 
 /// Whoever reads only the first lines of what a command prints gets no error for it.

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use common::{
-    endless, fogbit, is_running, nodes_of, processes, send, stderr, topology, wait_for,
+    endless, fogbit, is_running, nodes_of, send, spawn, stderr, topology, wait_for,
     wait_for_decisions, wait_for_end,
 };
 use rustix::process::Signal;
@@ -64,16 +64,16 @@ fn ctrl_c_while_nodes_are_still_joining() {
 fn ctrl_c_in_virtual_time() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");
-    let mut child = fogbit()
-        .arg("run")
-        .arg(topology("small.toml"))
-        .args(["--backend", "sim", "--set", "slots=100000000000", "--set", "expect=[]"])
-        .args(["--quiet", "--no-decisions", "--out"])
-        .arg(&out)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = spawn(
+        fogbit()
+            .arg("run")
+            .arg(topology("small.toml"))
+            .args(["--backend", "sim", "--set", "slots=100000000000", "--set", "expect=[]"])
+            .args(["--quiet", "--no-decisions", "--out"])
+            .arg(&out)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null()),
+    );
     wait_for("the manifest", || out.join("manifest.json").exists().then_some(()));
     std::thread::sleep(Duration::from_millis(200));
     send(Signal::INT, child.id() as i32);
@@ -94,14 +94,12 @@ fn node_called(child: &std::process::Child, name: &str) -> common::Process {
 fn a_helper_node_that_dies_fails_the_run() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");
-    let mut child = endless("small.toml", &out);
+    let child = endless("small.toml", &out);
     wait_for_decisions(&out);
     let nodes = nodes_of(&child);
     send(Signal::KILL, node_called(&child, "far").id);
-    let code = wait_for_end(&mut child);
-    let output = child.wait_with_output().unwrap();
+    let (code, told) = child.end();
     assert_eq!(code, Some(4));
-    let told = stderr(&output);
     assert!(told.contains("helper node far died") && told.contains("SIGKILL"), "{told}");
     assert!(!nodes.iter().any(is_running));
     let manifest = json(&out.join("manifest.json"));
@@ -113,19 +111,19 @@ fn a_helper_node_that_dies_fails_the_run() {
 fn a_task_node_that_dies_fails_its_own_trials() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");
-    let mut child = fogbit()
-        .arg("run")
-        .arg(topology("small.toml"))
-        .args(["--set", "slots=30000", "--set", "expect=[]", "--quiet", "--out"])
-        .arg(&out)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let child = spawn(
+        fogbit()
+            .arg("run")
+            .arg(topology("small.toml"))
+            .args(["--set", "slots=30000", "--set", "expect=[]", "--quiet", "--out"])
+            .arg(&out)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped()),
+    );
     wait_for_decisions(&out);
     send(Signal::KILL, node_called(&child, "task-0").id);
-    assert_eq!(wait_for_end(&mut child), Some(4));
-    let told = stderr(&child.wait_with_output().unwrap());
+    let (code, told) = child.end();
+    assert_eq!(code, Some(4));
     assert!(told.contains("task node task-0 died"), "{told}");
     let statuses = statuses(&json(&out.join("summary.json")));
     assert_eq!(statuses[0].1, "failed", "{statuses:?}");
@@ -143,12 +141,7 @@ fn no_node_outlives_an_orchestrator_that_is_killed() {
     let killed = Instant::now();
     child.kill().unwrap();
     child.wait().unwrap();
-    wait_for("the nodes to end", || {
-        let all = processes();
-        nodes.iter().all(|node| !all.contains(&common::Process { parent: 1, ..node.clone() }))
-            .then_some(())
-            .filter(|()| !nodes.iter().any(is_running))
-    });
+    wait_for("the nodes to end", || (!nodes.iter().any(is_running)).then_some(()));
     // Two seconds are promised; a shared machine gets five times that.
     assert!(killed.elapsed() < Duration::from_secs(10), "{:?}", killed.elapsed());
     assert_eq!(json(&out.join("manifest.json"))["status"], "running");
@@ -158,15 +151,15 @@ fn no_node_outlives_an_orchestrator_that_is_killed() {
 fn two_runs_at_once_do_not_meet() {
     let dir = tempfile::tempdir().unwrap();
     let start = || {
-        fogbit()
-            .arg("run")
-            .arg(topology("small.toml"))
-            .args(["--quiet"])
-            .current_dir(dir.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap()
+        spawn(
+            fogbit()
+                .arg("run")
+                .arg(topology("small.toml"))
+                .args(["--quiet"])
+                .current_dir(dir.path())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null()),
+        )
     };
     let mut runs: Vec<_> = (0..3).map(|_| start()).collect();
     for run in &mut runs {

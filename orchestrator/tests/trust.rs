@@ -24,13 +24,7 @@ fn read_token(folder: &Path, role: Role) -> Token {
 }
 
 fn options(address: &str, token: &Token, role: Role) -> MemberOptions {
-    MemberOptions {
-        join: address.into(),
-        token: token.clone(),
-        role,
-        name: None,
-        listen: None,
-    }
+    MemberOptions { join: address.into(), token: token.clone(), role, name: None, listen: None }
 }
 
 async fn refusal(options: MemberOptions) -> MemberError {
@@ -108,15 +102,15 @@ fn wrong_tokens_are_turned_away_with_a_code() {
     let other = dir.path().join("other");
     create_tokens(&other);
     for (subcommand, role) in [("node", Role::Helper), ("task-node", Role::TaskNode)] {
-        let mut child = node(subcommand, &address, &other.join(token_file(role)), &[]);
-        assert_eq!(wait_for_end(&mut child), Some(4));
-        let told = common::stderr(&child.wait_with_output().unwrap());
+        let child = node(subcommand, &address, &other.join(token_file(role)), &[]);
+        let (code, told) = child.end();
+        assert_eq!(code, Some(4));
         assert!(told.contains("not of the run this token is for"), "{told}");
     }
     // A token of another role, as the user sees it.
-    let mut child = node("node", &address, &tokens.join(token_file(Role::TaskNode)), &[]);
-    assert_eq!(wait_for_end(&mut child), Some(4));
-    let told = common::stderr(&child.wait_with_output().unwrap());
+    let child = node("node", &address, &tokens.join(token_file(Role::TaskNode)), &[]);
+    let (code, told) = child.end();
+    assert_eq!(code, Some(4));
     assert!(told.contains("WrongRole (4)"), "{told}");
 
     // None of this has harmed the run.
@@ -219,8 +213,7 @@ fn a_peer_without_a_certificate_gets_nowhere() {
     let orchestrator = orchestrator(dir.path());
     let address = orchestrator.address.parse().unwrap();
     block_on(async {
-        let endpoint =
-            fogbit_transport::endpoint::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let endpoint = fogbit_transport::endpoint::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         // A client that believes anybody and shows nothing, with the protocol of members.
         let config = common::careless_client(fogbit_transport::ALPN_NODE);
         let server = "orchestrator.orchestrator.fogbit";

@@ -98,3 +98,16 @@ macro_rules! tagged_enum {
 }
 
 pub(crate) use tagged_enum;
+
+/// For enumerations whose first kind is meant where `kind` is left out: says so in the schema.
+pub(crate) fn first_kind_is_default(schema: &mut schemars::Schema) {
+    let kinds = schema.get_mut("oneOf").and_then(|kinds| kinds.as_array_mut());
+    let first = kinds.and_then(|kinds| kinds.first_mut()).and_then(|first| first.as_object_mut());
+    let Some(first) = first else { return };
+    if let Some(required) = first.get_mut("required").and_then(|names| names.as_array_mut()) {
+        required.retain(|name| name != "kind");
+        if required.is_empty() {
+            first.remove("required");
+        }
+    }
+}

@@ -102,7 +102,8 @@ an unknown key of the seeds ¦ [5, 6] → { first = 1, count = 1, «cuont» = 2 
 an unknown kind ¦ "round-robin" → «"roundrobin"» ¦ unknown kind `roundrobin` ¦ did you mean `round-robin`?
 an unknown metric ¦ "average_regret" → «"averageregret"» ¦ unknown value `averageregret` ¦ did you mean `average_regret`?
 no kind ¦ [policies.turns]⏎kind = "round-robin" → «[policies.turns]» ¦ missing key `kind` ¦ one of `toof`, `greedy`
-no kind, inline ¦ { kind = "tuned", c = 0.03 } → «{ c = 0.03 }» ¦ missing key `kind` ¦ one of `tuned`, `paper-eq15`
+no kind, inline ¦ { kind = "drawn", min = 0.1, max = 0.95 } → «{ min = 0.1, max = 0.95 }» ¦ missing key `kind` ¦ one of `drawn`, `fifo`
+a key of another kind than the default ¦ { kind = "tuned", c = 0.03 } → { «delta» = 0.03 } ¦ unknown key `delta` ¦ known here: c
 no slots ¦ about = "a test"⏎slots = 100 → «»about = "a test" ¦ missing key `slots` ¦ slots = 10000
 no key that an entry of a list needs ¦ [[expect]]⏎policy = "toof" → «[[expect]]» ¦ missing key `policy` ¦
 no key that a table needs, inline ¦ { min = 0, max = 900 } → «{ max = 900 }» ¦ missing key `min` ¦

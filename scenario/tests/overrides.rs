@@ -79,6 +79,16 @@ fn missing_tables_are_made() {
     assert_eq!(set(&["clock.kind=slot", "clock.lookahead=1"]).lookahead(), 1);
 }
 
+/// Where a table is not there by default, its kind can be left out.
+#[test]
+fn kinds_have_defaults() {
+    assert_eq!(set(&["clock.lookahead=1"]).lookahead(), 1);
+    assert_eq!(lambda_and_c(&set(&["policies.toof.gamma.c=0.5"]), "toof"), (1.0, 0.5));
+    assert_eq!(set(&["features.full_scale.cqi=30"]).features(), 5);
+    // A policy that happens to be called like a table with a default is no such table.
+    assert_eq!(set(&["policies.clock.kind=random"]).policies().count(), 3);
+}
+
 #[test]
 fn numbers_are_places_in_a_list() {
     let scenario = set(&["node.1.name=carl", "seeds.1=9", "nodes.weights.signs.4=-1"]);
@@ -115,6 +125,7 @@ const BAD: &[(&[&str], &str, &str)] = &[
     (&["«seeds.2=7»"], "`seeds` is a list of 2: give a number below 2", ""),
     (&["«node.name=carl»"], "`node` is a list of 2: give a number below 2", ""),
     (&["«node.0.name.x=carl»"], "`name` is not a table", ""),
+    (&["«policies.clock.lambda=1»"], "missing key `kind`", "`toof`, `greedy`"),
     (&["slots=«many»"], "wrong type: string \"many\"", "a whole number"),
     (&["slots= «0»"], "a trial cannot have 0 slots", "from 1"),
     (&["slots=1", "slots=«0»"], "a trial cannot have 0 slots", "from 1"),
@@ -126,8 +137,8 @@ const BAD: &[(&[&str], &str, &str)] = &[
     (&["policies.toof.lambda=«1,5»"], "wrong type: string \"1,5\"", "a number"),
     (&["policies.toof.kind=«tof»"], "unknown kind `tof`", "did you mean `toof`?"),
     (&["policies.toof=«toof»"], "wrong type: string \"toof\"", "a table with `kind`"),
-    (&["«policies.toof.gamma.c=1»"], "missing key `kind`", "`tuned`, `paper-eq15`"),
-    (&["policies.toof.gamma=«{c=1}»"], "missing key `kind`", "`tuned`, `paper-eq15`"),
+    (&["«nodes.queue.capacity=1»"], "missing key `kind`", "`drawn`, `fifo`"),
+    (&["nodes.queue=«{capacity=1}»"], "missing key `kind`", "`drawn`, `fifo`"),
     (&["node.1.name=«anna»"], "two nodes are called `anna`", ""),
     (&["seeds.1=«5»"], "the seed 5 is given twice", ""),
     (&["nodes.weights.signs.2=«0»"], "0 is not a sign", ""),

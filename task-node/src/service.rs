@@ -36,10 +36,7 @@ pub enum ServeError {
 ///
 /// # Errors
 /// If the orchestrator is lost.
-pub async fn serve(
-    member: Member,
-    shutdown: impl Future<Output = ()>,
-) -> Result<(), ServeError> {
+pub async fn serve(member: Member, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
     let member = Arc::new(member);
     let helpers = Arc::new(Mutex::new(HashMap::new()));
     tokio::pin!(shutdown);
@@ -152,9 +149,9 @@ async fn connect(
     let mut known = helpers.lock().await;
     let mut connections = Vec::with_capacity(order.helpers.len());
     for (name, address) in &order.helpers {
-        let open = known.get(name).filter(|c| {
-            c.close_reason().is_none() && c.remote_address() == *address
-        });
+        let open = known
+            .get(name)
+            .filter(|c| c.close_reason().is_none() && c.remote_address() == *address);
         let connection = match open {
             Some(connection) => connection.clone(),
             None => {

@@ -55,11 +55,7 @@ impl Fog for SimFog {
 
 /// The door of `optimal` in this process: the hidden weights themselves, node after node.
 impl Truth for Vec<Vec<f64>> {
-    async fn best_node(
-        &mut self,
-        _slot: u64,
-        contexts: &Contexts,
-    ) -> Result<usize, TrialError> {
+    async fn best_node(&mut self, _slot: u64, contexts: &Contexts) -> Result<usize, TrialError> {
         Ok(best_node(contexts, self).0)
     }
 }

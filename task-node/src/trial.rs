@@ -82,11 +82,7 @@ pub trait Truth {
 pub enum NoTruth {}
 
 impl Truth for NoTruth {
-    async fn best_node(
-        &mut self,
-        _slot: u64,
-        _contexts: &Contexts,
-    ) -> Result<usize, TrialError> {
+    async fn best_node(&mut self, _slot: u64, _contexts: &Contexts) -> Result<usize, TrialError> {
         match *self {}
     }
 }

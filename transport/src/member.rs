@@ -103,8 +103,8 @@ impl Member {
     pub async fn join(options: &MemberOptions) -> Result<Member, MemberError> {
         let orchestrator = resolve(&options.join).await?;
         let local = options.listen.unwrap_or_else(|| local_address(orchestrator));
-        let endpoint = endpoint::bind(local)
-            .map_err(|error| MemberError::Bind { address: local, error })?;
+        let endpoint =
+            endpoint::bind(local).map_err(|error| MemberError::Bind { address: local, error })?;
         let (name, identity) = ask_to_join(options, &endpoint, orchestrator).await?;
         let mut client = node_client(&identity)?;
         client.transport_config(transport_config());

@@ -45,8 +45,7 @@ fn roots(authority: &CertificateDer<'static>) -> Result<Arc<RootCertStore>, TlsE
 /// If the identity is unusable.
 pub fn server_config(identity: &Identity, joinable: bool) -> Result<quinn::ServerConfig, TlsError> {
     let authority = identity.chain.last().ok_or_else(|| TlsError::new("an empty chain"))?;
-    let mut verifier =
-        WebPkiClientVerifier::builder_with_provider(roots(authority)?, provider());
+    let mut verifier = WebPkiClientVerifier::builder_with_provider(roots(authority)?, provider());
     if joinable {
         verifier = verifier.allow_unauthenticated();
     }
@@ -131,9 +130,12 @@ impl ServerCertVerifier for PinnedAuthority {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let authority = intermediates.iter().find(|c| digest(c) == self.digest).ok_or_else(|| {
-            rustls::Error::General("the orchestrator is not of the run this token is for".into())
-        })?;
+        let authority =
+            intermediates.iter().find(|c| digest(c) == self.digest).ok_or_else(|| {
+                rustls::Error::General(
+                    "the orchestrator is not of the run this token is for".into(),
+                )
+            })?;
         let mut roots = RootCertStore::empty();
         roots.add(authority.clone().into_owned())?;
         WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&self.provider))

@@ -50,12 +50,18 @@ impl std::fmt::Debug for Token {
 }
 
 /// An authority with the secrets of its roles.
-#[derive(Debug)]
 pub struct Tokens {
     /// The authority.
     pub authority: Authority,
     helper: [u8; 32],
     task_node: [u8; 32],
+}
+
+/// The secrets never appear in a log.
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Tokens({}, ..)", &to_hex(&self.authority.digest())[..8])
+    }
 }
 
 /// Why tokens could not be made, written or read.

@@ -70,7 +70,10 @@ fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
     let spec = PolicySpec::from_assignments(&args.name, &args.set)?;
     let mut service = Service { spec, name: args.name.clone(), seed: args.seed, running: None };
     if service.build(1, 1).is_none() {
-        return Err(Failure::usage(format!("`{}` cannot be served: it is told the truth", args.name)));
+        return Err(Failure::usage(format!(
+            "`{}` cannot be served: it is told the truth",
+            args.name
+        )));
     }
     let mut out = std::io::stdout().lock();
     for line in std::io::stdin().lock().lines() {

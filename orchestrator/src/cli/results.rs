@@ -74,10 +74,7 @@ pub(crate) fn diff(args: DiffArgs) -> Result<Exit, Failure> {
         print(&format!("{place}: {difference}\n"))?;
     }
     if compared.findings.is_empty() {
-        print(&format!(
-            "the same: {} trials, {} slots\n",
-            compared.trials, compared.slots
-        ))?;
+        print(&format!("the same: {} trials, {} slots\n", compared.trials, compared.slots))?;
         return Ok(Exit::Well);
     }
     Ok(Exit::Difference)

@@ -134,8 +134,7 @@ pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let reason = outcome.failure.as_ref().map(|failure| failure.message.clone());
     manifest.end(status, reason);
     let seconds = started.elapsed().as_secs_f64();
-    let summary =
-        Summary::new(&plan, &outcome.collector, args.backend.name(), status, seconds);
+    let summary = Summary::new(&plan, &outcome.collector, args.backend.name(), status, seconds);
     finish(&dir, &plan, &outcome, &summary, &manifest)?;
     match args.format {
         Format::Json => print(&summary.to_json())?,
@@ -155,10 +154,11 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
 /// Completes when the user or the system asks this process to end.
 pub(crate) fn signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let mut signals: Vec<_> = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
-        .into_iter()
-        .filter_map(|kind| signal(kind).ok())
-        .collect();
+    let mut signals: Vec<_> =
+        [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
+            .into_iter()
+            .filter_map(|kind| signal(kind).ok())
+            .collect();
     std::future::poll_fn(move |context| {
         if signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready()) {
             std::task::Poll::Ready(())
@@ -191,9 +191,7 @@ impl Network {
                 Failure::usage(format!("cannot read the tokens: {error}"))
                     .help(format!("`fogbit token create --out {}` makes them", dir.display()))
             })?,
-            None => {
-                Tokens::generate().map_err(|error| Failure::new(Exit::Internal, error))?
-            }
+            None => Tokens::generate().map_err(|error| Failure::new(Exit::Internal, error))?,
         };
         Ok(Some(Network { endpoint, tokens }))
     }
@@ -320,8 +318,7 @@ fn finish(
     write_curves(dir, plan, &outcome.collector).map_err(unwritten)?;
     dir.write("summary.json", summary.to_json().as_bytes()).map_err(unwritten)?;
     dir.write("manifest.json", &manifest.to_json()).map_err(unwritten)?;
-    let html =
-        report::render(dir.path()).map_err(|error| Failure::new(Exit::Internal, error))?;
+    let html = report::render(dir.path()).map_err(|error| Failure::new(Exit::Internal, error))?;
     dir.write("report.html", html.as_bytes()).map_err(unwritten)
 }
 

@@ -59,8 +59,9 @@ impl TopologyArgs {
         for name in &self.policy {
             if !known.contains(name) {
                 let message = format!("--policy {name}: no policy of this topology is called so");
-                return Err(Failure::usage(message)
-                    .help(format!("policies here: {}", known.join(", "))));
+                return Err(
+                    Failure::usage(message).help(format!("policies here: {}", known.join(", ")))
+                );
             }
         }
         scenario.keep_policies(|name| self.policy.iter().any(|wanted| wanted == name));

@@ -214,8 +214,7 @@ impl Ledger {
             sum / self.weights.len() as f64
         });
         let slots = self.totals.slots;
-        let bound =
-            belief.and_then(|b| b.confidence()).map(|c| c.average_regret_bound(slots));
+        let bound = belief.and_then(|b| b.confidence()).map(|c| c.average_regret_bound(slots));
         let all = (slots * self.weights.len() as u64) as f64;
         let held = self.coverage.as_ref().map(|c| c.held as f64 / all);
         self.curves.push(&self.totals, weight_error, bound, held);

@@ -54,7 +54,9 @@ pub enum ReplayError {
         node: usize,
     },
     /// The task node saw other contexts.
-    #[error("up to slot {slot} the task node saw other contexts (digest {told:016x}, not {replayed:016x})")]
+    #[error(
+        "up to slot {slot} the task node saw other contexts (digest {told:016x}, not {replayed:016x})"
+    )]
     Digest {
         /// The slot.
         slot: u64,

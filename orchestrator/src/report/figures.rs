@@ -159,7 +159,7 @@ fn average_regret(data: &Data) -> Option<String> {
         return None;
     }
     let caption = format!(
-        "Regret of the slots so far divided by their number, equations (17) and (18): the paper's \
+        "Regret of the slots so far divided by their number, equations (17) and (18): the paper’s \
          Fig. 2. A policy that learns falls towards 0, one that does not stays level.{} {}",
         about_bands(data, Curve::AverageRegret),
         drawn_from(&[Curve::AverageRegret])
@@ -204,14 +204,14 @@ fn reward(data: &Data) -> Option<String> {
         )
     } else {
         (
-            ("guide best", "best choices on that policy's path, expected"),
+            ("guide best", "best choices on that policy’s path, expected"),
             "the dashed line of the \
-          same colour is the expected reward of the best choices on that policy's own path, the \
+          same colour is the expected reward of the best choices on that policy’s own path, the \
           sum of 2P* − 1",
         )
     };
     let caption = format!(
-        "Reward so far, +1 for a happy bit and −1 for anything else: the paper's Fig. 3; \
+        "Reward so far, +1 for a happy bit and −1 for anything else: the paper’s Fig. 3; \
          {sentence}. The steeper a line, the happier the chosen nodes.{} {}",
         about_bands(data, Curve::Reward),
         drawn_from(&[Curve::Reward, Curve::OptimalReward])
@@ -286,7 +286,7 @@ fn bound(data: &Data) -> Option<String> {
     drawn.extend(bounds);
     drawn.retain(|line| !line.points.is_empty());
     let caption = format!(
-        "Right side of (19) with each policy's own radius γ (dashed) and its measured average \
+        "Right side of (19) with each policy’s own radius γ (dashed) and its measured average \
          regret, both logarithmic; equal slopes mean equal order. Only the radius of equation (15) \
          makes (19) a promise; with a tuned radius it is a yardstick.{} {}",
         if data.summary.run.seeds > 1 { " Means over the seeds." } else { "" },
@@ -304,7 +304,7 @@ fn bound(data: &Data) -> Option<String> {
         },
         lines: drawn,
     };
-    let further = [("guide best", "right side of (19), in the policy's colour")];
+    let further = [("guide best", "right side of (19), in the policy’s colour")];
     let legend = legend(data, |name| data.has(Curve::Bound, name), &further);
     let title = "The bound (19) and what was measured";
     Some(frame("bound", title, &legend, &plot.svg(), &caption))

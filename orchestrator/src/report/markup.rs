@@ -89,7 +89,7 @@ pub(crate) fn mean_sd(value: MeanSd, digits: usize) -> String {
     }
     let sd = value
         .sd
-        .map_or(String::new(), |sd| format!("<span class=\"sd\">± {}</span>", fixed(sd, digits)));
+        .map_or(String::new(), |sd| format!("<span class='sd'>± {}</span>", fixed(sd, digits)));
     format!("{}{sd}", fixed(value.mean, digits))
 }
 

@@ -93,7 +93,7 @@ impl Data {
         self.curve(curve).iter().any(|point| point.policy == name)
     }
 
-    /// The deviation at a slot, where it belongs to the trials of the policy's summary.
+    /// The deviation at a slot, where it belongs to the trials of the policy’s summary.
     fn sd_at(&self, curve: Curve, policy: &PolicySummary, slot: u64) -> Option<f64> {
         let points = self.curve(curve).iter();
         let mut here = points.filter(|p| p.policy == policy.name && p.slot == slot);

@@ -12,7 +12,7 @@ const WIDTH: f64 = 300.0;
 /// As high as the style sheet makes the rows, so that the line at 0 is one line.
 const ROW: f64 = 34.0;
 
-/// What is compared, in words, and the sign of a difference that is to the policy's credit.
+/// What is compared, in words, and the sign of a difference that is to the policy’s credit.
 struct Metric {
     name: &'static str,
     title: &'static str,

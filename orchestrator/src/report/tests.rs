@@ -53,7 +53,7 @@ fn summary() -> Value {
         ],
         "pairs": [
             pair("careful", "regret_linear", 82.75, Some((-5.5, 171.0))),
-            pair("best", "regret_linear", -250.5, Some((-260.25, -240.75))),
+            pair("best", "regret_linear", -250.5, Some((-260.31, -240.77))),
         ],
         "expectations": [
             {"expectation": "regret_linear of toof below 5", "judgement": "failed",

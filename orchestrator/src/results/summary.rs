@@ -238,8 +238,10 @@ fn policy(plan: &Plan, collector: &Collector, index: usize) -> PolicySummary {
         let values: Vec<f64> = rows.iter().map(|row| value(&row.totals)).collect();
         (!values.is_empty()).then(|| MeanSd::of(&values))
     };
-    let tasks =
-        rows.iter().map(|r| TaskCounts::of(&r.totals)).fold(TaskCounts::default(), TaskCounts::plus);
+    let tasks = rows
+        .iter()
+        .map(|r| TaskCounts::of(&r.totals))
+        .fold(TaskCounts::default(), TaskCounts::plus);
     let happy: u64 = rows.iter().map(|row| row.totals.happy).sum();
     let seconds: f64 = rows.iter().map(|row| row.seconds).sum();
     let slots = tasks.offloaded as f64;
@@ -253,8 +255,7 @@ fn policy(plan: &Plan, collector: &Collector, index: usize) -> PolicySummary {
         let (slot, value) = collector.curve(index, curve).last()?;
         (slot == plan.scenario.slots() && value.n > 0).then_some(value.mean)
     };
-    let (reward, optimal_reward) =
-        (mean_sd(&|t| t.reward as f64), mean_sd(&|t| t.optimal_reward));
+    let (reward, optimal_reward) = (mean_sd(&|t| t.reward as f64), mean_sd(&|t| t.optimal_reward));
     let planned = &plan.policies[index];
     PolicySummary {
         name: planned.name.clone(),
@@ -314,9 +315,7 @@ pub(crate) fn paired_values(
         .collect();
     collector
         .complete(policy)
-        .filter_map(|row| {
-            Some((metric_value(metric, &row.marks[mark]), *others.get(&row.seed)?))
-        })
+        .filter_map(|row| Some((metric_value(metric, &row.marks[mark]), *others.get(&row.seed)?)))
         .unzip()
 }
 

@@ -86,19 +86,59 @@ pub(crate) fn wait_for<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T
     }
 }
 
-/// Waits for the end of a process; kills it rather than wait for ever.
+/// Waits for the end of a process, but not for ever.
 pub(crate) fn wait_for_end(child: &mut Child) -> Option<i32> {
     let start = Instant::now();
     loop {
         if let Some(status) = child.try_wait().unwrap() {
             return status.code();
         }
-        if start.elapsed() > PATIENCE {
-            child.kill().unwrap();
-            panic!("the process did not end");
-        }
+        assert!(start.elapsed() < PATIENCE, "the process did not end");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// A process that is killed when the test ends, however it ends: a test that fails must not leave
+/// a run behind that goes on for ever.
+#[derive(Debug)]
+pub(crate) struct Guarded(pub(crate) Option<Child>);
+
+impl Guarded {
+    /// Waits for the end of the process; its exit code and its standard error.
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
+        let code = wait_for_end(&mut self);
+        let child = self.0.take().expect("it is taken once");
+        (code, stderr(&child.wait_with_output().unwrap()))
+    }
+}
+
+impl std::ops::Deref for Guarded {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        self.0.as_ref().expect("it is taken only at its end")
+    }
+}
+
+impl std::ops::DerefMut for Guarded {
+    fn deref_mut(&mut self) -> &mut Child {
+        self.0.as_mut().expect("it is taken only at its end")
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            // Both fail only where the process has ended already.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Starts a process that does not outlive the test.
+pub(crate) fn spawn(command: &mut Command) -> Guarded {
+    Guarded(Some(command.spawn().unwrap()))
 }
 
 /// A process as the kernel describes it.
@@ -148,16 +188,16 @@ pub(crate) fn send(signal: rustix::process::Signal, id: i32) {
 }
 
 /// A run that goes on until it is ended: `small.toml` or another with far too many slots.
-pub(crate) fn endless(file: &str, out: &Path) -> Child {
-    fogbit()
-        .arg("run")
-        .arg(topology(file))
-        .args(["--set", "slots=100000000", "--set", "expect=[]", "--quiet", "--out"])
-        .arg(out)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+pub(crate) fn endless(file: &str, out: &Path) -> Guarded {
+    spawn(
+        fogbit()
+            .arg("run")
+            .arg(topology(file))
+            .args(["--set", "slots=100000000", "--set", "expect=[]", "--quiet", "--out"])
+            .arg(out)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped()),
+    )
 }
 
 /// Waits until some trial of a run has written decisions.
@@ -171,26 +211,26 @@ pub(crate) fn wait_for_decisions(out: &Path) {
 
 /// An orchestrator that waits for nodes to join, and where.
 pub(crate) struct Joining {
-    pub(crate) child: Child,
+    pub(crate) child: Guarded,
     pub(crate) address: String,
     stderr: BufReader<std::process::ChildStderr>,
 }
 
 impl Joining {
     pub(crate) fn start(file: &Path, arguments: &[&str], tokens: &Path, out: &Path) -> Joining {
-        let mut child = fogbit()
-            .arg("run")
-            .arg(file)
-            .args(["--backend", "join", "--format", "json"])
-            .args(arguments)
-            .arg("--tokens")
-            .arg(tokens)
-            .arg("--out")
-            .arg(out)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = spawn(
+            fogbit()
+                .arg("run")
+                .arg(file)
+                .args(["--backend", "join", "--format", "json"])
+                .args(arguments)
+                .arg("--tokens")
+                .arg(tokens)
+                .arg("--out")
+                .arg(out)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped()),
+        );
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let address = loop {
             let mut line = String::new();
@@ -215,16 +255,16 @@ impl Joining {
 }
 
 /// A node started by hand.
-pub(crate) fn node(subcommand: &str, address: &str, token: &Path, more: &[&str]) -> Child {
-    fogbit()
-        .args([subcommand, "--join", address, "--token-file"])
-        .arg(token)
-        .args(more)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+pub(crate) fn node(subcommand: &str, address: &str, token: &Path, more: &[&str]) -> Guarded {
+    spawn(
+        fogbit()
+            .args([subcommand, "--join", address, "--token-file"])
+            .arg(token)
+            .args(more)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped()),
+    )
 }
 
 /// Makes authority and tokens.

@@ -91,7 +91,7 @@ impl TopologyFile {
         for one in &self.overrides {
             table = one.apply(table)?;
         }
-        let root = Spanned::new(span, kind_first(table));
+        let root = Spanned::new(span, kind_first(table, 0));
         match Topology::deserialize(Deserializer::from(root.clone())) {
             Ok(topology) => Ok((topology, Places { file: self, root })),
             Err(error) => Err(Problems(self.type_problems(error, root))),
@@ -165,41 +165,47 @@ impl TopologyFile {
     }
 }
 
-/// What `kind` is where a table with one of these names leaves it out, so that
+/// What `kind` is where the table `key` at that depth of the document leaves it out, so that
 /// `--set clock.lookahead=1` needs no more than that.
-const DEFAULT_KINDS: [(&str, &str); 4] =
-    [("clock", "slot"), ("features", "model"), ("feedback", "logit"), ("gamma", "tuned")];
+fn default_kind(depth: usize, key: &str) -> Option<&'static str> {
+    match (depth, key) {
+        (0, "clock") => Some("slot"),
+        (0, "features") => Some("model"),
+        (0, "feedback") => Some("logit"),
+        // Within a table of `policies`.
+        (2, "gamma") => Some("tuned"),
+        _ => None,
+    }
+}
 
-/// Moves `kind` to the front of every table: see [`crate::tagged`].
-fn kind_first(table: DeTable<'_>) -> DeTable<'_> {
+/// Moves `kind` to the front of every table, where [`crate::tagged`] looks for it.
+fn kind_first(table: DeTable<'_>, depth: usize) -> DeTable<'_> {
     let (kinds, others): (Vec<_>, Vec<_>) =
         table.into_iter().partition(|(key, _)| key.get_ref() == "kind");
-    kinds
-        .into_iter()
-        .chain(others)
+    let entries = kinds.into_iter().chain(others);
+    entries
         .map(|(key, value)| {
             let span = value.span();
             let mut value = value.into_inner();
-            let default = DEFAULT_KINDS.iter().find(|(name, _)| key.get_ref() == name);
-            if let (DeValue::Table(table), Some((_, kind))) = (&mut value, default) {
-                if !table.keys().any(|key| key.get_ref() == "kind") {
-                    let key = Spanned::new(span.clone(), "kind".into());
-                    table.insert(key, Spanned::new(span.clone(), DeValue::String((*kind).into())));
-                }
+            if let DeValue::Table(table) = &mut value
+                && let Some(kind) = default_kind(depth, key.get_ref())
+            {
+                let kind = Spanned::new(span.clone(), DeValue::String(kind.into()));
+                table.entry(Spanned::new(span.clone(), "kind".into())).or_insert(kind);
             }
-            (key, Spanned::new(span, kind_first_value(value)))
+            (key, Spanned::new(span, kind_first_value(value, depth + 1)))
         })
         .collect()
 }
 
-fn kind_first_value(value: DeValue<'_>) -> DeValue<'_> {
+fn kind_first_value(value: DeValue<'_>, depth: usize) -> DeValue<'_> {
     match value {
-        DeValue::Table(table) => DeValue::Table(kind_first(table)),
+        DeValue::Table(table) => DeValue::Table(kind_first(table, depth)),
         DeValue::Array(items) => {
             let mut out = DeArray::new();
             for item in items {
                 let span = item.span();
-                out.push(Spanned::new(span, kind_first_value(item.into_inner())));
+                out.push(Spanned::new(span, kind_first_value(item.into_inner(), depth)));
             }
             DeValue::Array(out)
         }

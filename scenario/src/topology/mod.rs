@@ -74,6 +74,7 @@ pub struct Topology {
 
 tagged_enum! {
     /// How time passes.
+    #[schemars(transform = crate::tagged::first_kind_is_default)]
     pub enum Clock {
         /// Lockstep: slot after slot, as fast as the nodes answer.
         Slot(SlotClock) = "slot",
@@ -103,6 +104,7 @@ impl Default for SlotClock {
 
 tagged_enum! {
     /// Where the features come from.
+    #[schemars(transform = crate::tagged::first_kind_is_default)]
     pub enum Features {
         /// Drawn from the models of `[task]` and `[nodes]`; in this order: task length, task
         /// complexity, queue length, CPU frequency, CQI.
@@ -185,6 +187,7 @@ pub struct Range {
 
 tagged_enum! {
     /// How a helper node turns its happiness into one bit.
+    #[schemars(transform = crate::tagged::first_kind_is_default)]
     pub enum Feedback {
         /// `P(+1) = 1 / (1 + exp(-x.w))`, equation (2) of arXiv 1806.10547.
         Logit(NoParameters) = "logit",

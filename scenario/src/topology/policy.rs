@@ -71,6 +71,7 @@ impl Default for SequentialMle {
 
 tagged_enum! {
     /// The squared radius gamma of the confidence region.
+    #[schemars(transform = crate::tagged::first_kind_is_default)]
     pub enum ExplorationWidth {
         /// `gamma = c d ln(1 + t)`: the order of (15), with a constant that works.
         Tuned(TunedWidth) = "tuned",

@@ -153,7 +153,8 @@ impl Hub {
     /// The task nodes by name.
     pub(super) fn task_nodes(&self) -> Vec<MemberHandle> {
         let members = self.lock();
-        let mut nodes: Vec<_> = members.task_nodes.iter().filter_map(|p| p.member.clone()).collect();
+        let mut nodes: Vec<_> =
+            members.task_nodes.iter().filter_map(|p| p.member.clone()).collect();
         nodes.sort_by(|a, b| a.name.cmp(&b.name));
         nodes
     }

@@ -114,8 +114,7 @@ impl Run {
     async fn start(context: Context, options: Options) -> Result<Run, RunFailure> {
         let Options { endpoint, tokens, nodes, logs, stopped } = options;
         let plan = &context.plan;
-        let helpers: Vec<String> =
-            plan.scenario.helpers().iter().map(|h| h.name.clone()).collect();
+        let helpers: Vec<String> = plan.scenario.helpers().iter().map(|h| h.name.clone()).collect();
         let address = endpoint.local_addr().map_err(|error| failed(error.to_string()))?;
         let token = |role| tokens.token(role).expect("nodes have tokens");
         let (helper_token, task_token) = (token(Role::Helper), token(Role::TaskNode));
@@ -172,11 +171,8 @@ impl Run {
         let plan = Arc::clone(&self.context.plan);
         let seeds = plan.seeds.len();
         for (number, seed) in plan.seeds.iter().enumerate() {
-            let stage = if seeds > 1 {
-                format!("seed {} of {seeds}", number + 1)
-            } else {
-                String::new()
-            };
+            let stage =
+                if seeds > 1 { format!("seed {} of {seeds}", number + 1) } else { String::new() };
             self.context.progress.stage(stage);
             let instance = Arc::new(plan.scenario.instance(*seed));
             self.play_seed(number as u64, instance, collector).await?;
@@ -342,9 +338,9 @@ impl Run {
             let member = member.ok_or_else(|| failed(format!("task node {own} is gone")))?.clone();
             let (context, instance) = (self.context.clone(), Arc::clone(instance));
             let stopped = stop.subscribe();
-            set.spawn(async move {
-                trial::drive(&context, &member, order, &instance, stopped).await
-            });
+            set.spawn(
+                async move { trial::drive(&context, &member, order, &instance, stopped).await },
+            );
         }
         Ok(Trials { set, stop })
     }
@@ -393,8 +389,7 @@ async fn announce_seed(
         streams.push((send, FrameReceiver::new(receive, CONTROL_LIMIT)));
     }
     for (helper, (_, receive)) in helpers.iter().zip(&mut streams) {
-        let ready: SeedReady =
-            receive.expect().await.map_err(|error| gone(&helper.name, error))?;
+        let ready: SeedReady = receive.expect().await.map_err(|error| gone(&helper.name, error))?;
         if ready.number != number {
             return Err(failed(format!("helper node {} speaks of another seed", helper.name)));
         }
