@@ -23,6 +23,7 @@ pub struct Helper {
 }
 
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "read in every slot: a box would cost a hop")]
 enum Model {
     Model { queue: Queue, cqi: Cqi },
     Trace { width: usize, values: Arc<[f64]> },
@@ -41,6 +42,7 @@ enum Cqi {
 }
 
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "read in every slot: a box would cost a hop")]
 enum Feedback {
     Keyed(Stream),
     Trace(Arc<[f64]>),
@@ -112,10 +114,10 @@ impl Helper {
             Feedback::Trace(draws) => draws[self.slot as usize - 1],
         };
         let bit = bit(draw, happiness(product));
-        if let Model::Model { queue: Queue::Fifo { queue, .. }, .. } = &mut self.model {
-            if !queue.join() {
-                return Outcome::Refused;
-            }
+        if let Model::Model { queue: Queue::Fifo { queue, .. }, .. } = &mut self.model
+            && !queue.join()
+        {
+            return Outcome::Refused;
         }
         Outcome::Answered(bit)
     }

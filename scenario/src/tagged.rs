@@ -41,8 +41,8 @@ macro_rules! tagged_enum {
             $( $(#[$variant_meta:meta])* $variant:ident($params:ty) = $kind:literal, )+
         }
     ) => {
-        $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, serde::Serialize, schemars::JsonSchema)]
+        $(#[$meta])*
         #[serde(tag = "kind")]
         pub enum $name {
             $( $(#[$variant_meta])* #[serde(rename = $kind)] $variant($params), )+

@@ -113,7 +113,8 @@ impl HelperSession {
     }
 
     fn announced(&mut self, states: &[f64]) -> Result<(), TrialError> {
-        if states.len() % self.width.max(1) != 0 || !states.iter().all(|v| v.is_finite()) {
+        if !states.len().is_multiple_of(self.width.max(1)) || !states.iter().all(|v| v.is_finite())
+        {
             return Err(self.error(WireError::Malformed("states of another shape".into())));
         }
         self.states.extend(states);
@@ -135,7 +136,7 @@ impl HelperSession {
 
     /// Corrects the states after `taken` that an offload has changed.
     fn correct(&mut self, changed: &[f64]) -> Result<(), TrialError> {
-        if changed.len() > self.states.len() || changed.len() % self.width.max(1) != 0 {
+        if changed.len() > self.states.len() || !changed.len().is_multiple_of(self.width.max(1)) {
             return Err(self.error(WireError::Malformed("changes beyond what was told".into())));
         }
         for (known, new) in self.states.iter_mut().zip(changed) {

@@ -126,7 +126,7 @@ impl Recorder for SimRecorder<'_> {
         self.ledger
             .record(contexts, node, outcome, policy)
             .map_err(|error| TrialError::Record { slot, reason: error.to_string() })?;
-        if slot % TELL_EVERY == 0 || slot == self.slots {
+        if slot.is_multiple_of(TELL_EVERY) || slot == self.slots {
             let totals = self.ledger.totals();
             let (slots, regret) = self.told;
             self.progress.add(self.policy, slot - slots, totals.regret_linear - regret);

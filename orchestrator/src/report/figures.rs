@@ -246,10 +246,10 @@ fn weight_error(data: &Data) -> Option<String> {
         return None;
     }
     let caption = format!(
-        "Distance between estimated and true weights, ‖ŵ − w‖, as a mean over all nodes. Estimates \
-         start at 0, so each line starts near the length of the true weights, and a wrong guess is \
-         further off than none; one bit a task tells little, so errors fall slowly. Nodes that are \
-         seldom chosen stay unknown, which costs little where they are seldom best.{} {}",
+        "Distance between estimated and true weights, ‖ŵ − w‖, as a mean over all nodes: it starts \
+         near the length of the true weights, rises where guesses are wrong, and falls slowly, as \
+         one bit a task tells little. Nodes that are seldom chosen stay unknown, which costs little \
+         where they are seldom best.{} {}",
         about_bands(data, Curve::WeightError),
         drawn_from(&[Curve::WeightError])
     );

@@ -11,10 +11,15 @@ const NONE: &str = "–";
 /// Trials that did not end well are listed up to this number.
 const MOST_TRIALS: usize = 40;
 
-/// A column of the table of policies: its title, and what it says of a policy.
+/// What a column says of a policy, if it has something to say.
+type Content<'d> = dyn Fn(&PolicySummary) -> Option<String> + 'd;
+/// A number of tasks.
+type Count = fn(&PolicySummary) -> u64;
+
+/// A column of the table of policies.
 struct Column<'d> {
     title: String,
-    content: Box<dyn Fn(&PolicySummary) -> Option<String> + 'd>,
+    content: Box<Content<'d>>,
 }
 
 impl<'d> Column<'d> {
@@ -100,7 +105,7 @@ fn other_columns(data: &Data) -> Vec<Column<'_>> {
         Column::new("of optimal<br>reward", |p| p.share_of_optimal_reward.map(percent)),
         Column::new("happy<br>bits", |p| p.happy_share.map(percent)),
     ];
-    let lost: [(&str, fn(&PolicySummary) -> u64); 2] =
+    let lost: [(&str, Count); 2] =
         [("refused", |p| p.tasks.refused), ("timed<br>out", |p| p.tasks.timed_out)];
     for (title, count) in lost {
         if data.summary.policies.iter().any(|policy| count(policy) > 0) {
