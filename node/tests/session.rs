@@ -11,7 +11,7 @@ use fogbit_scenario::instance::{
 };
 use proptest::prelude::*;
 
-const UNIT: f64 = 0.447_213_595_499_957_94;
+const UNIT: f64 = 0.447;
 
 #[derive(Debug, Clone)]
 struct Node {

@@ -83,7 +83,8 @@ fn judge(
         .ok_or_else(|| format!("trials have {} slots", plan.scenario.slots()))?;
     let enough = |seeds: usize| {
         if (seeds as u64) < expect.seeds {
-            return Err(format!("{seeds} seeds are too few"));
+            let (noun, verb) = if seeds == 1 { ("seed", "is") } else { ("seeds", "are") };
+            return Err(format!("{seeds} {noun} {verb} too few"));
         }
         Ok(())
     };

@@ -154,8 +154,8 @@ fn project(z: &[[f64; D]; D], u: &mut [f64; D]) {
         for j in 0..D {
             for i in j..D {
                 let mut entry = z[j][i] + if i == j { mu } else { 0.0 };
-                for k in 0..j {
-                    entry -= l[i][k] * l[j][k];
+                for (a, b) in l[i][..j].iter().zip(&l[j][..j]) {
+                    entry -= a * b;
                 }
                 l[i][j] = if i == j { entry.sqrt() } else { entry / l[j][j] };
             }
@@ -171,8 +171,8 @@ fn project(z: &[[f64; D]; D], u: &mut [f64; D]) {
         let mut p = *u;
         forward(&mut p);
         for i in (0..D).rev() {
-            for k in i + 1..D {
-                p[i] -= l[k][i] * p[k];
+            for (k, row) in l.iter().enumerate().skip(i + 1) {
+                p[i] -= row[i] * p[k];
             }
             p[i] /= l[i][i];
         }

@@ -52,7 +52,7 @@ fn check(environment: &str, trace: &str, policy: &mut SequentialMlePolicy) {
             assert!((got - want).abs() <= TOLERANCE, "score {got} for {want} in slot {t}");
         }
         let product = |n: usize| contexts.dot(n, &truth[n]);
-        let happy = given["u"].as_f64().unwrap() < 1.0 / (1.0 + (-product(node)).exp());
+        let happy = given["u"].as_f64().unwrap() < 1.0 / (1.0 + libm::exp(-product(node)));
         let bit = if happy { Bit::Happy } else { Bit::Unhappy };
         assert_eq!(i64::from(bit.sign()), expected["y"].as_i64().unwrap(), "bit in slot {t}");
         policy.learn(t, &contexts, node, bit);

@@ -97,7 +97,7 @@ fn follow(parameters: &SequentialMle, frozen: bool, nodes: usize, d: usize, slot
             assert!((got - want).abs() <= 1e-9, "score in slot {t} of N = {nodes}, d = {d}");
         }
         // Always the same answer drives the estimates out of the ball, and the projection to work.
-        let bit = if numbers.bits() % 4 == 0 { Bit::Unhappy } else { Bit::Happy };
+        let bit = if numbers.bits().is_multiple_of(4) { Bit::Unhappy } else { Bit::Happy };
         policy.learn(t, &contexts, node, bit);
         reference[node].learn(&vectors[node], bit);
         policy.belief().expect("estimates").estimate(node, &mut estimate);
@@ -148,7 +148,7 @@ proptest! {
                 prop_assert_eq!(few.scores()[node].to_bits(), many.scores()[node].to_bits());
             }
             let node = (numbers.bits() % nodes as u64) as usize;
-            let bit = if numbers.bits() % 2 == 0 { Bit::Happy } else { Bit::Unhappy };
+            let bit = if numbers.bits().is_multiple_of(2) { Bit::Happy } else { Bit::Unhappy };
             few.learn(t, &narrow, node, bit);
             many.learn(t, &wide, node, bit);
         }

@@ -156,8 +156,9 @@ fn what_is_wrong_with_a_trace_as_a_whole() {
         let start = folder.topology.rfind(underlined).expect("it is there");
         start..start + underlined.len()
     };
-    // What stands in the folder, its text, what to edit in the topology, message, underlined there.
-    let cases: [(&str, &str, &[(&str, &str)], &str, &str); 15] = [
+    // The trace and its text; what to edit in the topology, the message, what is underlined there.
+    type Case<'t> = (&'t str, &'t str, &'t [(&'t str, &'t str)], &'t str, &'t str);
+    let cases: [Case<'_>; 15] = [
         (
             "t.jsonl",
             JSON,
