@@ -316,8 +316,8 @@ fn covered(data: &Data) -> Option<String> {
         return None;
     }
     let caption = format!(
-        "Share of the slots so far after which (14), ‖ŵ − w‖² ≤ γ in the norm of Z, held for all \
-         nodes at once. The radius of equation (15) promises all slots with probability 1 − δ; a \
+        "Share of the helper nodes and slots so far for which (14), ‖ŵ − w‖² ≤ γ in the norm of \
+         Z, held. The radius of equation (15) promises all slots with probability 1 − δ; a \
          tuned radius trades that promise for less exploration.{} {}",
         about_bands(data, Curve::Covered),
         drawn_from(&[Curve::Covered])
@@ -325,7 +325,10 @@ fn covered(data: &Data) -> Option<String> {
     let plot = Plot {
         description: "Share of slots in which the confidence region held, over slots".into(),
         x: slots(Scale::Log, 1.0, last_slot(&lines)),
-        y: Axis { percent: true, ..from_zero("share of the slots so far in which (14) held", 1.0) },
+        y: Axis {
+            percent: true,
+            ..from_zero("share of nodes and slots so far for which (14) held", 1.0)
+        },
         lines,
     };
     let legend = legend(data, |name| data.has(Curve::Covered, name), &[]);
