@@ -96,6 +96,18 @@ impl Helper {
         }
     }
 
+    /// The last slot that the node can be in: a trace ends.
+    pub fn last_slot(&self) -> u64 {
+        let states = match &self.model {
+            Model::Model { .. } => u64::MAX,
+            Model::Trace { width, values } => (values.len() / (*width).max(1)) as u64,
+        };
+        match &self.feedback {
+            Feedback::Keyed(_) => states,
+            Feedback::Trace(draws) => states.min(draws.len() as u64),
+        }
+    }
+
     /// How many features the node expects of a task.
     pub fn task_width(&self) -> usize {
         self.weights.len() - self.state.len()

@@ -29,8 +29,8 @@ enum SessionFailure {
     Wire(#[from] WireError),
     #[error("seed {} is not being run", .0.seed_number)]
     UnknownTrial(TrialId),
-    #[error("a second session of {0:?}")]
-    Twice(TrialId),
+    #[error("{0:?} is not a trial of this task node, or it has a session already")]
+    NotYours(TrialId),
     #[error(transparent)]
     Request(#[from] SessionError),
 }
@@ -40,28 +40,32 @@ impl SessionFailure {
         match self {
             SessionFailure::Wire(_) => CloseCode::BadMessage,
             SessionFailure::UnknownTrial(_) => CloseCode::UnknownTrial,
-            SessionFailure::Twice(_) | SessionFailure::Request(_) => CloseCode::BadRequest,
+            SessionFailure::NotYours(_) | SessionFailure::Request(_) => CloseCode::BadRequest,
         }
     }
 }
 
-/// What this node is under the seeds that are being run, and which trials have a session.
+/// What this node is under the seeds that are being run, and which sessions are still to come.
 #[derive(Debug, Default)]
-struct Seeds {
-    specs: HashMap<u64, Arc<HelperSpec>>,
-    opened: HashMap<u64, Vec<TrialId>>,
+struct Seeds(HashMap<u64, Seed>);
+
+/// One of them.
+#[derive(Debug)]
+struct Seed {
+    spec: Arc<HelperSpec>,
+    /// For each policy the task node that plays it, until it has opened its session.
+    players: Vec<Option<String>>,
 }
 
 impl Seeds {
-    fn open(&mut self, trial: TrialId) -> Result<Arc<HelperSpec>, SessionFailure> {
-        let number = trial.seed_number;
-        let spec = self.specs.get(&number).ok_or(SessionFailure::UnknownTrial(trial))?;
-        let opened = self.opened.entry(number).or_default();
-        if opened.contains(&trial) {
-            return Err(SessionFailure::Twice(trial));
-        }
-        opened.push(trial);
-        Ok(Arc::clone(spec))
+    /// Opens the one session that `peer` has for `trial`.
+    fn open(&mut self, trial: TrialId, peer: &str) -> Result<Arc<HelperSpec>, SessionFailure> {
+        let seed = self.0.get_mut(&trial.seed_number).ok_or(SessionFailure::UnknownTrial(trial))?;
+        seed.players
+            .get_mut(trial.policy as usize)
+            .and_then(|player| player.take_if(|name| name == peer))
+            .ok_or(SessionFailure::NotYours(trial))?;
+        Ok(Arc::clone(&seed.spec))
     }
 }
 
@@ -83,7 +87,7 @@ pub async fn serve(member: Member, shutdown: impl Future<Output = ()>) -> Result
                     tokio::spawn(keep_seed(Arc::clone(&seeds), send, receive));
                 }
                 Err(error) => match CloseCode::of(&error) {
-                    Some(CloseCode::Done | CloseCode::Stopped) => break Ok(()),
+                    Some(CloseCode::Done | CloseCode::Stopped | CloseCode::Failed) => break Ok(()),
                     _ => break Err(ServeError::Orchestrator(error.into())),
                 }
             },
@@ -110,15 +114,14 @@ async fn keep_seed(seeds: SharedSeeds, send: quinn::SendStream, receive: quinn::
         }
     };
     let number = order.number;
-    lock(&seeds).specs.insert(number, Arc::new(order.spec));
+    let players = order.players.into_iter().map(Some).collect();
+    lock(&seeds).0.insert(number, Seed { spec: Arc::new(order.spec), players });
     tracing::debug!(number, "seed begins");
     if send.send(&SeedReady { number }).await.is_ok() {
         // Nothing more is sent on this stream: its end is the end of the seed.
         let _ = receive.receive::<SeedOrder>().await;
     }
-    let mut seeds = lock(&seeds);
-    seeds.specs.remove(&number);
-    seeds.opened.remove(&number);
+    lock(&seeds).0.remove(&number);
 }
 
 /// Serves a peer, if it is a task node of this run.
@@ -142,7 +145,8 @@ async fn accept_task_node(seeds: SharedSeeds, incoming: quinn::Incoming) {
         tokio::spawn(async move {
             let mut send = FrameSender::new(send, DATA_LIMIT);
             let mut receive = FrameReceiver::new(receive, DATA_LIMIT);
-            let Err(failure) = serve_session(&seeds, &mut send, &mut receive).await else {
+            let served = serve_session(&seeds, &peer.name, &mut send, &mut receive).await;
+            let Err(failure) = served else {
                 return send.finish();
             };
             if let SessionFailure::Wire(
@@ -165,11 +169,12 @@ async fn accept_task_node(seeds: SharedSeeds, incoming: quinn::Incoming) {
 
 async fn serve_session(
     seeds: &SharedSeeds,
+    peer: &str,
     send: &mut FrameSender,
     receive: &mut FrameReceiver,
 ) -> Result<(), SessionFailure> {
     let OpenSession { trial } = receive.expect().await?;
-    let spec = lock(seeds).open(trial)?;
+    let spec = lock(seeds).open(trial, peer)?;
     let mut session = Session::new(&spec);
     send.send(&SessionReply::Opened).await?;
     while let Some(request) = receive.receive().await? {

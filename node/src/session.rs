@@ -58,6 +58,9 @@ pub enum SessionError {
         /// Last one.
         last: u64,
     },
+    /// A feature of the task is not a finite number.
+    #[error("a feature of the task is not a finite number")]
+    NotFinite,
     /// The task has another number of features than the node expects.
     #[error("a task of {got} features where {expected} are expected")]
     TaskWidth {
@@ -94,7 +97,7 @@ impl Session {
         if !(first..=last).contains(&now) {
             return Err(SessionError::Slot { slot: now, first, last });
         }
-        let (first, last) = (self.horizon() + 1, now + MAX_LOOKAHEAD);
+        let (first, last) = (self.horizon() + 1, (now + MAX_LOOKAHEAD).min(self.base.last_slot()));
         if !(first..=last).contains(&through) {
             return Err(SessionError::Slot { slot: through, first, last });
         }
@@ -137,6 +140,9 @@ impl Session {
         let expected = self.base.task_width();
         if task.len() != expected {
             return Err(SessionError::TaskWidth { got: task.len(), expected });
+        }
+        if !task.iter().all(|value| value.is_finite()) {
+            return Err(SessionError::NotFinite);
         }
         self.settle(slot);
         self.last_offload = slot;

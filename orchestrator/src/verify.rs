@@ -1,8 +1,9 @@
 //! Results, computed anew by a separate path, and compared run with run.
 //!
-//! What is here shares the definition of the draws and of the policies with the rest, and nothing
-//! else: queues, channels, products and sums are written again, in the plainest way, straight from
-//! the formulas. It is slow on purpose.
+//! What is here shares with the rest what a seed means (the keyed draws, the hidden weights and the
+//! scaling of features, which have golden vectors of their own) and the policies, which have traces
+//! of an independent implementation. Queues, channels, products, bits and sums are written again, in
+//! the plainest way, straight from the formulas. It is slow on purpose.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;

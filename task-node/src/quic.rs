@@ -60,7 +60,10 @@ impl QuicFog {
                 other => return Err(helper.unexpected(&other)),
             }
         }
-        Ok(QuicFog { helpers, lookahead: u64::from(lookahead), slots })
+        // An announcement must fit into a message: a value takes eight bytes, the rest a few.
+        let most = (DATA_LIMIT - 64) / 8 / width.max(1);
+        let lookahead = u64::from(lookahead).min(most as u64).max(1);
+        Ok(QuicFog { helpers, lookahead, slots })
     }
 }
 

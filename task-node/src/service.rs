@@ -50,7 +50,7 @@ pub async fn serve(member: Member, shutdown: impl Future<Output = ()>) -> Result
                     tokio::spawn(play(member, helpers, send, receive));
                 }
                 Err(error) => match CloseCode::of(&error) {
-                    Some(CloseCode::Done | CloseCode::Stopped) => break Ok(()),
+                    Some(CloseCode::Done | CloseCode::Stopped | CloseCode::Failed) => break Ok(()),
                     _ => break Err(ServeError::Orchestrator(error.into())),
                 }
             },
@@ -70,7 +70,11 @@ async fn play(
     send: quinn::SendStream,
     receive: quinn::RecvStream,
 ) {
-    let send = Arc::new(Mutex::new(FrameSender::new(send, CONTROL_LIMIT)));
+    let reports = Arc::new(Mutex::new(Reports {
+        send: FrameSender::new(send, CONTROL_LIMIT),
+        decisions: Vec::new(),
+        told: Instant::now(),
+    }));
     let mut receive = FrameReceiver::new(receive, CONTROL_LIMIT);
     let order: TrialOrder = match receive.expect().await {
         Ok(order) => order,
@@ -81,7 +85,7 @@ async fn play(
     };
     tracing::info!(trial = ?order.trial, slots = order.slots, "trial begins");
     let started = Instant::now();
-    let played = play_order(&member, &helpers, &order, Arc::clone(&send), receive).await;
+    let played = play_order(&member, &helpers, &order, Arc::clone(&reports), receive).await;
     let report = match played {
         Ok(()) => TrialReport::Done {
             nanoseconds: u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX),
@@ -91,7 +95,7 @@ async fn play(
             TrialReport::Failed { message: error.to_string() }
         }
     };
-    let mut send = send.lock().await;
+    let send = &mut reports.lock().await.send;
     if let Err(error) = send.send(&report).await {
         tracing::warn!(%error, "the orchestrator does not hear how the trial ended");
     }
@@ -103,7 +107,7 @@ async fn play_order(
     member: &Member,
     helpers: &Connections,
     order: &TrialOrder,
-    send: Arc<Mutex<FrameSender>>,
+    reports: Arc<Mutex<Reports>>,
     receive: FrameReceiver,
 ) -> Result<(), TrialError> {
     let spec: PolicySpec = serde_json::from_str(&order.policy)
@@ -112,7 +116,7 @@ async fn play_order(
     let mut decider = match fogbit_policy::build(&spec, nodes, features, &order.policy_key) {
         Some(policy) => Decider::Policy(policy),
         None if may_ask_for_the_truth(&spec) => {
-            Decider::Optimal(RemoteTruth { send: Arc::clone(&send), receive })
+            Decider::Optimal(RemoteTruth { reports: Arc::clone(&reports), receive })
         }
         None => return Err(TrialError::Order(format!("unknown policy {}", spec.kind()))),
     };
@@ -123,7 +127,7 @@ async fn play_order(
     let connections = connect(member, helpers, order).await?;
     let (trial, lookahead) = (order.trial, order.lookahead);
     let mut fog = QuicFog::open(connections, trial, width, lookahead, order.slots).await?;
-    let mut recorder = RemoteRecorder::new(send, order.slots);
+    let mut recorder = RemoteRecorder { reports, slots: order.slots, digest: ContextDigest::new() };
     let mut contexts = Contexts::new(nodes, features);
     // The orchestrator stops a trial by ending this process or its connection.
     let never = AtomicBool::new(false);
@@ -165,26 +169,33 @@ async fn connect(
     Ok(connections)
 }
 
-/// Tells the orchestrator what happened, in bounded batches; waits where it does not keep up.
+/// What the orchestrator is told, in bounded batches; whoever tells waits where it does not keep up.
 #[derive(Debug)]
-struct RemoteRecorder {
-    send: Arc<Mutex<FrameSender>>,
-    slots: u64,
+struct Reports {
+    send: FrameSender,
     decisions: Vec<(u32, Outcome)>,
-    digest: ContextDigest,
     told: Instant,
 }
 
-impl RemoteRecorder {
-    fn new(send: Arc<Mutex<FrameSender>>, slots: u64) -> RemoteRecorder {
-        RemoteRecorder {
-            send,
-            slots,
-            decisions: Vec::new(),
-            digest: ContextDigest::new(),
-            told: Instant::now(),
-        }
+impl Reports {
+    /// Tells the decisions that are not told yet.
+    async fn tell(&mut self, digest: Option<u64>) -> Result<(), TrialError> {
+        self.told = Instant::now();
+        let decisions = std::mem::take(&mut self.decisions);
+        self.send(&TrialReport::Decisions { decisions, digest }).await
     }
+
+    async fn send(&mut self, report: &TrialReport) -> Result<(), TrialError> {
+        self.send.send(report).await.map_err(TrialError::Orchestrator)
+    }
+}
+
+/// Tells the orchestrator what happened.
+#[derive(Debug)]
+struct RemoteRecorder {
+    reports: Arc<Mutex<Reports>>,
+    slots: u64,
+    digest: ContextDigest,
 }
 
 impl Recorder for RemoteRecorder {
@@ -194,32 +205,31 @@ impl Recorder for RemoteRecorder {
         _policy: Option<&dyn Policy>,
     ) -> Result<(), TrialError> {
         self.digest.add(step.contexts);
-        self.decisions.push((step.node as u32, step.outcome));
+        let mut reports = self.reports.lock().await;
+        reports.decisions.push((step.node as u32, step.outcome));
         let due = step.slot.is_multiple_of(DIGEST_SLOTS) || step.slot == self.slots;
-        if !due && self.told.elapsed() < REPORT_EVERY {
+        if !due && reports.told.elapsed() < REPORT_EVERY {
             return Ok(());
         }
-        let report = TrialReport::Decisions {
-            decisions: std::mem::take(&mut self.decisions),
-            digest: due.then(|| self.digest.value()),
-        };
-        self.told = Instant::now();
-        self.send.lock().await.send(&report).await.map_err(TrialError::Orchestrator)
+        reports.tell(due.then(|| self.digest.value())).await
     }
 }
 
 /// The door of `optimal` in a process that does not know the truth: it asks the orchestrator.
 #[derive(Debug)]
 struct RemoteTruth {
-    send: Arc<Mutex<FrameSender>>,
+    reports: Arc<Mutex<Reports>>,
     receive: FrameReceiver,
 }
 
 impl Truth for RemoteTruth {
-    async fn best_node(&mut self, slot: u64, contexts: &Contexts) -> Result<usize, TrialError> {
-        let contexts = (0..contexts.nodes()).flat_map(|node| contexts.node(node)).collect();
-        let question = TrialReport::AskBest { slot, contexts };
-        self.send.lock().await.send(&question).await.map_err(TrialError::Orchestrator)?;
+    async fn best_node(&mut self, _slot: u64, _contexts: &Contexts) -> Result<usize, TrialError> {
+        let mut reports = self.reports.lock().await;
+        // The orchestrator makes the contexts of the slot itself, from what was decided before.
+        if !reports.decisions.is_empty() {
+            reports.tell(None).await?;
+        }
+        reports.send(&TrialReport::AskBest).await?;
         let TrialAnswer::Best { node } =
             self.receive.expect().await.map_err(TrialError::Orchestrator)?;
         Ok(node as usize)

@@ -23,6 +23,9 @@ pub enum WireError {
     /// The connection was lost or closed; the code tells why if the other side said so.
     #[error("{}", describe(.0))]
     Connection(#[from] quinn::ConnectionError),
+    /// The connection could not even be tried: an address or a name that cannot be connected to.
+    #[error("cannot connect: {0}")]
+    Unconnectable(#[from] quinn::ConnectError),
     /// The other side gave up this stream.
     #[error("the other side gave up the stream: {}", name(*.0))]
     Reset(u64),

@@ -28,12 +28,13 @@ pub fn bind(address: SocketAddr) -> std::io::Result<Endpoint> {
     Endpoint::new(EndpointConfig::default(), None, socket, runtime)
 }
 
-/// The settings of every connection.
-pub fn transport_config() -> Arc<TransportConfig> {
+/// The settings of every connection. The other side may open `streams` streams at once, and with
+/// each of them make this side keep what it has not read yet.
+pub fn transport_config(streams: u32) -> Arc<TransportConfig> {
     let mut config = TransportConfig::default();
     config.max_idle_timeout(Some(SILENCE.try_into().expect("ten seconds fit")));
     config.keep_alive_interval(Some(KEEP_ALIVE));
-    config.max_concurrent_bidi_streams(VarInt::from_u32(1024));
+    config.max_concurrent_bidi_streams(VarInt::from_u32(streams));
     config.max_concurrent_uni_streams(VarInt::from_u32(0));
     config.datagram_receive_buffer_size(None);
     // Loopback takes far larger packets than Ethernet; elsewhere the probes just find less.

@@ -217,6 +217,13 @@ pub fn signing_request() -> Result<(PrivatePkcs8KeyDer<'static>, Vec<u8>), Ident
     Ok((PrivatePkcs8KeyDer::from(key.serialize_der()), request.der().to_vec()))
 }
 
+/// SHA-256 of the certificate that the other side of a connection shows; `None` without one.
+pub fn certificate_digest(connection: &quinn::Connection) -> Option<[u8; 32]> {
+    let identity = connection.peer_identity()?;
+    let chain = identity.downcast::<Vec<CertificateDer<'static>>>().ok()?;
+    Some(digest(chain.first()?))
+}
+
 /// SHA-256 of a certificate.
 pub fn digest(certificate: &CertificateDer<'_>) -> [u8; 32] {
     Sha256::digest(certificate).into()

@@ -14,6 +14,10 @@ use crate::tls::{TlsError, join_client, node_client, server_config};
 use crate::token::Token;
 use crate::wire::{Hello, JoinReply, JoinRequest, Welcome};
 
+/// Streams that the orchestrator may have open at once towards a node (a seed or trials), and a
+/// task node towards a helper node (sessions).
+const STREAMS: u32 = 1024;
+
 /// How to join.
 #[derive(Debug, Clone)]
 pub struct MemberOptions {
@@ -79,9 +83,6 @@ pub enum MemberError {
     /// No TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The connection could not even be tried.
-    #[error(transparent)]
-    Start(#[from] quinn::ConnectError),
 }
 
 impl MemberError {
@@ -107,10 +108,10 @@ impl Member {
             endpoint::bind(local).map_err(|error| MemberError::Bind { address: local, error })?;
         let (name, identity) = ask_to_join(options, &endpoint, orchestrator).await?;
         let mut client = node_client(&identity)?;
-        client.transport_config(transport_config());
+        client.transport_config(transport_config(STREAMS));
         if options.role == Role::Helper {
             let mut server = server_config(&identity, false)?;
-            server.transport_config(transport_config());
+            server.transport_config(transport_config(STREAMS));
             endpoint.set_server_config(Some(server));
         }
         let control = connect(&endpoint, client.clone(), orchestrator, &PeerName::orchestrator())
@@ -169,7 +170,7 @@ async fn ask_to_join(
 ) -> Result<(String, Identity), MemberError> {
     let (key, request) = signing_request()?;
     let mut client = join_client(options.token.authority)?;
-    client.transport_config(transport_config());
+    client.transport_config(transport_config(0));
     let connection = connect(endpoint, client, orchestrator, &PeerName::orchestrator())
         .await
         .map_err(|error| options.unreachable(error))?;
@@ -196,11 +197,7 @@ async fn connect(
     address: SocketAddr,
     peer: &PeerName,
 ) -> Result<Connection, WireError> {
-    // A name that is no DNS name or an endpoint that is closed cannot happen here; QUIC's word for
-    // both is an error before anything was sent.
-    let connecting = endpoint
-        .connect_with(client, address, &peer.dns_name())
-        .map_err(|error| WireError::Malformed(error.to_string()))?;
+    let connecting = endpoint.connect_with(client, address, &peer.dns_name())?;
     Ok(connecting.await?)
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::identity::Role;
 
 /// Node to orchestrator, protocol `fogbit-join`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct JoinRequest {
     /// The role it wants.
     pub role: Role,
@@ -20,6 +20,13 @@ pub struct JoinRequest {
     pub secret: [u8; 32],
     /// A certificate signing request (DER), of which only the public key counts.
     pub request: Vec<u8>,
+}
+
+/// The secret never appears in a log.
+impl std::fmt::Debug for JoinRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "JoinRequest({}, {:?}, ..)", self.role, self.name)
+    }
 }
 
 /// Orchestrator to node, protocol `fogbit-join`.
@@ -55,6 +62,8 @@ pub struct SeedOrder {
     pub number: u64,
     /// What the helper node is under this seed.
     pub spec: HelperSpec,
+    /// Name of the task node that plays each policy: nobody else may open its trial's session.
+    pub players: Vec<String>,
 }
 
 /// Helper node to orchestrator: sessions of this seed can be opened.
@@ -104,13 +113,10 @@ pub enum TrialReport {
         /// Digest of all contexts so far, every [`DIGEST_SLOTS`] slots and at the end.
         digest: Option<u64>,
     },
-    /// The policy `optimal` asks for the best node, given the contexts, node after node.
-    AskBest {
-        /// The slot.
-        slot: u64,
-        /// d values for each node.
-        contexts: Vec<f64>,
-    },
+    /// The policy `optimal` asks for the best node of the slot after those told. The orchestrator
+    /// knows the contexts of that slot by itself: a question about invented ones would be a way to
+    /// the weights.
+    AskBest,
     /// Every slot was played and told.
     Done {
         /// How long it took, in nanoseconds.

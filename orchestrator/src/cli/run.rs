@@ -317,9 +317,10 @@ fn finish(
 ) -> Result<(), Failure> {
     write_curves(dir, plan, &outcome.collector).map_err(unwritten)?;
     dir.write("summary.json", summary.to_json().as_bytes()).map_err(unwritten)?;
-    dir.write("manifest.json", &manifest.to_json()).map_err(unwritten)?;
-    let html = report::render(dir.path()).map_err(|error| Failure::new(Exit::Internal, error))?;
-    dir.write("report.html", html.as_bytes()).map_err(unwritten)
+    let html = report::render_with(dir.path(), manifest.clone())
+        .map_err(|error| Failure::new(Exit::Internal, error))?;
+    dir.write("report.html", html.as_bytes()).map_err(unwritten)?;
+    dir.write("manifest.json", &manifest.to_json()).map_err(unwritten)
 }
 
 fn exit(

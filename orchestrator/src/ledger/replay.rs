@@ -1,6 +1,7 @@
 //! A trial that was played elsewhere, replayed from its decisions.
 
 use fogbit_policy::Policy;
+use fogbit_policy::one_bit::best_node;
 use fogbit_scenario::contexts::ContextDigest;
 use fogbit_scenario::feedback::Outcome;
 use fogbit_scenario::{Contexts, Instance, TaskSource};
@@ -21,7 +22,8 @@ pub struct Replay {
     slot: u64,
 }
 
-/// A copy of the policy that learns what the task node's learns: for the weight error and (14).
+/// A copy of the policy that decides and learns as the task node's does: to check its choices, and
+/// for the weight error and (14).
 struct PolicyReplica(Option<Box<dyn Policy>>);
 
 impl std::fmt::Debug for PolicyReplica {
@@ -44,6 +46,16 @@ pub enum ReplayError {
         told: Outcome,
         /// What it must have been.
         replayed: Outcome,
+    },
+    /// The policy does not choose so.
+    #[error("slot {slot}: node {node} was chosen, but the policy chooses {replayed}")]
+    Choice {
+        /// The slot.
+        slot: u64,
+        /// What the task node chose.
+        node: usize,
+        /// What its policy chooses.
+        replayed: usize,
     },
     /// The node does not exist.
     #[error("slot {slot}: there is no node {node}")]
@@ -101,11 +113,15 @@ impl Replay {
         if node >= self.contexts.nodes() {
             return Err(ReplayError::Node { slot, node });
         }
+        self.observe(slot);
         self.slot = slot;
-        self.tasks.read(slot, &mut self.task);
-        self.contexts.set_task(&self.task);
-        self.fog.observe_now(slot, &mut self.contexts);
         self.digest.add(&self.contexts);
+        if let Some(policy) = &mut self.policy.0 {
+            let replayed = policy.decide(slot, &self.contexts);
+            if replayed != node {
+                return Err(ReplayError::Choice { slot, node, replayed });
+            }
+        }
         let replayed = self.fog.offload_now(node, &self.task);
         if told != replayed {
             return Err(ReplayError::Outcome { slot, node, told, replayed });
@@ -116,6 +132,19 @@ impl Replay {
         }
         self.ledger.record(&self.contexts, node, told, policy.as_deref())?;
         Ok(())
+    }
+
+    /// The best node of the slot after those replayed, by the hidden weights.
+    pub fn best_of_next_slot(&mut self) -> usize {
+        self.observe(self.slot + 1);
+        best_node(&self.contexts, self.ledger.weights()).0
+    }
+
+    /// Makes the contexts of `slot`, which is the one replayed last or the next.
+    fn observe(&mut self, slot: u64) {
+        self.tasks.read(slot, &mut self.task);
+        self.contexts.set_task(&self.task);
+        self.fog.observe_now(slot, &mut self.contexts);
     }
 
     /// Compares the digest of all contexts so far.

@@ -35,7 +35,15 @@ pub enum ReportError {
 /// # Errors
 /// If `manifest.json`, `summary.json` or a curve file is missing or is something else.
 pub fn render(dir: &Path) -> Result<String, ReportError> {
-    let data = Data::read(dir)?;
+    render_with(dir, read::manifest(dir)?)
+}
+
+/// As [`render`], with a manifest that is not written yet: it is the last file of a run.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_with(dir: &Path, manifest: Manifest) -> Result<String, ReportError> {
+    let data = Data::read(dir, manifest)?;
     let run = &data.summary.run;
     let mut out = String::from("<!DOCTYPE html>\n<html lang='en'>\n<head>\n");
     put!(
@@ -76,8 +84,8 @@ struct Data {
 }
 
 impl Data {
-    fn read(dir: &Path) -> Result<Data, ReportError> {
-        let (summary, manifest) = (read::summary(dir)?, read::manifest(dir)?);
+    fn read(dir: &Path, manifest: Manifest) -> Result<Data, ReportError> {
+        let summary = read::summary(dir)?;
         let curves =
             Curve::ALL.into_iter().map(|c| read::curve(dir, c)).collect::<Result<_, _>>()?;
         Ok(Data { looks: looks(&summary.policies), summary, manifest, curves })

@@ -70,7 +70,7 @@ impl Manifest {
             reason: None,
             backend: backend.into(),
             seeds: seeds.to_vec(),
-            command: std::env::args().collect(),
+            command: std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect(),
             started: now(),
             finished: None,
             host: Host {

@@ -80,6 +80,12 @@ impl Children {
             Role::TaskNode => "task-node",
             Role::Helper | Role::Orchestrator => "node",
         };
+        // What the environment says is for the orchestrator; its children are told what they need.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("FOGBIT_") {
+                command.env_remove(name);
+            }
+        }
         command
             .arg(subcommand)
             .args(["--join", &join.to_string(), "--token-file", "-", "--name", &start.name])

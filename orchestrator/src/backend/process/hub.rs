@@ -7,13 +7,14 @@ use std::time::Duration;
 use fogbit_scenario::topology::is_node_name;
 use fogbit_transport::codec::CONTROL_LIMIT;
 use fogbit_transport::endpoint::transport_config;
-use fogbit_transport::identity::PeerName;
+use fogbit_transport::identity::{PeerName, certificate_digest, digest};
 use fogbit_transport::token::{Tokens, TokensError};
 use fogbit_transport::wire::{Hello, JoinReply, JoinRequest, Welcome};
 use fogbit_transport::{
     ALPN_JOIN, CloseCode, FrameReceiver, FrameSender, Role, WireError, alpn, server_config,
 };
 use quinn::{Connection, Endpoint, Incoming};
+use rustls::pki_types::CertificateDer;
 use tokio::sync::{Notify, mpsc};
 
 /// A peer must get through each step of joining within this time.
@@ -64,14 +65,14 @@ struct Members {
 #[derive(Debug)]
 struct Place {
     name: String,
-    /// A certificate for it was signed.
-    promised: bool,
+    /// Digest of the certificate that was signed for it; no other may enter.
+    promised: Option<[u8; 32]>,
     member: Option<MemberHandle>,
 }
 
 impl Place {
     fn free(name: &str) -> Place {
-        Place { name: name.into(), promised: false, member: None }
+        Place { name: name.into(), promised: None, member: None }
     }
 }
 
@@ -101,7 +102,9 @@ impl Hub {
             path: "authority".into(),
             reason: error.to_string(),
         })?;
-        server.transport_config(transport_config());
+        // A node opens one stream: to ask for a certificate, or to greet. More would only be memory
+        // that a peer without a token can make this process hold.
+        server.transport_config(transport_config(1));
         endpoint.set_server_config(Some(server));
         let members = Members {
             helpers: helpers.iter().map(|name| Place::free(name)).collect(),
@@ -212,34 +215,49 @@ impl Hub {
             let reason = format!("the token is for a {role}, not for a {}", request.role);
             return Err(Refusal::Coded(CloseCode::WrongRole, reason));
         }
-        let name = self.lock().promise(role, request.name.as_deref())?;
-        let peer = PeerName { name: name.clone(), role };
-        let granted = async {
-            let leaf = self
-                .tokens
-                .authority
-                .sign(&request.request, &peer)
-                .map_err(|error| Refusal::Coded(CloseCode::BadMessage, error.to_string()))?;
-            let chain = vec![leaf.to_vec(), self.tokens.authority.certificate().to_vec()];
-            let mut send = FrameSender::new(send, CONTROL_LIMIT);
-            send.send(&JoinReply { name: name.clone(), chain }).await?;
-            Ok(())
-        };
-        if let Err(refusal) = granted.await {
-            self.lock().take_back(&peer);
-            return Err(refusal);
+        let (peer, leaf) = self.promise(role, request.name.as_deref(), &request.request)?;
+        let chain = vec![leaf.to_vec(), self.tokens.authority.certificate().to_vec()];
+        let mut send = FrameSender::new(send, CONTROL_LIMIT);
+        let told = send.send(&JoinReply { name: peer.name.clone(), chain }).await;
+        if told.is_ok() {
+            // The node closes once it has its certificate; it then has a while to come back.
+            let _ = tokio::time::timeout(STEP_TIMEOUT, connection.closed()).await;
+            tokio::time::sleep(STEP_TIMEOUT).await;
         }
-        // The node closes once it has its certificate; it then has a while to come back.
-        let _ = tokio::time::timeout(STEP_TIMEOUT, connection.closed()).await;
-        tokio::time::sleep(STEP_TIMEOUT).await;
-        self.lock().take_back(&peer);
-        Ok(())
+        self.lock().take_back(&peer, digest(&leaf));
+        Ok(told?)
+    }
+
+    /// Finds a place and signs a certificate for it, which alone may take it.
+    fn promise(
+        &self,
+        role: Role,
+        wish: Option<&str>,
+        request: &[u8],
+    ) -> Result<(PeerName, CertificateDer<'static>), Refusal> {
+        let mut members = self.lock();
+        let name = members.free_name(role, wish)?;
+        let peer = PeerName { name: name.clone(), role };
+        let leaf = self
+            .tokens
+            .authority
+            .sign(request, &peer)
+            .map_err(|error| Refusal::Coded(CloseCode::BadMessage, error.to_string()))?;
+        let places = members.places(role);
+        if places.iter().all(|place| place.name != name) {
+            places.push(Place::free(&name));
+        }
+        for place in places.iter_mut().filter(|place| place.name == name) {
+            place.promised = Some(digest(&leaf));
+        }
+        Ok((peer, leaf))
     }
 
     /// Welcomes somebody with a certificate.
     async fn greet(self: &Arc<Hub>, connection: &Connection) -> Result<(), Refusal> {
         let coded = |code, reason: &str| Refusal::Coded(code, reason.into());
-        let peer = PeerName::of_connection(connection)
+        let (peer, certificate) = PeerName::of_connection(connection)
+            .zip(certificate_digest(connection))
             .ok_or_else(|| coded(CloseCode::NoCertificate, "no certificate of this run"))?;
         if peer.role == Role::Orchestrator {
             return Err(coded(CloseCode::WrongRole, "there is one orchestrator"));
@@ -261,12 +279,12 @@ impl Hub {
         let handle =
             MemberHandle { name: peer.name.clone(), connection: connection.clone(), listens };
         let mut send = FrameSender::new(send, CONTROL_LIMIT);
-        self.lock().enter(&peer, handle)?;
+        self.lock().enter(&peer, certificate, handle)?;
         send.send(&Welcome { run: self.run.clone() }).await?;
         tracing::info!(name = peer.name, role = %peer.role, version = hello.version, "node joined");
         self.changed.notify_one();
         let error = connection.closed().await;
-        self.lock().leave(&peer);
+        self.lock().leave(&peer, certificate);
         self.changed.notify_one();
         let error = WireError::from(error).to_string();
         // Nobody listens any more when the run is over.
@@ -283,73 +301,75 @@ impl Members {
         }
     }
 
-    /// Finds a name for a new node and keeps it for it.
-    fn promise(&mut self, role: Role, wish: Option<&str>) -> Result<String, Refusal> {
+    /// A name for a new node: the one it wishes, if it is free.
+    fn free_name(&self, role: Role, wish: Option<&str>) -> Result<String, Refusal> {
         let taken = |name: &str| {
             Refusal::Coded(CloseCode::NameTaken, format!("the name {name} is taken or unknown"))
         };
+        let full = |what: &str| Refusal::Coded(CloseCode::NoPlace, what.into());
         if role == Role::TaskNode {
+            let unused = |name: &str| self.task_nodes.iter().all(|place| place.name != name);
             if self.task_nodes.len() >= self.most_task_nodes {
-                return Err(Refusal::Coded(CloseCode::NoPlace, "no more task nodes needed".into()));
+                return Err(full("no more task nodes needed"));
             }
-            let name = match wish {
-                Some(wish) => wish.to_owned(),
-                None => (0..)
+            return match wish {
+                Some(wish) if unused(wish) && is_node_name(wish) => Ok(wish.to_owned()),
+                Some(wish) => Err(taken(wish)),
+                None => Ok((0..)
                     .map(|number| format!("task-{number}"))
-                    .find(|name| self.task_nodes.iter().all(|p| p.name != *name))
-                    .expect("there is always another number"),
+                    .find(|name| unused(name))
+                    .expect("there is always another number")),
             };
-            if self.task_nodes.iter().any(|p| p.name == name) || !is_node_name(&name) {
-                return Err(taken(&name));
-            }
-            self.task_nodes.push(Place { promised: true, ..Place::free(&name) });
-            return Ok(name);
         }
-        let free = |place: &&mut Place| !place.promised && place.member.is_none();
+        let mut free = self.helpers.iter().filter(|p| p.promised.is_none() && p.member.is_none());
         let place = match wish {
-            Some(wish) => self
-                .helpers
-                .iter_mut()
-                .filter(free)
-                .find(|p| p.name == wish)
-                .ok_or_else(|| taken(wish))?,
-            None => self.helpers.iter_mut().find(free).ok_or_else(|| {
-                Refusal::Coded(CloseCode::NoPlace, "all helper nodes are there".into())
-            })?,
+            Some(wish) => free.find(|p| p.name == wish).ok_or_else(|| taken(wish))?,
+            None => free.next().ok_or_else(|| full("all helper nodes are there"))?,
         };
-        place.promised = true;
         Ok(place.name.clone())
     }
 
-    /// The node did not come back with its certificate: the name is free again.
-    fn take_back(&mut self, peer: &PeerName) {
+    /// The node did not come back with its certificate: the place is free again.
+    fn take_back(&mut self, peer: &PeerName, certificate: [u8; 32]) {
         for place in self.places(peer.role).iter_mut() {
-            if place.name == peer.name && place.member.is_none() {
-                place.promised = false;
+            if place.promised == Some(certificate) && place.member.is_none() {
+                place.promised = None;
             }
         }
-        self.task_nodes.retain(|p| p.promised || p.member.is_some());
+        self.forget_free_task_nodes();
     }
 
-    fn enter(&mut self, peer: &PeerName, handle: MemberHandle) -> Result<(), Refusal> {
-        let place = self.places(peer.role).iter_mut().find(|p| p.name == peer.name);
-        match place {
+    /// Takes the place that was promised to a certificate.
+    fn enter(
+        &mut self,
+        peer: &PeerName,
+        certificate: [u8; 32],
+        handle: MemberHandle,
+    ) -> Result<(), Refusal> {
+        let promised = |p: &&mut Place| p.name == peer.name && p.promised == Some(certificate);
+        match self.places(peer.role).iter_mut().find(promised) {
             Some(place) if place.member.is_none() => {
                 place.member = Some(handle);
                 Ok(())
             }
             _ => Err(Refusal::Coded(
                 CloseCode::NameTaken,
-                format!("{} {} is there already or not expected", peer.role, peer.name),
+                format!("the place of {} {} is not for this certificate", peer.role, peer.name),
             )),
         }
     }
 
-    fn leave(&mut self, peer: &PeerName) {
-        for place in self.places(peer.role).iter_mut().filter(|p| p.name == peer.name) {
-            place.member = None;
-            place.promised = false;
+    fn leave(&mut self, peer: &PeerName, certificate: [u8; 32]) {
+        for place in self.places(peer.role).iter_mut() {
+            if place.promised == Some(certificate) {
+                place.member = None;
+                place.promised = None;
+            }
         }
-        self.task_nodes.retain(|p| p.promised || p.member.is_some());
+        self.forget_free_task_nodes();
+    }
+
+    fn forget_free_task_nodes(&mut self) {
+        self.task_nodes.retain(|place| place.promised.is_some() || place.member.is_some());
     }
 }

@@ -6,7 +6,7 @@ mod hub;
 mod trial;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,7 +75,11 @@ pub async fn run(context: Context, options: Options) -> Outcome {
         Err(Early::Stopped) => None,
         Err(Early::Failed(failure)) => Some(failure),
     };
-    let code = if failure.is_some() { CloseCode::Stopped } else { CloseCode::Done };
+    let code = match (&failure, *run.stopped.borrow()) {
+        (Some(_), _) => CloseCode::Failed,
+        (None, true) => CloseCode::Stopped,
+        (None, false) => CloseCode::Done,
+    };
     run.hub.close(code, "the run is over");
     // The close must leave before the children are hurried.
     tokio::task::yield_now().await;
@@ -115,7 +119,14 @@ impl Run {
         let Options { endpoint, tokens, nodes, logs, stopped } = options;
         let plan = &context.plan;
         let helpers: Vec<String> = plan.scenario.helpers().iter().map(|h| h.name.clone()).collect();
-        let address = endpoint.local_addr().map_err(|error| failed(error.to_string()))?;
+        let mut address = endpoint.local_addr().map_err(|error| failed(error.to_string()))?;
+        if address.ip().is_unspecified() {
+            // Children are on this machine, whoever else may reach it.
+            address.set_ip(match address {
+                SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+            });
+        }
         let token = |role| tokens.token(role).expect("nodes have tokens");
         let (helper_token, task_token) = (token(Role::Helper), token(Role::TaskNode));
         let (tell_lost, lost) = mpsc::unbounded_channel();
@@ -229,14 +240,15 @@ impl Run {
         collector: &mut Collector,
     ) -> Result<(), Early> {
         let helpers = self.hub.helpers().ok_or_else(|| failed("a helper node is gone"))?;
-        let orders = announce_seed(&helpers, number, &instance);
+        let players = self.players()?;
+        let orders = announce_seed(&helpers, number, &instance, &players);
         let streams = tokio::select! {
             biased;
             _ = self.stopped.wait_for(|stop| *stop) => return Err(Early::Stopped),
             ended = self.children.ended() => return Err(death(&ended).into()),
             streams = orders => streams?,
         };
-        let mut trials = self.start_trials(number, &instance, &helpers)?;
+        let mut trials = self.start_trials(number, &instance, &helpers, players);
         let mut results = Vec::new();
         let mut failure = None;
         let mut dead_task_nodes = BTreeMap::new();
@@ -307,19 +319,16 @@ impl Run {
         number: u64,
         instance: &Arc<Instance>,
         helpers: &[MemberHandle],
-    ) -> Result<Trials, RunFailure> {
+        players: Vec<MemberHandle>,
+    ) -> Trials {
         let plan = &self.context.plan;
-        let task_nodes = self.hub.task_nodes();
-        if task_nodes.is_empty() {
-            return Err(failed("no task node is left"));
-        }
         let addresses: Vec<(String, SocketAddr)> = helpers
             .iter()
             .map(|h| (h.name.clone(), h.listens.expect("a helper node is let in if it listens")))
             .collect();
         let stop = watch::Sender::new(false);
         let mut set = JoinSet::new();
-        for (index, policy) in plan.policies.iter().enumerate() {
+        for (index, (policy, member)) in plan.policies.iter().zip(players).enumerate() {
             let order = TrialOrder {
                 trial: TrialId { seed_number: number, policy: index as u32 },
                 policy: serde_json::to_string(&policy.spec).expect("a policy is plain data"),
@@ -330,24 +339,40 @@ impl Run {
                 slots: plan.scenario.slots(),
                 lookahead: plan.scenario.lookahead(),
             };
-            let own = task_node_name(index);
-            let member = match &self.nodes {
-                Nodes::Children { .. } => task_nodes.iter().find(|m| m.name == own),
-                Nodes::Others { .. } => task_nodes.get(index % task_nodes.len()),
-            };
-            let member = member.ok_or_else(|| failed(format!("task node {own} is gone")))?.clone();
             let (context, instance) = (self.context.clone(), Arc::clone(instance));
             let stopped = stop.subscribe();
             set.spawn(
                 async move { trial::drive(&context, &member, order, &instance, stopped).await },
             );
         }
-        Ok(Trials { set, stop })
+        Trials { set, stop }
+    }
+
+    /// The task node that plays each policy.
+    fn players(&self) -> Result<Vec<MemberHandle>, RunFailure> {
+        let task_nodes = self.hub.task_nodes();
+        let player = |index: usize| {
+            let own = task_node_name(index);
+            let member = match &self.nodes {
+                Nodes::Children { .. } => task_nodes.iter().find(|m| m.name == own),
+                Nodes::Others { .. } => task_nodes.get(index % task_nodes.len().max(1)),
+            };
+            member.cloned().ok_or_else(|| failed(format!("task node {own} is gone")))
+        };
+        (0..self.context.plan.policies.len()).map(player).collect()
     }
 
     /// What became of a helper node whose connection is lost.
     async fn explain(&mut self, lost: Lost) -> RunFailure {
-        match tokio::time::timeout(DEATH_NOTICE, self.children.ended()).await {
+        let own_death = async {
+            loop {
+                let ended = self.children.ended().await;
+                if ended.name == lost.peer.name {
+                    return ended;
+                }
+            }
+        };
+        match tokio::time::timeout(DEATH_NOTICE, own_death).await {
             Ok(ended) => death(&ended),
             Err(_) => failed(format!("helper node {} is gone: {}", lost.peer.name, lost.error)),
         }
@@ -377,14 +402,16 @@ async fn announce_seed(
     helpers: &[MemberHandle],
     number: u64,
     instance: &Instance,
+    players: &[MemberHandle],
 ) -> Result<Vec<(FrameSender, FrameReceiver)>, RunFailure> {
+    let players: Vec<String> = players.iter().map(|player| player.name.clone()).collect();
     let gone = |name: &str, error: WireError| failed(format!("helper node {name}: {error}"));
     let mut streams = Vec::with_capacity(helpers.len());
     for (helper, spec) in helpers.iter().zip(&instance.helpers) {
         let opened = helper.connection.open_bi().await;
         let (send, receive) = opened.map_err(|error| gone(&helper.name, error.into()))?;
         let mut send = FrameSender::new(send, CONTROL_LIMIT);
-        let order = SeedOrder { number, spec: spec.clone() };
+        let order = SeedOrder { number, spec: spec.clone(), players: players.clone() };
         send.send(&order).await.map_err(|error| gone(&helper.name, error))?;
         streams.push((send, FrameReceiver::new(receive, CONTROL_LIMIT)));
     }

@@ -2,9 +2,8 @@
 
 use std::time::Instant;
 
-use fogbit_policy::one_bit::best_node;
+use fogbit_scenario::Instance;
 use fogbit_scenario::instance::may_ask_for_the_truth;
-use fogbit_scenario::{Contexts, Instance};
 use fogbit_transport::codec::CONTROL_LIMIT;
 use fogbit_transport::wire::{TrialAnswer, TrialOrder, TrialReport};
 use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, WireError};
@@ -27,8 +26,6 @@ enum TrialFailure {
     Short { played: u64, slots: u64 },
     #[error("the task node asked for the truth, and its policy is not `optimal`")]
     Truth,
-    #[error("contexts of another shape than the topology's")]
-    Shape,
 }
 
 /// Has `order` played by `member` and keeps its ledger. Ends early when the context's stop is set
@@ -52,9 +49,7 @@ pub(super) async fn drive(
     let mut trial = Trial {
         context,
         policy,
-        instance,
         slots: order.slots,
-        weights: ledger.weights().to_vec(),
         may_ask: may_ask_for_the_truth(spec),
         replay: Replay::new(instance, replica, ledger),
         told: (0, 0.0),
@@ -79,9 +74,7 @@ pub(super) async fn drive(
 struct Trial<'c> {
     context: &'c Context,
     policy: usize,
-    instance: &'c Instance,
     slots: u64,
-    weights: Vec<Vec<f64>>,
     may_ask: bool,
     replay: Replay,
     /// Slots and regret already told to the progress display.
@@ -129,8 +122,8 @@ impl Trial<'_> {
                     }
                     self.tell();
                 }
-                TrialReport::AskBest { slot: _, contexts } => {
-                    let node = self.best(&contexts)?;
+                TrialReport::AskBest => {
+                    let node = self.best()?;
                     send.send(&TrialAnswer::Best { node }).await?;
                 }
                 TrialReport::Done { nanoseconds } => {
@@ -145,20 +138,15 @@ impl Trial<'_> {
         }
     }
 
-    /// The door of `optimal`: the best node for contexts that the task node tells.
-    fn best(&self, told: &[f64]) -> Result<u32, TrialFailure> {
+    /// The door of `optimal`: the best node of the slot after those told, once a slot is enough.
+    fn best(&mut self) -> Result<u32, TrialFailure> {
         if !self.may_ask {
             return Err(TrialFailure::Truth);
         }
-        let (nodes, features) = (self.weights.len(), self.instance.features);
-        if told.len() != nodes * features {
-            return Err(TrialFailure::Shape);
+        if self.replay.slot() >= self.slots {
+            return Err(ReplayError::TooMany { slots: self.slots }.into());
         }
-        let mut contexts = Contexts::new(nodes, features);
-        for (node, x) in told.chunks_exact(features).enumerate() {
-            contexts.set_state(node, x);
-        }
-        Ok(best_node(&contexts, &self.weights).0 as u32)
+        Ok(self.replay.best_of_next_slot() as u32)
     }
 
     fn tell(&mut self) {
