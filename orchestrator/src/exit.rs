@@ -73,9 +73,15 @@ impl Failure {
     /// Shows the error on standard error.
     pub fn show(self) {
         for report in self.reports {
-            eprintln!("{:?}", miette::Report::new(report));
+            tell(format_args!("{:?}", miette::Report::new(report)));
         }
     }
+}
+
+/// Writes a line to standard error. Where that cannot be written there is nobody left to tell.
+pub fn tell(line: fmt::Arguments<'_>) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 impl From<Problems> for Failure {

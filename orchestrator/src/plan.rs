@@ -1,5 +1,6 @@
 //! What a run will do, and what its trials come to.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use fogbit_scenario::Scenario;
@@ -210,6 +211,28 @@ impl Collector {
         let Account { totals, marks, chosen, .. } = account;
         let row = TrialRow { policy, seed, status, totals, marks, chosen, seconds, failure };
         self.rows.push(row);
+    }
+
+    /// Adds a row for every trial of the plan that was not begun.
+    pub fn add_unplayed(&mut self, plan: &Plan) {
+        let played: BTreeSet<(u64, usize)> =
+            self.rows.iter().map(|row| (row.seed, row.policy)).collect();
+        for seed in &plan.seeds {
+            for policy in 0..plan.policies.len() {
+                if !played.contains(&(*seed, policy)) {
+                    self.rows.push(TrialRow {
+                        policy,
+                        seed: *seed,
+                        status: Status::Partial,
+                        totals: Totals::default(),
+                        marks: Vec::new(),
+                        chosen: vec![0; plan.scenario.nodes()],
+                        seconds: 0.0,
+                        failure: None,
+                    });
+                }
+            }
+        }
     }
 
     /// The mean over seeds of a curve: slot and value, as far as trials got; empty if the policy

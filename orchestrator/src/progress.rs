@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::exit::tell;
 use crate::plan::Plan;
 
 /// How often bars are drawn anew.
@@ -156,13 +157,13 @@ fn write_lines(progress: &Progress, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         let now = progress.stage_text();
         if now != stage && !now.is_empty() {
-            eprintln!("{now}");
+            tell(format_args!("{now}"));
             stage = now;
         }
         if last.elapsed() >= LINE_EVERY {
             last = Instant::now();
             let parts: Vec<String> = progress.policies.iter().map(describe).collect();
-            eprintln!("{}", parts.join(" | "));
+            tell(format_args!("{}", parts.join(" | ")));
         }
         std::thread::park_timeout(DRAW_EVERY);
     }

@@ -269,6 +269,26 @@ fn verify_and_diff_find_what_was_changed() {
     parsed["trials"][0]["regret_linear"] = (regret * (1.0 + 1e-8)).into();
     std::fs::write(b.join("summary.json"), parsed.to_string()).unwrap();
     assert_eq!(code(&[&b], "verify").0, 1, "a sum that is off by 1e-8");
+    for path in [
+        "/policies/0/average_regret/100",
+        "/policies/1/happy_share",
+        "/pairs/0/mean",
+        "/policies/0/tasks/answered",
+        "/policies/0/chosen_share/1",
+        "/run/slots",
+    ] {
+        let mut parsed: Value = serde_json::from_str(&summary).unwrap();
+        let value = parsed.pointer_mut(path).unwrap();
+        *value = match value.as_u64() {
+            Some(number) => (number + 1).into(),
+            None => (value.as_f64().unwrap() + 0.01).into(),
+        };
+        std::fs::write(b.join("summary.json"), parsed.to_string()).unwrap();
+        assert_eq!(code(&[&b], "verify").0, 1, "{path}");
+    }
+    std::fs::write(b.join("summary.json"), &summary).unwrap();
+    std::fs::write(b.join("curves.csv"), "policy,slot,mean,sd,n\n").unwrap();
+    assert_eq!(code(&[&b], "verify").0, 1, "an emptied curve");
     assert_eq!(code(&[dir.path()], "verify").0, 2, "no results at all");
 }
 

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::print;
+use super::topology::assignments;
 use crate::exit::{Exit, Failure};
 
 /// The policies, and any of them as a service
@@ -36,11 +37,11 @@ pub(crate) struct ServeArgs {
     name: String,
 
     /// A parameter, e.g. --set lambda=5 --set gamma.kind=tuned --set gamma.c=0.03
-    #[arg(long, value_name = "KEY=VALUE", env = "FOGBIT_SET", value_delimiter = ';')]
+    #[arg(long, value_name = "KEY=VALUE", env = "FOGBIT_POLICY_SET")]
     set: Vec<String>,
 
     /// Seed of the policy's own randomness
-    #[arg(long, value_name = "S", default_value_t = 1, env = "FOGBIT_SEED")]
+    #[arg(long, value_name = "S", default_value_t = 1, env = "FOGBIT_POLICY_SEED")]
     seed: u64,
 }
 
@@ -67,7 +68,8 @@ fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
         return Err(Failure::usage(format!("no policy is called `{}`", args.name))
             .help(format!("policies: {}", known.join(", "))));
     }
-    let spec = PolicySpec::from_assignments(&args.name, &args.set)?;
+    let set: Vec<String> = assignments(&args.set).map(str::to_owned).collect();
+    let spec = PolicySpec::from_assignments(&args.name, &set)?;
     let mut service = Service { spec, name: args.name.clone(), seed: args.seed, running: None };
     if service.build(1, 1).is_none() {
         return Err(Failure::usage(format!(
@@ -76,8 +78,10 @@ fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
         )));
     }
     let mut out = std::io::stdout().lock();
-    for line in std::io::stdin().lock().lines() {
+    for line in std::io::stdin().lock().split(b'\n') {
         let line = line.map_err(|error| Failure::new(Exit::Failed, error))?;
+        // Bytes that are no text make no sense as JSON either, and are answered so.
+        let line = String::from_utf8_lossy(&line);
         if line.trim().is_empty() {
             continue;
         }

@@ -18,7 +18,7 @@ use super::topology::TopologyArgs;
 use super::{print, table};
 use crate::backend::process::{Nodes, Options};
 use crate::backend::{Context, Outcome, process, sim};
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, tell};
 use crate::expect::Judgement;
 use crate::plan::{Plan, Status};
 use crate::progress::{Display, Progress};
@@ -129,13 +129,20 @@ pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
     drop(display);
     let outcome = outcome?;
 
+    let mut outcome = outcome;
+    outcome.collector.add_unplayed(&plan);
     let stopped = context.stop.load(Ordering::Relaxed);
     let status = run_status(&plan, &outcome, stopped);
     let reason = outcome.failure.as_ref().map(|failure| failure.message.clone());
     manifest.end(status, reason);
     let seconds = started.elapsed().as_secs_f64();
     let summary = Summary::new(&plan, &outcome.collector, args.backend.name(), status, seconds);
-    finish(&dir, &plan, &outcome, &summary, &manifest)?;
+    if let Err(failure) = finish(&dir, &plan, &outcome, &summary, &manifest) {
+        // It must not look as if the run were still going on; a full disk may have room for this.
+        manifest.end(RunStatus::Failed, Some("the results could not be written".into()));
+        let _ = dir.write("manifest.json", &manifest.to_json());
+        return Err(failure);
+    }
     match args.format {
         Format::Json => print(&summary.to_json())?,
         Format::Table => print(&table::render(&summary, dir.path()))?,
@@ -337,7 +344,7 @@ fn exit(
         });
     }
     if stopped {
-        eprintln!("interrupted: the results in {} are partial", dir.path().display());
+        tell(format_args!("interrupted: the results in {} are partial", dir.path().display()));
         return Ok(Exit::Interrupted);
     }
     let failed = summary.expectations.iter().any(|v| v.judgement == Judgement::Failed);

@@ -18,7 +18,7 @@ pub(crate) struct TopologyArgs {
     /// KEY is dotted; entries of a list go by number (node.0.name). VALUE is read as TOML, and what
     /// is no TOML value is taken as a string. Can be given several times; several in one argument
     /// are separated by semicolons. All are applied before the topology is validated.
-    #[arg(long, value_name = "KEY=VALUE", env = "FOGBIT_SET", value_delimiter = ';')]
+    #[arg(long, value_name = "KEY=VALUE", env = "FOGBIT_SET")]
     set: Vec<String>,
 
     /// Play this many seeds, from 1 (overrides `seeds` of the topology file)
@@ -34,11 +34,32 @@ pub(crate) struct TopologyArgs {
     policy: Vec<String>,
 }
 
+/// The single assignments of `--set` arguments: a semicolon separates two, unless it is quoted.
+pub(crate) fn assignments(arguments: &[String]) -> impl Iterator<Item = &str> {
+    arguments
+        .iter()
+        .flat_map(|argument| {
+            let mut quote = None;
+            argument.split(move |c: char| match quote {
+                None if c == ';' => true,
+                None => {
+                    quote = Some(c).filter(|c| *c == '"' || *c == '\'');
+                    false
+                }
+                Some(open) => {
+                    quote = quote.filter(|_| c != open);
+                    false
+                }
+            })
+        })
+        .filter(|assignment| !assignment.trim().is_empty())
+}
+
 impl TopologyArgs {
     /// Reads, overrides and validates the topology.
     pub(crate) fn load(&self) -> Result<Scenario, Failure> {
         let mut file = TopologyFile::read(&self.file)?;
-        for assignment in self.set.iter().filter(|a| !a.is_empty()) {
+        for assignment in assignments(&self.set) {
             file.set(assignment)?;
         }
         if let Some(count) = self.seeds {
@@ -66,5 +87,17 @@ impl TopologyArgs {
         }
         scenario.keep_policies(|name| self.policy.iter().any(|wanted| wanted == name));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::assignments;
+
+    #[test]
+    fn semicolons_separate_unless_they_are_quoted() {
+        let arguments = ["a=1;b=2".to_owned(), "about=\"x;y\";c='z;'".to_owned(), String::new()];
+        let found: Vec<&str> = assignments(&arguments).collect();
+        assert_eq!(found, ["a=1", "b=2", "about=\"x;y\"", "c='z;'"]);
     }
 }

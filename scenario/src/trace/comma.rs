@@ -19,6 +19,14 @@ struct Columns {
 
 impl Columns {
     fn of(header: &StringRecord) -> Result<Columns, String> {
+        for (index, name) in header.iter().enumerate() {
+            if name.is_empty() {
+                return Err(format!("column {} has no name", index + 1));
+            }
+            if header.iter().take(index).any(|before| before == name) {
+                return Err(format!("two columns are called `{name}`"));
+            }
+        }
         let position = |name: &str| header.iter().position(|column| column == name);
         let need = |name: &str| position(name).ok_or(format!("no column `{name}`"));
         let (slot, node, draw) = (need("slot")?, need("node")?, position("u"));

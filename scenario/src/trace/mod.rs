@@ -168,6 +168,11 @@ impl Trace {
         }
         match (&mut self.draws, row.draws) {
             (None, None) => {}
+            (Some(_), Some(new)) if new.len() != 1 && new.len() != self.nodes => {
+                let message =
+                    format!("{} draws u for {} nodes: one, or one each", new.len(), self.nodes);
+                return Err((Part::Draw(0), message));
+            }
             (Some(draws), Some(new)) if new.len() == self.draws_width => {
                 if let Some(index) = new.iter().position(|u| !(0.0..1.0).contains(u)) {
                     let message = format!("the draw u = {} is not in [0, 1)", new[index]);

@@ -137,6 +137,14 @@ impl Check<'_, '_> {
                 format!("a run cannot have {count} seeds"),
                 format!("from 1 to {MOST_SEEDS} seeds"),
             );
+        } else if let Seeds::Block(block) = &topology.seeds
+            && block.first.checked_add(block.count).is_none()
+        {
+            self.fail(
+                way!["seeds", "first"],
+                format!("{count} seeds from {} on go beyond the largest number", block.first),
+                format!("at most first = {}", u64::MAX - block.count),
+            );
         } else if let Seeds::List(list) = &topology.seeds {
             let mut seen = std::collections::BTreeSet::new();
             for (index, seed) in list.iter().enumerate() {

@@ -5,7 +5,9 @@
 //! of an independent implementation. Queues, channels, products, bits and sums are written again, in
 //! the plainest way, straight from the formulas. It is slow on purpose.
 
-use std::collections::{BTreeMap, VecDeque};
+mod means;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 
 use fogbit_policy::Policy;
@@ -17,10 +19,11 @@ use fogbit_scenario::instance::{
 use fogbit_scenario::topology::PolicySpec;
 use fogbit_scenario::{Bit, Contexts, Instance, Scenario, TopologyFile};
 
+use self::means::Recomputed;
 use crate::exit::{Exit, Failure};
-use crate::plan::Status;
+use crate::plan::{Curve, Status};
 use crate::results::read::{self, Decision, ReadError};
-use crate::results::summary::{Summary, TrialSummary};
+use crate::results::summary::TrialSummary;
 
 /// Sums must agree to this, relative.
 const TOLERANCE: f64 = 1e-9;
@@ -64,14 +67,20 @@ fn unreadable(error: &ReadError) -> Failure {
 pub fn verify(dir: &Path) -> Result<Compared, Failure> {
     let summary = read::summary(dir).map_err(|error| unreadable(&error))?;
     let scenario = Scenario::from_file(&TopologyFile::read(&dir.join("topology.toml"))?)?;
+    let curve = read::curve(dir, Curve::AverageRegret).map_err(|error| unreadable(&error))?;
+    let watched = means::watched(&curve);
     let mut compared = Compared::default();
+    let mut trials = Vec::new();
     for trial in &summary.trials {
-        verify_trial(dir, &scenario, trial, &mut compared)?;
+        trials.extend(verify_trial(dir, &scenario, trial, &watched, &mut compared)?);
     }
     if summary.trials.is_empty() {
         compared.find("summary.json", "there is no trial");
     }
-    verify_means(&summary, &mut compared);
+    if compared.findings.is_empty() {
+        // What is said over seeds follows from the trials; it is looked at where these are right.
+        means::check(&scenario, &summary, &curve, &trials, &mut compared);
+    }
     Ok(compared)
 }
 
@@ -79,14 +88,18 @@ fn verify_trial(
     dir: &Path,
     scenario: &Scenario,
     trial: &TrialSummary,
+    watched: &BTreeSet<u64>,
     compared: &mut Compared,
-) -> Result<(), Failure> {
+) -> Result<Option<Recomputed>, Failure> {
     let place = format!("decisions/{}-{}.csv", trial.policy, trial.seed);
     let found = scenario.policies().find(|(name, _)| *name == trial.policy);
     let Some((_, spec)) = found else {
         compared.find(place, "topology.toml has no such policy");
-        return Ok(());
+        return Ok(None);
     };
+    if trial.slots == 0 && trial.status != Status::Complete {
+        return Ok(None); // it was not begun
+    }
     let rows = read::decisions(dir, &trial.policy, trial.seed).map_err(|error| {
         unreadable(&error).help("a run with --no-decisions keeps nothing that could be verified")
     })?;
@@ -98,7 +111,10 @@ fn verify_trial(
         compared.slots += 1;
         again.check(&row, &place, compared);
         if compared.findings.len() >= before + MOST_FINDINGS {
-            return Ok(());
+            return Ok(None);
+        }
+        if watched.contains(&again.slot) {
+            again.average_regret.insert(again.slot, again.regret_linear / again.slot as f64);
         }
     }
     again.check_sums(trial, compared);
@@ -112,41 +128,19 @@ fn verify_trial(
         );
         compared.find(place, difference);
     }
-    Ok(())
-}
-
-/// Means over seeds against the trials they are made of.
-fn verify_means(summary: &Summary, compared: &mut Compared) {
-    for policy in &summary.policies {
-        let trials: Vec<&TrialSummary> = summary
-            .trials
-            .iter()
-            .filter(|t| t.policy == policy.name && t.status == Status::Complete)
-            .collect();
-        if trials.len() as u64 != policy.seeds {
-            compared.find(
-                format!("summary.json: seeds of {}", policy.name),
-                format!("{} where {} trials are complete", policy.seeds, trials.len()),
-            );
-        }
-        let mean = |value: &dyn Fn(&TrialSummary) -> f64| {
-            trials.iter().map(|t| value(t)).sum::<f64>() / trials.len() as f64
-        };
-        let told = [
-            ("regret_linear", policy.regret_linear, mean(&|t| t.regret_linear)),
-            ("regret_happiness", policy.regret_happiness, mean(&|t| t.regret_happiness)),
-            ("reward", policy.reward, mean(&|t| t.reward as f64)),
-            ("optimal_reward", policy.optimal_reward, mean(&|t| t.optimal_reward)),
-        ];
-        for (name, told, again) in told {
-            if let Some(told) = told.filter(|told| !close(told.mean, again)) {
-                compared.find(
-                    format!("summary.json: {name} of {}", policy.name),
-                    format!("mean {} where {again} is right", told.mean),
-                );
-            }
-        }
-    }
+    Ok(Some(Recomputed {
+        policy: trial.policy.clone(),
+        seed: trial.seed,
+        complete: whole,
+        slots: again.slot,
+        regret_linear: again.regret_linear,
+        regret_happiness: again.regret_happiness,
+        reward: again.reward as f64,
+        happy: (again.reward + again.slot as i64) as u64 / 2,
+        refused: again.refused,
+        chosen: again.chosen,
+        average_regret: again.average_regret,
+    }))
 }
 
 fn close(a: f64, b: f64) -> bool {
@@ -167,6 +161,8 @@ struct Again {
     reward: i64,
     optimal_reward: f64,
     refused: u64,
+    chosen: Vec<u64>,
+    average_regret: BTreeMap<u64, f64>,
 }
 
 impl Again {
@@ -184,6 +180,8 @@ impl Again {
             reward: 0,
             optimal_reward: 0.0,
             refused: 0,
+            chosen: vec![0; nodes],
+            average_regret: BTreeMap::new(),
         }
     }
 
@@ -244,6 +242,7 @@ impl Again {
         self.regret_happiness += lost;
         self.optimal_reward += 2.0 * happiness(best) - 1.0;
         self.reward += if outcome == Outcome::Answered(Bit::Happy) { 1 } else { -1 };
+        self.chosen[row.node] += 1;
         self.refused += u64::from(outcome == Outcome::Refused);
     }
 

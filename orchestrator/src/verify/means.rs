@@ -1,0 +1,228 @@
+//! What `summary.json` and `curves.csv` say over seeds, against the trials computed anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fogbit_scenario::Scenario;
+
+use super::{Compared, close};
+use crate::plan::SUMMARY_SLOTS;
+use crate::results::read::CurvePoint;
+use crate::results::summary::{PolicySummary, Summary};
+use crate::stats::Interval;
+
+/// What one trial came to, computed anew.
+#[derive(Debug)]
+pub(super) struct Recomputed {
+    pub(super) policy: String,
+    pub(super) seed: u64,
+    pub(super) complete: bool,
+    pub(super) slots: u64,
+    pub(super) regret_linear: f64,
+    pub(super) regret_happiness: f64,
+    pub(super) reward: f64,
+    pub(super) happy: u64,
+    pub(super) refused: u64,
+    pub(super) chosen: Vec<u64>,
+    /// Average regret at the slots that are looked at.
+    pub(super) average_regret: BTreeMap<u64, f64>,
+}
+
+/// The slots at which average regret is looked at.
+pub(super) fn watched(curve: &[CurvePoint]) -> BTreeSet<u64> {
+    SUMMARY_SLOTS.into_iter().chain(curve.iter().map(|point| point.slot)).collect()
+}
+
+/// Compares everything that is said over seeds.
+pub(super) fn check(
+    scenario: &Scenario,
+    summary: &Summary,
+    curve: &[CurvePoint],
+    trials: &[Recomputed],
+    compared: &mut Compared,
+) {
+    check_run(scenario, summary, compared);
+    for policy in &summary.policies {
+        let complete: Vec<&Recomputed> =
+            trials.iter().filter(|t| t.policy == policy.name && t.complete).collect();
+        check_policy(scenario, policy, &complete, compared);
+        let all = trials.iter().filter(|t| t.policy == policy.name);
+        check_curve(&policy.name, curve, &all.collect::<Vec<_>>(), compared);
+    }
+    check_pairs(summary, trials, compared);
+}
+
+fn check_run(scenario: &Scenario, summary: &Summary, compared: &mut Compared) {
+    let nodes: Vec<String> = scenario.helpers().iter().map(|h| h.name.clone()).collect();
+    let run = &summary.run;
+    for (name, same) in [
+        ("slots", run.slots == scenario.slots()),
+        ("seeds", run.seeds == scenario.seeds().len() as u64),
+        ("nodes", run.nodes == nodes),
+        ("features", run.features == scenario.features()),
+    ] {
+        if !same {
+            compared.find(format!("summary.json: {name}"), "not that of topology.toml");
+        }
+    }
+    let told: BTreeSet<(&str, u64)> =
+        summary.trials.iter().map(|t| (t.policy.as_str(), t.seed)).collect();
+    for (policy, _) in scenario.policies() {
+        if summary.policies.iter().all(|p| p.name != policy) {
+            compared.find(format!("summary.json: {policy}"), "the policy is missing");
+        }
+        for seed in scenario.seeds() {
+            if !told.contains(&(policy, seed)) {
+                let place = format!("summary.json: {policy} with seed {seed}");
+                compared.find(place, "there is no such trial");
+            }
+        }
+    }
+}
+
+fn check_policy(
+    scenario: &Scenario,
+    policy: &PolicySummary,
+    trials: &[&Recomputed],
+    compared: &mut Compared,
+) {
+    let place = |name: &str| format!("summary.json: {name} of {}", policy.name);
+    let mut check = |name: &str, told: Option<f64>, right: Option<f64>| {
+        let same = match (told, right) {
+            (Some(told), Some(right)) => close(told, right),
+            (told, right) => told == right,
+        };
+        if !same {
+            compared.find(place(name), format!("{told:?} where {right:?} is right"));
+        }
+    };
+    let n = trials.len() as f64;
+    let mean = |value: &dyn Fn(&Recomputed) -> f64| {
+        (!trials.is_empty()).then(|| trials.iter().map(|t| value(t)).sum::<f64>() / n)
+    };
+    let told = |value: &Option<crate::stats::MeanSd>| value.map(|v| v.mean);
+    check("regret_linear", told(&policy.regret_linear), mean(&|t| t.regret_linear));
+    check("regret_happiness", told(&policy.regret_happiness), mean(&|t| t.regret_happiness));
+    check("reward", told(&policy.reward), mean(&|t| t.reward));
+    for slot in SUMMARY_SLOTS {
+        let right = if slot <= scenario.slots() {
+            mean(&|t| t.average_regret.get(&slot).copied().unwrap_or(f64::NAN))
+        } else {
+            None
+        };
+        let told = policy.average_regret.get(&slot.to_string()).copied().flatten();
+        check(&format!("average_regret at {slot}"), told, right);
+    }
+    let count = |value: &dyn Fn(&Recomputed) -> u64| trials.iter().map(|t| value(t)).sum::<u64>();
+    let (slots, refused) = (count(&|t| t.slots), count(&|t| t.refused));
+    for (name, told, right) in [
+        ("offloaded", policy.tasks.offloaded, slots),
+        ("answered", policy.tasks.answered, slots - refused),
+        ("refused", policy.tasks.refused, refused),
+        ("timed_out", policy.tasks.timed_out, 0),
+        ("seeds", policy.seeds, trials.len() as u64),
+    ] {
+        check(name, Some(told as f64), Some(right as f64));
+    }
+    let share = |part: u64| (slots > 0).then(|| part as f64 / slots as f64);
+    check("happy_share", policy.happy_share, share(count(&|t| t.happy)));
+    if slots > 0 {
+        for node in 0..scenario.nodes() {
+            let told = policy.chosen_share.get(node).copied();
+            let right = share(count(&|t| t.chosen[node]));
+            check(&format!("chosen_share of node {node}"), told, right);
+        }
+    }
+}
+
+fn check_curve(
+    policy: &str,
+    curve: &[CurvePoint],
+    trials: &[&Recomputed],
+    compared: &mut Compared,
+) {
+    let mut last = 0;
+    for point in curve.iter().filter(|point| point.policy == policy) {
+        let values: Vec<f64> =
+            trials.iter().filter_map(|t| t.average_regret.get(&point.slot).copied()).collect();
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        if values.len() as u64 != point.n || !close(point.mean, mean) {
+            compared.find(
+                format!("curves.csv: {policy} at slot {}", point.slot),
+                format!(
+                    "{} over {} seeds where {mean} over {} is right",
+                    point.mean,
+                    point.n,
+                    values.len()
+                ),
+            );
+            return;
+        }
+        last = point.slot;
+    }
+    let longest = trials.iter().filter(|t| t.complete).map(|t| t.slots).max().unwrap_or(0);
+    if longest > last {
+        compared.find(
+            format!("curves.csv: {policy}"),
+            format!("ends at slot {last} where a trial has {longest}"),
+        );
+    }
+}
+
+fn check_pairs(summary: &Summary, trials: &[Recomputed], compared: &mut Compared) {
+    let value = |trial: &Recomputed, metric: &str| match metric {
+        "regret_linear" => Some(trial.regret_linear),
+        "regret_happiness" => Some(trial.regret_happiness),
+        "reward" => Some(trial.reward),
+        "average_regret" => Some(trial.regret_linear / trial.slots as f64),
+        _ => None,
+    };
+    let complete = |policy: &str| -> BTreeMap<u64, &Recomputed> {
+        let own = trials.iter().filter(|t| t.policy == policy && t.complete);
+        own.map(|trial| (trial.seed, trial)).collect()
+    };
+    let with_trials = summary
+        .policies
+        .iter()
+        .filter(|p| p.seeds > 0)
+        .map(|p| p.name.as_str())
+        .collect::<Vec<_>>();
+    let versus = summary.pairs.first().map(|pair| pair.versus.as_str());
+    for policy in with_trials.iter().filter(|p| versus.is_some_and(|v| v != **p)) {
+        let told = summary.pairs.iter().filter(|pair| pair.policy == *policy).count();
+        if told != 4 {
+            compared.find(
+                format!("summary.json: pairs of {policy}"),
+                format!("{told} where 4 are due"),
+            );
+        }
+    }
+    for pair in &summary.pairs {
+        let (a, b) = (complete(&pair.policy), complete(&pair.versus));
+        let (a, b): (Vec<f64>, Vec<f64>) = a
+            .iter()
+            .filter_map(|(seed, trial)| {
+                Some((value(trial, &pair.metric)?, value(b.get(seed)?, &pair.metric)?))
+            })
+            .unzip();
+        let place = format!("summary.json: {} of {} - {}", pair.metric, pair.policy, pair.versus);
+        if a.is_empty() {
+            compared.find(place, "there is no such pair of trials");
+            continue;
+        }
+        let right = Interval::of_differences(&a, &b);
+        // Ends of an interval are sums and differences of larger numbers.
+        let near = |told: Option<f64>, right: Option<f64>| match (told, right) {
+            (Some(told), Some(right)) => {
+                (told - right).abs() <= 1e-9 * right.abs().max(a[0].abs()).max(1e-3)
+            }
+            (told, right) => told == right,
+        };
+        if pair.seeds != a.len() as u64
+            || !near(Some(pair.mean), Some(right.mean))
+            || !near(pair.low, right.low)
+            || !near(pair.high, right.high)
+        {
+            compared.find(place, format!("{right:?} over {} seeds is right", a.len()));
+        }
+    }
+}
