@@ -279,5 +279,5 @@ fn a_run_of_one_slot_has_a_report() {
 fn a_directory_that_is_none_is_refused() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let error = render(dir.path()).expect_err("there is nothing");
-    assert!(error.to_string().contains("summary.json"), "{error}");
+    assert!(error.to_string().contains("manifest.json"), "{error}");
 }
