@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 use fogbit_scenario::Scenario;
 use fogbit_transport::endpoint;
@@ -53,15 +54,15 @@ pub(crate) struct RunArgs {
     format: Format,
 
     /// Do not keep the decision of every slot (decisions/*.csv)
-    #[arg(long, env = "FOGBIT_NO_DECISIONS")]
+    #[arg(long, env = "FOGBIT_NO_DECISIONS", value_parser = FalseyValueParser::new())]
     no_decisions: bool,
 
     /// Show no progress
-    #[arg(long, short, env = "FOGBIT_QUIET")]
+    #[arg(long, short, env = "FOGBIT_QUIET", value_parser = FalseyValueParser::new())]
     quiet: bool,
 
     /// Let the operating system move the processes between cores (backend process)
-    #[arg(long, env = "FOGBIT_NO_PIN")]
+    #[arg(long, env = "FOGBIT_NO_PIN", value_parser = FalseyValueParser::new())]
     no_pin: bool,
 
     /// Address on which nodes join [default: 127.0.0.1 and a free port]

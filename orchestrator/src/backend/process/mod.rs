@@ -297,7 +297,10 @@ impl Run {
             if let Some(death) = dead_task_nodes.get(&task_node_name(result.policy)) {
                 result.failure = result.failure.map(|_| death.clone());
             }
-            if let (Some(failure), Status::Partial) = (&failure, result.status) {
+            // Whoever was interrupted as well did not fail.
+            let interrupted = *self.stopped.borrow();
+            if let (Some(failure), Status::Partial, false) = (&failure, result.status, interrupted)
+            {
                 result.status = Status::Failed;
                 result.failure = Some(failure.message.clone());
             }
