@@ -3,7 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use fogbit_scenario::{Problem, Problems};
+use fogbit_scenario::{Fault, Faults};
 use miette::{Diagnostic, LabeledSpan, NamedSource, Severity, SourceCode};
 
 /// The exit codes of every command.
@@ -84,15 +84,15 @@ pub fn tell(line: fmt::Arguments<'_>) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-impl From<Problems> for Failure {
-    fn from(problems: Problems) -> Failure {
-        Failure { exit: Exit::Usage, reports: problems.0.into_iter().map(Shown::from).collect() }
+impl From<Faults> for Failure {
+    fn from(faults: Faults) -> Failure {
+        Failure { exit: Exit::Usage, reports: faults.0.into_iter().map(Shown::from).collect() }
     }
 }
 
-impl From<Problem> for Shown {
-    fn from(problem: Problem) -> Shown {
-        let Problem { message, label, help, place } = problem;
+impl From<Fault> for Shown {
+    fn from(fault: Fault) -> Shown {
+        let Fault { message, label, help, place } = fault;
         let Some(place) = place else {
             return Shown { message, help, source: None, labels: vec![] };
         };

@@ -8,9 +8,9 @@
 
 pub mod contexts;
 pub mod draw;
+pub mod fault;
 pub mod feedback;
 pub mod instance;
-pub mod problem;
 mod scenario;
 mod tagged;
 pub mod topology;
@@ -18,8 +18,8 @@ pub mod trace;
 mod validate;
 
 pub use contexts::Contexts;
+pub use fault::{Fault, Faults};
 pub use feedback::Bit;
 pub use instance::{HelperSpec, Instance, TaskSource, TaskSpec};
-pub use problem::{Problem, Problems};
 pub use scenario::Scenario;
 pub use topology::document::TopologyFile;

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::fault::Faults;
 use crate::instance::Instance;
-use crate::problem::Problems;
 use crate::topology::document::TopologyFile;
 use crate::topology::{Clock, Cqi, PolicySpec, Queue, Range, Topology, Weights};
 use crate::trace::Trace;
@@ -39,7 +39,7 @@ impl Scenario {
     ///
     /// # Errors
     /// Everything that is wrong, with places.
-    pub fn from_file(file: &TopologyFile) -> Result<Scenario, Problems> {
+    pub fn from_file(file: &TopologyFile) -> Result<Scenario, Faults> {
         let (topology, places) = file.parse()?;
         validate(topology, &places, file.path())
     }

@@ -5,9 +5,9 @@ mod common;
 
 use std::path::Path;
 
-use fogbit_scenario::{Problems, TopologyFile};
+use fogbit_scenario::{Faults, TopologyFile};
 
-use common::{check, edited, only_problem, read, unmark};
+use common::{check, edited, only_fault, read, unmark};
 
 const GOOD: &str = r#"about = "a test"
 slots = 100
@@ -217,9 +217,9 @@ fn check_all(good: &str, cases: &str) {
         let edits: Vec<_> =
             edits[1..].split(" & ").map(|edit| edit.split_once(" → ").expect("an arrow")).collect();
         let (text, span) = unmark(&edited(good, &edits));
-        let problem = only_problem(case, read(path, &text, &[]));
+        let fault = only_fault(case, read(path, &text, &[]));
         let place = Some(("folder/test.toml", span.expect("marks")));
-        check(case, &problem, message.trim(), help.trim(), place);
+        check(case, &fault, message.trim(), help.trim(), place);
     }
 }
 
@@ -253,15 +253,15 @@ fn a_node_name_used_twice() {
 #[test]
 fn a_missing_file_is_named() {
     let missing = Path::new("no/such/topology.toml");
-    let Err(Problems(problems)) = TopologyFile::read(missing) else { panic!("it is missing") };
+    let Err(Faults(faults)) = TopologyFile::read(missing) else { panic!("it is missing") };
     let message = "cannot read the topology file no/such/topology.toml: No such file";
-    check("missing", &problems[0], message, "topologies/paper.toml", None);
+    check("missing", &faults[0], message, "topologies/paper.toml", None);
 
     let folder = tempfile::tempdir().expect("a folder");
     let binary = folder.path().join("binary.toml");
     std::fs::write(&binary, [0xff, 0xfe, 0x00]).expect("a file");
-    let Err(Problems(problems)) = TopologyFile::read(&binary) else { panic!("it is no text") };
-    check("binary", &problems[0], "valid UTF-8", "topologies/paper.toml", None);
+    let Err(Faults(faults)) = TopologyFile::read(&binary) else { panic!("it is no text") };
+    check("binary", &faults[0], "valid UTF-8", "topologies/paper.toml", None);
 }
 
 /// Whoever mends one mistake should not have to run again to hear of the next.
@@ -269,14 +269,14 @@ fn a_missing_file_is_named() {
 fn independent_mistakes_are_told_at_once_in_the_order_of_the_file() {
     let told = |edits: &[(&str, &str)]| {
         let text = edited(GOOD, edits);
-        let Err(Problems(problems)) = read(Path::new("test.toml"), &text, &[]) else {
+        let Err(Faults(faults)) = read(Path::new("test.toml"), &text, &[]) else {
             panic!("there are mistakes")
         };
-        let underlined = |p: &fogbit_scenario::Problem| {
+        let underlined = |p: &fogbit_scenario::Fault| {
             let place = p.place.as_ref().expect("a place");
             place.source.text[place.span.clone()].to_owned()
         };
-        problems.iter().map(underlined).collect::<Vec<_>>()
+        faults.iter().map(underlined).collect::<Vec<_>>()
     };
     let format = [
         ("about =", "abuot ="),

@@ -4,8 +4,8 @@ mod common;
 
 use std::path::Path;
 
-use common::{check, only_problem, read, unmark};
-use fogbit_scenario::{Problem, Scenario};
+use common::{check, only_fault, read, unmark};
+use fogbit_scenario::{Fault, Scenario};
 use tempfile::TempDir;
 
 const TOPOLOGY: &str = r#"slots = 2
@@ -47,12 +47,12 @@ impl Folder {
         Folder { folder, topology }
     }
 
-    fn scenario(&self) -> Result<Scenario, fogbit_scenario::Problems> {
+    fn scenario(&self) -> Result<Scenario, fogbit_scenario::Faults> {
         read(&self.folder.path().join("topology.toml"), &self.topology, &[])
     }
 
-    fn only_problem(&self, case: &str) -> Problem {
-        only_problem(case, self.scenario())
+    fn only_fault(&self, case: &str) -> Fault {
+        only_fault(case, self.scenario())
     }
 
     fn path(&self, name: &str) -> String {
@@ -117,12 +117,12 @@ fn check_all(name: &str, good: &str, cases: &str) {
         let (span, number) = (span.expect("marks"), number.trim().parse::<usize>().unwrap());
         let starts: usize = text.split_inclusive('\n').take(number - 1).map(str::len).sum();
         let folder = Folder::new(name, text.as_bytes(), &[]);
-        let problem = folder.only_problem(case);
+        let fault = folder.only_fault(case);
         let message = message.trim();
-        assert!(problem.message.contains(&format!("line {number} of the trace")), "{problem}");
+        assert!(fault.message.contains(&format!("line {number} of the trace")), "{fault}");
         let place = Some((&*folder.path(name), span.start - starts..span.end - starts));
-        check(case, &problem, message, "", place);
-        assert_eq!(problem.place.expect("a place").source.first_line, number, "{case}");
+        check(case, &fault, message, "", place);
+        assert_eq!(fault.place.expect("a place").source.first_line, number, "{case}");
     }
 }
 
@@ -144,8 +144,8 @@ fn a_place_far_along_a_line_is_still_shown() {
     let bad = nodes("«[0.02]»");
     let (text, _) =
         unmark(&format!("{{\"t\": 1, \"node\": {good}}}\n{{\"t\": 2, \"node\": {bad}}}\n"));
-    let problem = Folder::new("t.jsonl", text.as_bytes(), &[]).only_problem("far");
-    let place = problem.place.expect("a place");
+    let fault = Folder::new("t.jsonl", text.as_bytes(), &[]).only_fault("far");
+    let place = fault.place.expect("a place");
     assert_eq!(&place.source.text[place.span], "[0.02]");
     assert!(place.source.text.len() <= 160, "the line is 1000 long");
 }
@@ -223,24 +223,24 @@ fn what_is_wrong_with_a_trace_as_a_whole() {
     ];
     for (name, trace, edits, message, underlined) in cases {
         let folder = Folder::new(name, trace.as_bytes(), edits);
-        let problem = folder.only_problem(message);
+        let fault = folder.only_fault(message);
         let topology = folder.path("topology.toml");
         let place = match underlined {
             "" if name.ends_with(".gz") => (folder.path(name), 0..0),
             "" => (topology, 0..0),
             _ => (topology, place_in(&folder, underlined)),
         };
-        check(message, &problem, message, "", Some((&place.0, place.1)));
+        check(message, &fault, message, "", Some((&place.0, place.1)));
     }
 }
 
 #[test]
 fn a_folder_is_no_trace() {
     let folder = Folder::new("t.jsonl", b"", &[("\"t.jsonl\"", "\".\"")]);
-    let problem = folder.only_problem("folder");
+    let fault = folder.only_fault("folder");
     let start = folder.topology.find("\".\"").unwrap();
     let place = (folder.path("topology.toml"), start..start + 3);
-    check("folder", &problem, "is a folder", "", Some((&place.0, place.1)));
+    check("folder", &fault, "is a folder", "", Some((&place.0, place.1)));
 }
 
 #[test]

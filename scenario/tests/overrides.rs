@@ -4,9 +4,9 @@ mod common;
 
 use std::path::Path;
 
-use common::{check, only_problem, read, unmark};
+use common::{check, only_fault, read, unmark};
 use fogbit_scenario::topology::{ExplorationWidth, PolicySpec, Queue, Seeds, Weights};
-use fogbit_scenario::{Problems, Scenario, TopologyFile};
+use fogbit_scenario::{Faults, Scenario, TopologyFile};
 use proptest::prelude::*;
 
 const GOOD: &str = r#"slots = 100
@@ -158,21 +158,20 @@ fn each_mistake_is_underlined_in_its_own_argument() {
         }
         let plain: Vec<&str> = plain.iter().map(String::as_str).collect();
         let case = plain.join(" ");
-        let problem = only_problem(&case, read(Path::new("test.toml"), GOOD, &plain));
+        let fault = only_fault(&case, read(Path::new("test.toml"), GOOD, &plain));
         let (source, span) = marked.expect("one is marked");
-        check(&case, &problem, message, help, Some((&source, span)));
+        check(&case, &fault, message, help, Some((&source, span)));
     }
 }
 
 #[test]
 fn mistakes_in_the_file_and_in_an_argument_are_told_together() {
     let text = GOOD.replace("slots = 100", "slots = 0");
-    let Err(Problems(problems)) = read(Path::new("t.toml"), &text, &["policies.toof.lambda=0"])
-    else {
+    let Err(Faults(faults)) = read(Path::new("t.toml"), &text, &["policies.toof.lambda=0"]) else {
         panic!("two mistakes")
     };
     let sources: Vec<_> =
-        problems.iter().map(|p| p.place.as_ref().unwrap().source.name.as_str()).collect();
+        faults.iter().map(|p| p.place.as_ref().unwrap().source.name.as_str()).collect();
     assert_eq!(sources, ["--set policies.toof.lambda=0", "t.toml"]);
 }
 
@@ -186,10 +185,10 @@ proptest! {
         let assignment = format!("{key}={value}");
         let mut file = TopologyFile::from_text(Path::new("test.toml"), GOOD.to_owned());
         let result = file.set(&assignment).and_then(|()| Scenario::from_file(&file).map(|_| ()));
-        if let Err(Problems(problems)) = result {
-            prop_assert!(!problems.is_empty());
-            for problem in problems {
-                let place = problem.place.expect("a place");
+        if let Err(Faults(faults)) = result {
+            prop_assert!(!faults.is_empty());
+            for fault in faults {
+                let place = fault.place.expect("a place");
                 prop_assert!(place.source.text.get(place.span.clone()).is_some(), "{place:?}");
             }
         }

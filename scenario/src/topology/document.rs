@@ -11,7 +11,7 @@ use toml::de::{DeArray, DeTable, DeValue, Deserializer};
 use super::overrides::Override;
 use super::places::{Places, remove_at};
 use super::{Topology, message};
-use crate::problem::{Place, Problem, Problems, Source};
+use crate::fault::{Fault, Faults, Place, Source};
 
 /// A topology file in memory, with the overrides of the command line.
 #[derive(Debug, Clone)]
@@ -26,10 +26,10 @@ impl TopologyFile {
     ///
     /// # Errors
     /// If the file cannot be read or is not UTF-8.
-    pub fn read(path: &Path) -> Result<TopologyFile, Problems> {
+    pub fn read(path: &Path) -> Result<TopologyFile, Faults> {
         match std::fs::read_to_string(path) {
             Ok(text) => Ok(TopologyFile::from_text(path, text)),
-            Err(error) => Err(Problem::new(format!(
+            Err(error) => Err(Fault::new(format!(
                 "cannot read the topology file {}: {error}",
                 path.display()
             ))
@@ -51,7 +51,7 @@ impl TopologyFile {
         &self.path
     }
 
-    /// The text as a place for problems.
+    /// The text as a place for faults.
     pub fn source(&self) -> &Source {
         &self.source
     }
@@ -63,7 +63,7 @@ impl TopologyFile {
     ///
     /// # Errors
     /// If `assignment` has no `=` or an empty key.
-    pub fn set(&mut self, assignment: &str) -> Result<(), Problems> {
+    pub fn set(&mut self, assignment: &str) -> Result<(), Faults> {
         self.set_below(&[], assignment)
     }
 
@@ -71,7 +71,7 @@ impl TopologyFile {
     ///
     /// # Errors
     /// If `assignment` has no `=` or an empty key.
-    pub(crate) fn set_below(&mut self, table: &[&str], assignment: &str) -> Result<(), Problems> {
+    pub(crate) fn set_below(&mut self, table: &[&str], assignment: &str) -> Result<(), Faults> {
         let base = self.overrides.last().map_or(self.source.text.len(), |o| o.span().end) + 1;
         self.overrides.push(Override::parse(table, assignment, base)?);
         Ok(())
@@ -82,10 +82,10 @@ impl TopologyFile {
     ///
     /// # Errors
     /// What is wrong, with its place.
-    pub(crate) fn parse(&self) -> Result<(Topology, Places<'_>), Problems> {
+    pub(crate) fn parse(&self) -> Result<(Topology, Places<'_>), Faults> {
         let (root, errors) = DeTable::parse_recoverable(&self.source.text);
         if !errors.is_empty() {
-            return Err(Problems(self.syntax_problems(&errors)));
+            return Err(Faults(self.syntax_faults(&errors)));
         }
         let (span, mut table) = (root.span(), root.into_inner());
         for one in &self.overrides {
@@ -94,58 +94,58 @@ impl TopologyFile {
         let root = Spanned::new(span, kind_first(table, 0));
         match Topology::deserialize(Deserializer::from(root.clone())) {
             Ok(topology) => Ok((topology, Places { file: self, root })),
-            Err(error) => Err(Problems(self.type_problems(error, root))),
+            Err(error) => Err(Faults(self.type_faults(error, root))),
         }
     }
 
     /// The mistakes against the grammar, without those that only follow from another.
-    fn syntax_problems(&self, errors: &[toml::de::Error]) -> Vec<Problem> {
+    fn syntax_faults(&self, errors: &[toml::de::Error]) -> Vec<Fault> {
         let text = &self.source.text;
-        let mut problems = Vec::new();
+        let mut faults = Vec::new();
         let mut skipped_to = 0;
         for error in errors {
             let span = error.span().unwrap_or_default();
             if error.message() != "duplicate key" {
-                let problem = Problem::new(format!("not valid TOML: {}", error.message()));
-                problems.push(problem.at(&self.source, span));
+                let fault = Fault::new(format!("not valid TOML: {}", error.message()));
+                faults.push(fault.at(&self.source, span));
             } else if span.start >= skipped_to {
                 let line = text[..span.start].rfind('\n').map_or(0, |end| end + 1);
                 if text[line..].starts_with('[') {
                     // The table is there twice, and so is each of its keys.
                     skipped_to = text[line..].find("\n[").map_or(text.len(), |end| line + end);
                 }
-                problems.push(
-                    Problem::new(format!("the key `{}` is given twice", &text[span.clone()]))
+                faults.push(
+                    Fault::new(format!("the key `{}` is given twice", &text[span.clone()]))
                         .help("each key once; policies, for example, need names of their own")
                         .at(&self.source, span),
                 );
             }
         }
-        problems
+        faults
     }
 
     /// All mistakes against the types. Reading stops at the first; to find the others, what is
     /// wrong is taken out and the rest read again.
-    fn type_problems(
+    fn type_faults(
         &self,
         mut error: toml::de::Error,
         mut root: Spanned<DeTable<'_>>,
-    ) -> Vec<Problem> {
-        let mut problems = Vec::new();
+    ) -> Vec<Fault> {
+        let mut faults = Vec::new();
         loop {
             let missing = error.message().starts_with("missing");
             // A key that is missing now may be one that was taken out.
-            if !missing || problems.is_empty() {
+            if !missing || faults.is_empty() {
                 let (message, help) = message::rewritten(error.message());
                 let place = error.span().map(|span| Box::new(self.place(span)));
-                problems.push(Problem { help, place, ..Problem::new(message) });
+                faults.push(Fault { help, place, ..Fault::new(message) });
             }
             let removed = error.span().is_some_and(|span| remove_at(root.get_mut(), &span));
             if missing || !removed {
-                return problems;
+                return faults;
             }
             match Topology::deserialize(Deserializer::from(root.clone())) {
-                Ok(_) => return problems,
+                Ok(_) => return faults,
                 Err(next) => error = next,
             }
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-use crate::problem::{Problem, Source};
+use crate::fault::{Fault, Source};
 
 /// One `--set KEY=VALUE`.
 #[derive(Debug, Clone)]
@@ -22,18 +22,14 @@ pub(super) struct Override {
 
 impl Override {
     /// Reads `assignment` for the table `table`; `base` is where its spans shall start.
-    pub(super) fn parse(
-        table: &[&str],
-        assignment: &str,
-        base: usize,
-    ) -> Result<Override, Problem> {
+    pub(super) fn parse(table: &[&str], assignment: &str, base: usize) -> Result<Override, Fault> {
         let source = Source {
             name: format!("--set {assignment}"),
             text: Arc::from(assignment),
             first_line: 1,
         };
         let broken = |what: &str| {
-            Problem::new(format!("{what} in --set {assignment}"))
+            Fault::new(format!("{what} in --set {assignment}"))
                 .help("write KEY=VALUE, for example --set policies.toof.gamma.c=0.1")
                 .at(&source, 0..assignment.len())
         };
@@ -48,10 +44,10 @@ impl Override {
     }
 
     /// Puts VALUE where KEY says.
-    pub(super) fn apply<'f>(&'f self, root: DeTable<'f>) -> Result<DeTable<'f>, Problem> {
+    pub(super) fn apply<'f>(&'f self, root: DeTable<'f>) -> Result<DeTable<'f>, Fault> {
         let mut root = DeValue::Table(root);
         put(&mut root, "", &self.key, self.value(), &self.span())
-            .map_err(|message| Problem::new(message).at(&self.source, 0..self.source.text.len()))?;
+            .map_err(|message| Fault::new(message).at(&self.source, 0..self.source.text.len()))?;
         let DeValue::Table(root) = root else { unreachable!("the root stays a table") };
         Ok(root)
     }

@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::document::TopologyFile;
-use crate::problem::Place;
+use crate::fault::Place;
 
 /// A part of the way to a key: `node[2].weights` is `node`, `2`, `weights`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::document::TopologyFile;
-use crate::problem::Problems;
+use crate::fault::Faults;
 use crate::scenario::Scenario;
 use crate::tagged::tagged_enum;
 
@@ -32,7 +32,7 @@ impl PolicySpec {
     ///
     /// # Errors
     /// What is wrong, with its place.
-    pub fn from_assignments(kind: &str, assignments: &[String]) -> Result<PolicySpec, Problems> {
+    pub fn from_assignments(kind: &str, assignments: &[String]) -> Result<PolicySpec, Faults> {
         // The smallest topology there is around the policy; its parameters mean the same in all.
         let text = format!(
             "slots = 1\nnodes = {{ count = 1, weights = {{ kind = \"sphere\" }} }}\n\

@@ -6,7 +6,7 @@ use std::ops::Range;
 use csv::StringRecord;
 
 use super::{Part, Row, Trace, bad_line};
-use crate::problem::Problem;
+use crate::fault::Fault;
 
 /// Which column is what.
 struct Columns {
@@ -44,30 +44,30 @@ struct Line<'n> {
 }
 
 impl Line<'_> {
-    fn bad(&self, span: impl Fn(&str) -> Range<usize>, message: String) -> Problem {
+    fn bad(&self, span: impl Fn(&str) -> Range<usize>, message: String) -> Fault {
         let text = self.record.iter().collect::<Vec<_>>().join(",");
         bad_line(self.name, self.number, &text, span(&text), message)
     }
 
-    /// A problem with the line as a whole.
-    fn bad_all(&self, message: String) -> Problem {
+    /// A fault with the line as a whole.
+    fn bad_all(&self, message: String) -> Fault {
         self.bad(|text| 0..text.len(), message)
     }
 
-    /// A problem with the value in `column`.
-    fn bad_value(&self, column: usize, message: String) -> Problem {
+    /// A fault with the value in `column`.
+    fn bad_value(&self, column: usize, message: String) -> Fault {
         let start: usize = self.record.iter().take(column).map(|value| value.len() + 1).sum();
         self.bad(|_| start..start + self.record[column].len(), message)
     }
 
-    fn integer(&self, header: &StringRecord, column: usize) -> Result<u64, Problem> {
+    fn integer(&self, header: &StringRecord, column: usize) -> Result<u64, Fault> {
         let value = &self.record[column];
         value.parse().map_err(|_| {
             self.bad_value(column, format!("{} = `{value}` is no whole number", &header[column]))
         })
     }
 
-    fn number(&self, header: &StringRecord, column: usize) -> Result<f64, Problem> {
+    fn number(&self, header: &StringRecord, column: usize) -> Result<f64, Fault> {
         let value = &self.record[column];
         value.parse().ok().filter(|number: &f64| number.is_finite()).ok_or_else(|| {
             self.bad_value(column, format!("{} = `{value}` is no number", &header[column]))
@@ -82,7 +82,7 @@ struct Pending<'n> {
     lines: Vec<Line<'n>>,
 }
 
-pub(super) fn read(reader: impl BufRead, name: &str) -> Result<Trace, Problem> {
+pub(super) fn read(reader: impl BufRead, name: &str) -> Result<Trace, Fault> {
     let mut csv = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(reader);
     let unreadable = |error: csv::Error| {
         let number = error.position().map_or(1, |p| p.line() as usize);
@@ -140,14 +140,14 @@ pub(super) fn read(reader: impl BufRead, name: &str) -> Result<Trace, Problem> {
         current.lines.push(line);
     }
     push(&mut trace, pending, &columns)?;
-    trace.ok_or_else(|| Problem::new(format!("the trace {name} has no slots")))
+    trace.ok_or_else(|| Fault::new(format!("the trace {name} has no slots")))
 }
 
 fn push(
     trace: &mut Option<Trace>,
     pending: Option<Pending<'_>>,
     columns: &Columns,
-) -> Result<(), Problem> {
+) -> Result<(), Fault> {
     let Some(Pending { row, lines, .. }) = pending else { return Ok(()) };
     let trace = trace.get_or_insert_with(|| Trace::like(&row, None));
     trace.push(row).map_err(|(part, message)| match (part, columns.draw) {

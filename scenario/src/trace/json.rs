@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Part, Row, Trace, bad_line};
-use crate::problem::Problem;
+use crate::fault::Fault;
 
 /// First line, if it has a key `kind`. It may have more keys: what else is told about a trace.
 #[derive(Debug, Deserialize)]
@@ -38,7 +38,7 @@ enum Draws {
     Each(Vec<f64>),
 }
 
-pub(super) fn read(reader: impl BufRead, name: &str) -> Result<Trace, Problem> {
+pub(super) fn read(reader: impl BufRead, name: &str) -> Result<Trace, Fault> {
     let mut header: Option<(Header, String)> = None;
     let mut trace: Option<Trace> = None;
     for (index, line) in reader.lines().enumerate() {
@@ -74,7 +74,7 @@ pub(super) fn read(reader: impl BufRead, name: &str) -> Result<Trace, Problem> {
         }
         trace.push(row).map_err(|(part, message)| bad(part_of(&line, part), message))?;
     }
-    let trace = trace.ok_or_else(|| Problem::new(format!("the trace {name} has no slots")))?;
+    let trace = trace.ok_or_else(|| Fault::new(format!("the trace {name} has no slots")))?;
     match header {
         Some((header, line)) => with_header(trace, header, &line, name),
         None => Ok(trace),
@@ -82,7 +82,7 @@ pub(super) fn read(reader: impl BufRead, name: &str) -> Result<Trace, Problem> {
 }
 
 /// Adds what the header tells, if it fits the slots.
-fn with_header(mut trace: Trace, header: Header, line: &str, name: &str) -> Result<Trace, Problem> {
+fn with_header(mut trace: Trace, header: Header, line: &str, name: &str) -> Result<Trace, Fault> {
     let bad = |span, message| Err(bad_line(name, 1, line, span, message));
     if let Some(said) = header.nodes.filter(|n| *n != trace.nodes) {
         let message = format!("N = {said}, but the slots have {} nodes", trace.nodes);

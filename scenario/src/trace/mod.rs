@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::problem::{Problem, Source};
+use crate::fault::{Fault, Source};
 
 /// How far a norm may lie above 1: what rounding does to a vector scaled to 1, and no more.
 pub(crate) const NORM_TOLERANCE: f64 = 1e-12;
@@ -42,15 +42,15 @@ impl Trace {
     ///
     /// # Errors
     /// The first thing that is wrong, with the line.
-    pub fn read(path: &Path) -> Result<Trace, Problem> {
+    pub fn read(path: &Path) -> Result<Trace, Fault> {
         let name = path.display().to_string();
         let unreadable = |error: std::io::Error| {
-            Problem::new(format!("cannot read the trace {name}: {error}"))
+            Fault::new(format!("cannot read the trace {name}: {error}"))
                 .help("the path of a trace is relative to its topology file")
         };
         let file = std::fs::File::open(path).map_err(unreadable)?;
         if file.metadata().map_err(unreadable)?.is_dir() {
-            return Err(Problem::new(format!("the trace {name} is a folder")));
+            return Err(Fault::new(format!("the trace {name} is a folder")));
         }
         let lower = name.to_lowercase();
         let (reader, plain): (Box<dyn Read>, _) = match lower.strip_suffix(".gz") {
@@ -63,7 +63,7 @@ impl Trace {
         } else if plain.ends_with(".csv") {
             comma::read(reader, &name)
         } else {
-            Err(Problem::new(format!("the trace {name} has an unknown format"))
+            Err(Fault::new(format!("the trace {name} has an unknown format"))
                 .help("name it .csv, .jsonl, .csv.gz or .jsonl.gz"))
         }
     }
@@ -202,15 +202,15 @@ enum Part {
     Draw(usize),
 }
 
-/// The most of a line that a problem shows; lines of a large trace can be very long.
+/// The most of a line that a fault shows; lines of a large trace can be very long.
 const SHOWN: usize = 160;
 
-/// A problem with `span` of line `number` of a trace.
-fn bad_line(name: &str, number: usize, line: &str, span: Range<usize>, message: String) -> Problem {
+/// A fault with `span` of line `number` of a trace.
+fn bad_line(name: &str, number: usize, line: &str, span: Range<usize>, message: String) -> Fault {
     let first = if span.end <= SHOWN { 0 } else { span.start.saturating_sub(SHOWN / 4) };
     let first = line.floor_char_boundary(first);
     let end = line.floor_char_boundary(first + SHOWN);
     let source = Source { name: name.into(), text: line[first..end].into(), first_line: number };
     let span = span.start - first..span.end.min(end) - first;
-    Problem::new(format!("line {number} of the trace {name}: {message}")).at(&source, span)
+    Fault::new(format!("line {number} of the trace {name}: {message}")).at(&source, span)
 }

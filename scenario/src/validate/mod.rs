@@ -5,7 +5,7 @@ mod nodes;
 
 use std::path::Path;
 
-use crate::problem::{Problem, Problems};
+use crate::fault::{Fault, Faults};
 use crate::scenario::{Scenario, trace_path};
 use crate::topology::places::{Places, Step, way};
 use crate::topology::{
@@ -27,27 +27,27 @@ pub(crate) fn validate(
     mut topology: Topology,
     places: &Places<'_>,
     path: &Path,
-) -> Result<Scenario, Problems> {
-    let mut check = Check { places, problems: Vec::new() };
+) -> Result<Scenario, Faults> {
+    let mut check = Check { places, faults: Vec::new() };
     check.run_length(&topology);
     check.policies(&topology);
     check.expectations(&topology);
     let trace = check.trace(&topology, path);
     if matches!((&topology.features, &trace), (Features::Trace(_), None)) {
         // Without its trace nothing more can be said about the nodes.
-        return Err(check.into_problems());
+        return Err(check.into_faults());
     }
-    let before = check.problems.len();
+    let before = check.faults.len();
     check.features(&mut topology, trace.as_ref());
     let features = trace.as_ref().map_or(MODEL_FEATURES, Trace::features);
     let helpers = check.helpers(&mut topology, trace.as_ref(), features);
     check.names_and_links(&topology, &helpers);
-    if let (Features::Model(model), true) = (&topology.features, check.problems.len() == before) {
+    if let (Features::Model(model), true) = (&topology.features, check.faults.len() == before) {
         let task = topology.task.clone().unwrap_or_default();
         check.norms(&topology, &helpers, &task, &model.full_scale);
     }
-    if !check.problems.is_empty() {
-        return Err(check.into_problems());
+    if !check.faults.is_empty() {
+        return Err(check.into_faults());
     }
     Ok(Scenario { topology, trace, helpers, features, path: path.to_owned() })
 }
@@ -55,7 +55,7 @@ pub(crate) fn validate(
 /// The checks, and what they found.
 struct Check<'p, 'f> {
     places: &'p Places<'f>,
-    problems: Vec<Problem>,
+    faults: Vec<Fault>,
 }
 
 /// The way to `key` within `place`.
@@ -65,17 +65,17 @@ fn below(place: &[Step], key: &str) -> Vec<Step> {
 
 impl Check<'_, '_> {
     fn fail(&mut self, way: Vec<Step>, message: impl Into<String>, help: impl Into<String>) {
-        let mut problem = Problem::new(message).help(help);
-        problem.place = Some(Box::new(self.places.of(&way)));
-        self.problems.push(problem);
+        let mut fault = Fault::new(message).help(help);
+        fault.place = Some(Box::new(self.places.of(&way)));
+        self.faults.push(fault);
     }
 
     /// What was found, in the order of the file.
-    fn into_problems(mut self) -> Problems {
-        self.problems.sort_by_key(|problem| {
-            problem.place.as_ref().map(|place| (place.source.name.clone(), place.span.start))
+    fn into_faults(mut self) -> Faults {
+        self.faults.sort_by_key(|fault| {
+            fault.place.as_ref().map(|place| (place.source.name.clone(), place.span.start))
         });
-        Problems(self.problems)
+        Faults(self.faults)
     }
 
     /// Fails unless `value` is finite and between `low` and `high`; says whether it is.
@@ -251,11 +251,10 @@ impl Check<'_, '_> {
         let Features::Trace(features) = &topology.features else { return None };
         let trace = match Trace::read(&trace_path(path, &features.path)) {
             Ok(trace) => trace,
-            Err(mut problem) => {
-                problem.place = problem
-                    .place
-                    .or_else(|| Some(self.places.of(&way!["features", "path"]).into()));
-                self.problems.push(problem);
+            Err(mut fault) => {
+                fault.place =
+                    fault.place.or_else(|| Some(self.places.of(&way!["features", "path"]).into()));
+                self.faults.push(fault);
                 return None;
             }
         };

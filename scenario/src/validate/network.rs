@@ -116,7 +116,7 @@ impl Check<'_, '_> {
             let (key, _) = parts.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).expect("5 parts");
             let way = self.largest_value(topology, index, key);
             let place = self.places.of(&way);
-            // Nodes that share a value share the problem.
+            // Nodes that share a value share the fault.
             if told.insert((place.source.name.clone(), place.span.start)) {
                 self.fail(
                     way,

@@ -274,7 +274,7 @@ fn helper(name: String, own: &NodeDefaults, defaults: &NodeDefaults) -> Helper {
     let queue = own.queue.as_ref().or(defaults.queue.as_ref()).cloned();
     Helper {
         name,
-        // Only where their lack is a problem already.
+        // Only where their lack is a fault already.
         weights: weights.unwrap_or(Weights::Given(GivenWeights { values: Vec::new() })),
         cpu_frequency_ghz,
         cqi: cqi.unwrap_or(DEFAULT_CQI),

@@ -5,7 +5,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use fogbit_scenario::{Problem, Problems, Scenario, TopologyFile};
+use fogbit_scenario::{Fault, Faults, Scenario, TopologyFile};
 
 /// What every file of `topologies/` is called.
 pub(crate) fn shipped() -> Vec<PathBuf> {
@@ -40,7 +40,7 @@ pub(crate) fn edited(good: &str, edits: &[(&str, &str)]) -> String {
 }
 
 /// Reads and validates a topology given as text.
-pub(crate) fn read(path: &Path, text: &str, overrides: &[&str]) -> Result<Scenario, Problems> {
+pub(crate) fn read(path: &Path, text: &str, overrides: &[&str]) -> Result<Scenario, Faults> {
     let mut file = TopologyFile::from_text(path, text.to_owned());
     for assignment in overrides {
         file.set(assignment)?;
@@ -48,27 +48,27 @@ pub(crate) fn read(path: &Path, text: &str, overrides: &[&str]) -> Result<Scenar
     Scenario::from_file(&file)
 }
 
-/// The only problem of a topology that must have exactly one: whatever follows from a mistake
+/// The only fault of a topology that must have exactly one: whatever follows from a mistake
 /// without being one would only hide it.
-pub(crate) fn only_problem(case: &str, result: Result<Scenario, Problems>) -> Problem {
-    let Err(Problems(mut problems)) = result else { panic!("{case}: no problem was found") };
-    let messages: Vec<&str> = problems.iter().map(|p| p.message.as_str()).collect();
-    assert_eq!(problems.len(), 1, "{case}: {messages:#?}");
-    problems.remove(0)
+pub(crate) fn only_fault(case: &str, result: Result<Scenario, Faults>) -> Fault {
+    let Err(Faults(mut faults)) = result else { panic!("{case}: no fault was found") };
+    let messages: Vec<&str> = faults.iter().map(|p| p.message.as_str()).collect();
+    assert_eq!(faults.len(), 1, "{case}: {messages:#?}");
+    faults.remove(0)
 }
 
-/// Checks the words of a problem, and that `span` of the text called `source` is underlined.
+/// Checks the words of a fault, and that `span` of the text called `source` is underlined.
 pub(crate) fn check(
     case: &str,
-    problem: &Problem,
+    fault: &Fault,
     message: &str,
     help: &str,
     place: Option<(&str, Range<usize>)>,
 ) {
-    assert!(problem.message.contains(message), "{case}: message `{}`", problem.message);
-    let given = problem.help.as_deref().unwrap_or("");
+    assert!(fault.message.contains(message), "{case}: message `{}`", fault.message);
+    let given = fault.help.as_deref().unwrap_or("");
     assert!(given.contains(help), "{case}: help `{given}`");
-    match (&problem.place, place) {
+    match (&fault.place, place) {
         (None, None) => {}
         (Some(got), Some((source, span))) => {
             let underlined = &got.source.text[got.span.clone()];

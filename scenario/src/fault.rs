@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A text that a problem points into: the topology file, a `--set` argument or a trace.
+/// A text that a fault points into: the topology file, a `--set` argument or a trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     /// What the user calls it: a path, or the argument itself.
@@ -26,31 +26,31 @@ pub struct Place {
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub struct Problem {
+pub struct Fault {
     /// What is wrong.
     pub message: String,
     /// A few words to stand beside the underlined place.
     pub label: String,
     /// What would be right, where that can be said.
     pub help: Option<String>,
-    /// Where, unless the problem has no place (a missing file).
+    /// Where, unless the fault has no place (a missing file).
     pub place: Option<Box<Place>>,
 }
 
-impl Problem {
-    /// A problem without a place.
-    pub fn new(message: impl Into<String>) -> Problem {
-        Problem { message: message.into(), label: "here".into(), help: None, place: None }
+impl Fault {
+    /// A fault without a place.
+    pub fn new(message: impl Into<String>) -> Fault {
+        Fault { message: message.into(), label: "here".into(), help: None, place: None }
     }
 
     /// Says what would be right.
-    pub fn help(mut self, help: impl Into<String>) -> Problem {
+    pub fn help(mut self, help: impl Into<String>) -> Fault {
         self.help = Some(help.into());
         self
     }
 
     /// Points at `span` of `source`.
-    pub fn at(mut self, source: &Source, span: Range<usize>) -> Problem {
+    pub fn at(mut self, source: &Source, span: Range<usize>) -> Fault {
         self.place = Some(Box::new(Place { source: source.clone(), span }));
         self
     }
@@ -59,10 +59,10 @@ impl Problem {
 /// Everything that is wrong with one topology; never empty.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.iter().map(|p| p.message.as_str()).collect::<Vec<_>>().join("; "))]
-pub struct Problems(pub Vec<Problem>);
+pub struct Faults(pub Vec<Fault>);
 
-impl From<Problem> for Problems {
-    fn from(problem: Problem) -> Problems {
-        Problems(vec![problem])
+impl From<Fault> for Faults {
+    fn from(fault: Fault) -> Faults {
+        Faults(vec![fault])
     }
 }
