@@ -12,7 +12,7 @@ use miette::{Diagnostic, LabeledSpan, NamedSource, Severity, SourceCode};
 pub enum Exit {
     /// All is well.
     Well = 0,
-    /// An expectation failed, or `verify` or `diff` found a difference.
+    /// An expectation failed, `verify` or `diff` found a difference, or a check of `doctor` failed.
     Difference = 1,
     /// Wrong usage or a bad topology; nothing was written.
     Usage = 2,

@@ -5,6 +5,7 @@ pub mod backend;
 pub mod cli;
 pub mod exit;
 pub mod expect;
+pub mod exporter;
 pub mod graph;
 pub mod ledger;
 pub mod plan;

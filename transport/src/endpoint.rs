@@ -12,8 +12,9 @@ pub const SILENCE: Duration = Duration::from_secs(10);
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
 /// The largest UDP payload that is probed for, in bytes.
 const LARGEST_PACKET: u16 = 16_384;
-/// Asked of the kernel; it may give less. A hundred nodes that join at once need it.
-const SOCKET_BUFFER: usize = 4 << 20;
+/// Bytes of send buffer and of receive buffer that are asked of the kernel, which may give less. A
+/// hundred nodes that join at once need it.
+pub const SOCKET_BUFFER: usize = 4 << 20;
 
 /// A QUIC endpoint on `address`.
 ///

@@ -1,5 +1,7 @@
 //! The command line.
 
+mod doctor;
+mod health;
 mod inspect;
 mod nodes;
 mod policy;
@@ -27,8 +29,8 @@ use crate::exit::{Exit, Failure};
         fogbit run topologies/paper.toml                          real processes over QUIC\n  \
         fogbit run topologies/paper.toml --backend sim --seeds 50 virtual time, all cores\n  \
         fogbit validate topologies/fifo.toml                      check without running\n\n\
-        Exit codes: 0 well; 1 an expectation failed or a difference was found; 2 wrong usage or a \
-        bad topology; 3 the run is invalid; 4 a node or trial failed; 70 internal error; \
+        Exit codes: 0 well; 1 an expectation failed, a difference was found or this host \
+        cannot run Fogbit; 2 wrong usage or a bad topology; 3 the run is invalid; 4 a node or trial failed; 70 internal error; \
         130 interrupted.\n\
         Every flag but secrets can be set in the environment: --backend is FOGBIT_BACKEND."
 )]
@@ -52,6 +54,8 @@ enum Command {
     Token(nodes::TokenCommand),
     Node(nodes::NodeArgs),
     TaskNode(nodes::NodeArgs),
+    Health(health::HealthArgs),
+    Doctor(doctor::DoctorArgs),
     Completions(inspect::CompletionsArgs),
 }
 
@@ -71,6 +75,8 @@ pub fn main() -> ExitCode {
         Command::Token(command) => nodes::token(command),
         Command::Node(args) => nodes::node(args),
         Command::TaskNode(args) => nodes::task_node(args),
+        Command::Health(args) => health::health(args),
+        Command::Doctor(args) => doctor::doctor(args),
         Command::Completions(args) => inspect::completions(args, &mut Cli::command()),
     };
     match result {

@@ -99,8 +99,9 @@ impl BackendKind {
     }
 }
 
+/// How a command prints what it found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+pub(crate) enum Format {
     /// For people
     Table,
     /// For programs

@@ -1,6 +1,8 @@
 //! What the tests of the program share: running it, and looking at processes.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub(crate) mod metrics;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
