@@ -31,14 +31,37 @@ enum Model {
 
 #[derive(Debug, Clone)]
 enum Queue {
-    Drawn { stream: Stream, low: f64, span: f64 },
-    Fifo { queue: FifoQueue, own: Stream, own_rate: f64, exp_minus_rate: f64, scale: f64 },
+    Drawn {
+        stream: Stream,
+        low: f64,
+        span: f64,
+    },
+    Fifo {
+        queue: FifoQueue,
+        own: Stream,
+        own_rate: f64,
+        exp_minus_rate: f64,
+        own_tasks: u64,
+        scale: f64,
+    },
 }
 
 #[derive(Debug, Clone)]
 enum Cqi {
-    Iid { stream: Stream, low: f64, span: f64 },
-    Autoregressive { stream: Stream, low: f64, span: f64, correlation: f64, noise: f64, z: f64 },
+    Iid {
+        stream: Stream,
+        low: f64,
+        span: f64,
+    },
+    Autoregressive {
+        stream: Stream,
+        low: f64,
+        span: f64,
+        correlation: f64,
+        noise: f64,
+        /// The value of the slot before; none before the first.
+        z: Option<f64>,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -51,6 +74,12 @@ enum Feedback {
 impl Helper {
     /// The node at slot 1, with its own tasks of that slot arrived.
     pub fn new(spec: &HelperSpec) -> Helper {
+        Helper::starting_at(spec, 1)
+    }
+
+    /// The node as it begins at slot `first`, as if there had been none before: its queue holds
+    /// what arrives in that slot.
+    pub fn starting_at(spec: &HelperSpec, first: u64) -> Helper {
         let (model, state) = match &spec.state {
             StateSpec::Model { queue, cpu_frequency, cqi } => {
                 let model = Model::Model { queue: Queue::new(queue), cqi: Cqi::new(cqi) };
@@ -66,7 +95,7 @@ impl Helper {
             FeedbackDraws::Trace(draws) => Feedback::Trace(Arc::clone(draws)),
         };
         let weights = spec.weights.as_slice().into();
-        let mut helper = Helper { weights, slot: 1, model, feedback, state };
+        let mut helper = Helper { weights, slot: first, model, feedback, state };
         helper.begin_slot();
         helper
     }
@@ -96,6 +125,14 @@ impl Helper {
         }
     }
 
+    /// How many tasks of its own have arrived at a true queue, whether they found room or not.
+    pub fn own_tasks(&self) -> u64 {
+        match &self.model {
+            Model::Model { queue: Queue::Fifo { own_tasks, .. }, .. } => *own_tasks,
+            _ => 0,
+        }
+    }
+
     /// The last slot that the node can be in: a trace ends.
     pub fn last_slot(&self) -> u64 {
         let states = match &self.model {
@@ -116,14 +153,21 @@ impl Helper {
     /// Takes a task with the given features in this slot: draws the bit, then queues the task.
     #[inline]
     pub fn offload(&mut self, task: &[f64]) -> Outcome {
+        self.offload_drawing(self.slot, task)
+    }
+
+    /// As [`offload`](Self::offload), with the draw that belongs to slot `draw`: in real time a
+    /// task may arrive in another slot than it was sent in, and two must not share a draw.
+    #[inline]
+    pub fn offload_drawing(&mut self, draw: u64, task: &[f64]) -> Outcome {
         debug_assert_eq!(task.len(), self.task_width());
         let mut product = 0.0;
         for (x, w) in task.iter().chain(&self.state).zip(self.weights.iter()) {
             product += x * w;
         }
         let draw = match &mut self.feedback {
-            Feedback::Keyed(stream) => stream.uniform(self.slot),
-            Feedback::Trace(draws) => draws[self.slot as usize - 1],
+            Feedback::Keyed(stream) => stream.uniform(draw),
+            Feedback::Trace(draws) => draws[draw as usize - 1],
         };
         let bit = bit(draw, happiness(product));
         if let Model::Model { queue: Queue::Fifo { queue, .. }, .. } = &mut self.model
@@ -173,6 +217,7 @@ impl Queue {
                 own: Stream::new(own_key),
                 own_rate: *own_rate,
                 exp_minus_rate: libm::exp(-own_rate),
+                own_tasks: 0,
                 scale: *scale,
             },
         }
@@ -183,10 +228,12 @@ impl Queue {
     fn begin_slot(&mut self, slot: u64) -> f64 {
         match self {
             Queue::Drawn { stream, low, span } => *low + stream.uniform(slot) * *span,
-            Queue::Fifo { queue, own, own_rate, exp_minus_rate, scale } => {
-                for _ in 0..poisson(own.uniform(slot), *own_rate, *exp_minus_rate) {
+            Queue::Fifo { queue, own, own_rate, exp_minus_rate, own_tasks, scale } => {
+                let arrived = poisson(own.uniform(slot), *own_rate, *exp_minus_rate);
+                for _ in 0..arrived {
                     queue.join();
                 }
+                *own_tasks += u64::from(arrived);
                 queue.fullness() * *scale
             }
         }
@@ -203,7 +250,7 @@ impl Cqi {
                 span: feature.span,
                 correlation: *correlation,
                 noise: libm::sqrt(1.0 - correlation * correlation),
-                z: 0.0,
+                z: None,
             },
         }
     }
@@ -216,8 +263,12 @@ impl Cqi {
             Cqi::Autoregressive { stream, low, span, correlation, noise, z } => {
                 let innovation = stream.normal(slot);
                 // The first value comes from the stationary distribution.
-                *z = if slot == 1 { innovation } else { *correlation * *z + *noise * innovation };
-                *low + normal_cdf(*z) * *span
+                let now = match *z {
+                    Some(before) => *correlation * before + *noise * innovation,
+                    None => innovation,
+                };
+                *z = Some(now);
+                *low + normal_cdf(now) * *span
             }
         }
     }

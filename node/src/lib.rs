@@ -2,11 +2,15 @@
 //! looks ahead with it, and the service that offers both over QUIC.
 
 mod helper;
+mod live;
+mod metrics;
 mod queue;
 mod service;
 mod session;
 
 pub use helper::Helper;
+pub use live::LiveSession;
+pub use metrics::HelperMetrics;
 pub use queue::{FifoQueue, QueueCounts};
 pub use service::{ServeError, serve};
 pub use session::{Answer, MAX_LOOKAHEAD, Session, SessionError};

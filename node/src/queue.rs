@@ -15,7 +15,7 @@ pub struct FifoQueue {
     counts: QueueCounts,
 }
 
-/// What became of the tasks of a queue: `joined = served + length`.
+/// What a queue has come to: `joined = served + length`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct QueueCounts {
     /// Tasks that joined.
@@ -24,6 +24,8 @@ pub struct QueueCounts {
     pub turned_away: u64,
     /// Tasks that were served to the end.
     pub served: u64,
+    /// Slots in which there was something to serve.
+    pub busy_slots: u64,
 }
 
 impl FifoQueue {
@@ -31,6 +33,11 @@ impl FifoQueue {
     pub fn new(capacity: u32, service_micro: u64) -> FifoQueue {
         let counts = QueueCounts::default();
         FifoQueue { capacity, service: service_micro, length: 0, head: 0, counts }
+    }
+
+    /// How many tasks it holds.
+    pub fn capacity(&self) -> u32 {
+        self.capacity
     }
 
     /// Number of tasks, the one in service included.
@@ -71,10 +78,18 @@ impl FifoQueue {
         true
     }
 
+    /// In how many slots, this one included, all that is queued now will be served: what the task
+    /// that joined last has before it.
+    pub fn slots_to_serve(&self) -> u64 {
+        let behind = u64::from(self.length.saturating_sub(1)) * TASK;
+        (self.head + behind).div_ceil(self.service)
+    }
+
     /// Serves for one slot. Service that finds no work is lost, not saved up.
     #[inline]
     pub fn serve(&mut self) {
         let mut service = self.service;
+        self.counts.busy_slots += u64::from(self.length > 0);
         while self.length > 0 && service > 0 {
             let work = service.min(self.head);
             self.head -= work;

@@ -71,6 +71,18 @@ pub enum SessionError {
     },
 }
 
+/// Whether a node can take a task with these features.
+pub(crate) fn check_task(helper: &Helper, task: &[f64]) -> Result<(), SessionError> {
+    let expected = helper.task_width();
+    if task.len() != expected {
+        return Err(SessionError::TaskWidth { got: task.len(), expected });
+    }
+    if !task.iter().all(|value| value.is_finite()) {
+        return Err(SessionError::NotFinite);
+    }
+    Ok(())
+}
+
 impl Session {
     /// A session of the node that `spec` describes, before slot 1.
     pub fn new(spec: &HelperSpec) -> Session {
@@ -80,6 +92,11 @@ impl Session {
             announced: VecDeque::new(),
             last_offload: 0,
         }
+    }
+
+    /// The node with every offload so far, at the last slot that is settled.
+    pub fn helper(&self) -> &Helper {
+        &self.base
     }
 
     /// The last announced slot.
@@ -137,13 +154,7 @@ impl Session {
         if !(first..=last).contains(&slot) {
             return Err(SessionError::Slot { slot, first, last });
         }
-        let expected = self.base.task_width();
-        if task.len() != expected {
-            return Err(SessionError::TaskWidth { got: task.len(), expected });
-        }
-        if !task.iter().all(|value| value.is_finite()) {
-            return Err(SessionError::NotFinite);
-        }
+        check_task(&self.base, task)?;
         self.settle(slot);
         self.last_offload = slot;
         let outcome = self.base.offload(task);

@@ -80,7 +80,7 @@ fn judge(
         .marks
         .iter()
         .position(|slot| *slot == expect.slot)
-        .ok_or_else(|| format!("trials have {} slots", plan.scenario.slots()))?;
+        .ok_or_else(|| format!("trials are shorter: {}", plan.scenario.length()))?;
     let enough = |seeds: usize| {
         if (seeds as u64) < expect.seeds {
             let (noun, verb) = if seeds == 1 { ("seed", "is") } else { ("seeds", "are") };
@@ -93,7 +93,7 @@ fn judge(
         Bound::Number(number) => {
             let values: Vec<f64> = collector
                 .complete(policy)
-                .map(|row| metric_value(expect.metric, &row.marks[mark]))
+                .filter_map(|row| Some(metric_value(expect.metric, row.marks.get(mark)?)))
                 .collect();
             enough(values.len())?;
             if values.is_empty() {

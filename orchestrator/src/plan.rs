@@ -41,13 +41,13 @@ pub struct Plan {
 impl Plan {
     /// The plan of a whole topology.
     pub fn new(scenario: Scenario) -> Plan {
-        let slots = scenario.slots();
+        let length = scenario.length();
         let expected = scenario.topology().expectations.iter().map(|e| e.slot);
         let mut marks: Vec<u64> = SUMMARY_SLOTS
             .into_iter()
             .chain(expected)
-            .chain([slots])
-            .filter(|slot| *slot <= slots)
+            .chain(length.slots())
+            .filter(|slot| *slot <= length.last_slot())
             .collect();
         marks.sort_unstable();
         marks.dedup();
@@ -57,7 +57,7 @@ impl Plan {
                 .map(|(name, spec)| PlannedPolicy { name: name.into(), spec: spec.clone() })
                 .collect(),
             seeds: scenario.seeds(),
-            curve_slots: curve_slots(slots, &marks),
+            curve_slots: curve_slots(length, &marks),
             marks: marks.into(),
             scenario: Arc::new(scenario),
         }
@@ -73,7 +73,7 @@ impl Plan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// To the end.
+    /// To the end; an endless trial is complete where it is stopped.
     Complete,
     /// It was stopped; what there is, is right.
     Partial,
@@ -190,22 +190,25 @@ impl Collector {
         let TrialResult { policy, seed, status, account, seconds, failure } = trial;
         let curves = &account.curves;
         let slots = &self.curve_slots;
-        let average = |sums: &[f64]| -> Vec<f64> {
-            sums.iter().zip(slots.iter()).map(|(sum, slot)| sum / *slot as f64).collect()
+        let average = |sums: &[f64]| -> Vec<Option<f64>> {
+            sums.iter().zip(slots.iter()).map(|(sum, slot)| Some(sum / *slot as f64)).collect()
         };
+        let some = |sums: &[f64]| sums.iter().copied().map(Some).collect();
         for (curve, into) in Curve::ALL.into_iter().zip(&mut self.curves[policy]) {
             let values = match curve {
                 Curve::AverageRegret => average(&curves.regret_linear),
                 Curve::AverageLostHappiness => average(&curves.regret_happiness),
-                Curve::Reward => curves.reward.clone(),
-                Curve::OptimalReward => curves.optimal_reward.clone(),
+                Curve::Reward => some(&curves.reward),
+                Curve::OptimalReward => some(&curves.optimal_reward),
                 Curve::WeightError => curves.weight_error.clone(),
                 Curve::Bound => curves.bound.clone(),
                 Curve::Covered => curves.covered.clone(),
             };
             into.resize(into.len().max(values.len()), Running::default());
             for (running, value) in into.iter_mut().zip(values) {
-                running.add(value);
+                if let Some(value) = value {
+                    running.add(value);
+                }
             }
         }
         let Account { totals, marks, chosen, .. } = account;

@@ -2,82 +2,22 @@
 //! goes to standard error.
 
 use std::io::IsTerminal;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::exit::tell;
-use crate::plan::Plan;
+use crate::live::{Live, Standing};
 
 /// How often bars are drawn anew.
 const DRAW_EVERY: Duration = Duration::from_millis(100);
 /// How often a line is written where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// What the backends tell; cheap enough for the trial loop.
-#[derive(Debug)]
-pub struct Progress {
-    policies: Vec<Cell>,
-    /// What is being done before the first slot.
-    stage: Mutex<String>,
-}
-
-#[derive(Debug)]
-struct Cell {
-    name: String,
-    slots: u64,
-    done: AtomicU64,
-    /// Linear regret so far over all seeds, as the bits of an f64.
-    regret: AtomicU64,
-}
-
-impl Progress {
-    /// For the trials of `plan`.
-    pub fn new(plan: &Plan) -> Progress {
-        let slots = plan.scenario.slots() * plan.seeds.len() as u64;
-        let cell = |name: &String| Cell {
-            name: name.clone(),
-            slots,
-            done: AtomicU64::new(0),
-            regret: AtomicU64::new(0),
-        };
-        Progress {
-            policies: plan.policies.iter().map(|p| cell(&p.name)).collect(),
-            stage: Mutex::new(String::new()),
-        }
-    }
-
-    /// Adds `slots` that lost `regret` in linear units.
-    pub fn add(&self, policy: usize, slots: u64, regret: f64) {
-        let cell = &self.policies[policy];
-        cell.done.fetch_add(slots, Ordering::Relaxed);
-        let add = |bits| Some((f64::from_bits(bits) + regret).to_bits());
-        // The closure never gives up.
-        let _ = cell.regret.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
-    }
-
-    /// Says what is being done.
-    pub fn stage(&self, text: impl Into<String>) {
-        *self.stage.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = text.into();
-    }
-
-    fn stage_text(&self) -> String {
-        self.stage.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
-    }
-}
-
-impl Cell {
-    fn average_regret(&self) -> Option<f64> {
-        let done = self.done.load(Ordering::Relaxed);
-        let regret = f64::from_bits(self.regret.load(Ordering::Relaxed));
-        (done > 0).then(|| regret / done as f64)
-    }
-}
-
-/// Shows a [`Progress`] until it is dropped.
+/// Shows a [`Live`] board until it is dropped.
 #[derive(Debug)]
 pub struct Display {
     stop: Arc<AtomicBool>,
@@ -85,16 +25,16 @@ pub struct Display {
 }
 
 impl Display {
-    /// Starts to show `progress`; `quiet` shows nothing.
-    pub fn start(progress: Arc<Progress>, quiet: bool) -> Display {
+    /// Starts to show `live`; `quiet` shows nothing.
+    pub fn start(live: Arc<Live>, quiet: bool) -> Display {
         let stop = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stop);
         let thread = (!quiet).then(|| {
             std::thread::spawn(move || {
                 if std::io::stderr().is_terminal() {
-                    draw_bars(&progress, &told);
+                    draw_bars(&live, &told);
                 } else {
-                    write_lines(&progress, &told);
+                    write_lines(&live, &told);
                 }
             })
         });
@@ -113,10 +53,13 @@ impl Drop for Display {
     }
 }
 
-fn draw_bars(progress: &Progress, stop: &AtomicBool) {
+fn draw_bars(live: &Live, stop: &AtomicBool) {
     let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-    let width = progress.policies.iter().map(|c| c.name.len()).max().unwrap_or(0);
-    let template = format!("{{prefix:>{width}}} {{bar:30}} {{percent:>3}} %  {{msg}}");
+    let width = live.standings().map(|policy| policy.name.len()).max().unwrap_or(0);
+    let template = match live.planned() {
+        Some(_) => format!("{{prefix:>{width}}} {{bar:30}} {{percent:>3}} %  {{msg}}"),
+        None => format!("{{prefix:>{width}}} {{spinner}} {{human_pos:>13}} slots  {{msg}}"),
+    };
     let style = ProgressStyle::with_template(&template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("━╸─");
@@ -124,21 +67,23 @@ fn draw_bars(progress: &Progress, stop: &AtomicBool) {
     stage.set_style(
         ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar()),
     );
-    let drawn: Vec<ProgressBar> = progress
-        .policies
-        .iter()
-        .map(|cell| {
-            let bar = bars.add(ProgressBar::new(cell.slots));
+    let drawn: Vec<ProgressBar> = live
+        .standings()
+        .map(|policy| {
+            let bar = bars.add(match live.planned() {
+                Some(slots) => ProgressBar::new(slots),
+                None => ProgressBar::no_length(),
+            });
             bar.set_style(style.clone());
-            bar.set_prefix(cell.name.clone());
+            bar.set_prefix(policy.name.to_owned());
             bar
         })
         .collect();
     while !stop.load(Ordering::Relaxed) {
-        stage.set_message(progress.stage_text());
-        for (cell, bar) in progress.policies.iter().zip(&drawn) {
-            bar.set_position(cell.done.load(Ordering::Relaxed));
-            if let Some(regret) = cell.average_regret() {
+        stage.set_message(live.stage_text());
+        for (policy, bar) in live.standings().zip(&drawn) {
+            bar.set_position(policy.slots);
+            if let Some(regret) = policy.average_regret {
                 bar.set_message(format!("average regret {regret:.4}"));
             }
         }
@@ -151,28 +96,33 @@ fn draw_bars(progress: &Progress, stop: &AtomicBool) {
     let _ = bars.clear();
 }
 
-fn write_lines(progress: &Progress, stop: &AtomicBool) {
+fn write_lines(live: &Live, stop: &AtomicBool) {
     let mut last = Instant::now();
     let mut stage = String::new();
     while !stop.load(Ordering::Relaxed) {
-        let now = progress.stage_text();
+        let now = live.stage_text();
         if now != stage && !now.is_empty() {
             tell(format_args!("{now}"));
             stage = now;
         }
         if last.elapsed() >= LINE_EVERY {
             last = Instant::now();
-            let parts: Vec<String> = progress.policies.iter().map(describe).collect();
+            let parts: Vec<String> =
+                live.standings().map(|policy| describe(&policy, live.planned())).collect();
             tell(format_args!("{}", parts.join(" | ")));
         }
         std::thread::park_timeout(DRAW_EVERY);
     }
 }
 
-fn describe(cell: &Cell) -> String {
-    let percent = 100.0 * cell.done.load(Ordering::Relaxed) as f64 / cell.slots as f64;
-    match cell.average_regret() {
-        Some(regret) => format!("{} {percent:.0} %, average regret {regret:.4}", cell.name),
-        None => format!("{} {percent:.0} %", cell.name),
+fn describe(policy: &Standing<'_>, planned: Option<u64>) -> String {
+    let Standing { name, slots, average_regret } = policy;
+    let far = match planned {
+        Some(planned) => format!("{:.0} %", 100.0 * *slots as f64 / planned as f64),
+        None => format!("{slots} slots"),
+    };
+    match average_regret {
+        Some(regret) => format!("{name} {far}, average regret {regret:.4}"),
+        None => format!("{name} {far}"),
     }
 }

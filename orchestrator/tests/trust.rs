@@ -24,7 +24,7 @@ fn read_token(folder: &Path, role: Role) -> Token {
 }
 
 fn options(address: &str, token: &Token, role: Role) -> MemberOptions {
-    MemberOptions { join: address.into(), token: token.clone(), role, name: None, listen: None }
+    MemberOptions::new(address, token.clone(), role)
 }
 
 async fn refusal(options: MemberOptions) -> MemberError {
@@ -226,6 +226,38 @@ fn a_peer_without_a_certificate_gets_nowhere() {
         assert!(matches!(error, quinn::ConnectionError::ConnectionClosed(_)), "{error}");
     });
     end(orchestrator);
+}
+
+/// Peers that begin to join and never end it are held up to a number, and then refused.
+#[test]
+fn peers_on_their_way_do_not_pile_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let orchestrator = orchestrator(dir.path());
+    let address = orchestrator.address.parse().unwrap();
+    block_on(async {
+        let endpoint = fogbit_transport::endpoint::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let config = common::careless_client(fogbit_transport::ALPN_JOIN);
+        let server = "orchestrator.orchestrator.fogbit";
+        let connecting: Vec<_> = (0..300)
+            .map(|_| endpoint.connect_with(config.clone(), address, server).unwrap())
+            .collect();
+        let (mut held, mut refused) = (Vec::new(), 0);
+        for connecting in connecting {
+            match connecting.await {
+                Ok(connection) => held.push(connection),
+                Err(quinn::ConnectionError::ConnectionClosed(close)) => {
+                    assert_eq!(close.error_code, quinn::TransportErrorCode::CONNECTION_REFUSED);
+                    refused += 1;
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert!(refused > 0 && held.len() > 200, "{refused} of 300 were refused");
+        endpoint.close(0u32.into(), b"");
+        endpoint.wait_idle().await;
+    });
+    // Once they are gone there is room again.
+    play(orchestrator, dir.path());
 }
 
 /// Places that are taken stay taken; a node that goes before the run begins frees its place.

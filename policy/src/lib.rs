@@ -15,11 +15,13 @@ use fogbit_scenario::{Bit, Contexts};
 
 /// A policy for the problem `one-bit`.
 pub trait Policy: Send + Sync {
-    /// Chooses the node (from 0) for the task of `slot` (from 1). Called once a slot, in order.
+    /// Chooses the node (from 0) for the task of `slot` (from 1), among those that are present: at
+    /// least one is. Called at most once a slot, in order; slots can be missing in real time.
     fn decide(&mut self, slot: u64, contexts: &Contexts) -> usize;
 
     /// Learns the bit that `node` gave in `slot`; `contexts` are those of that slot's decision.
-    /// Not called where there was no bit.
+    /// Not called where there was no bit. In real time other slots may have been decided since, and
+    /// the bit of a later one may be learnt before.
     fn learn(&mut self, slot: u64, contexts: &Contexts, node: usize, bit: Bit);
 
     /// The scores behind the last decision, one for each node: the largest wins, ties go to the

@@ -13,6 +13,9 @@ pub struct Contexts {
     /// Length of a row: `nodes` rounded up to whole groups of [`LANES`]; the rest stays 0.
     stride: usize,
     values: Vec<f64>,
+    /// Node after node, whether it cannot be chosen.
+    absent: Vec<bool>,
+    absentees: usize,
 }
 
 /// How many nodes [`Contexts::lanes`] gives at once.
@@ -22,7 +25,8 @@ impl Contexts {
     /// All zeros, for `nodes` helper nodes with `features` features each.
     pub fn new(nodes: usize, features: usize) -> Contexts {
         let stride = nodes.next_multiple_of(LANES);
-        Contexts { nodes, features, stride, values: vec![0.0; stride * features] }
+        let (values, absent) = (vec![0.0; stride * features], vec![false; nodes]);
+        Contexts { nodes, features, stride, values, absent, absentees: 0 }
     }
 
     /// Number of helper nodes N.
@@ -35,6 +39,36 @@ impl Contexts {
     #[inline]
     pub fn features(&self) -> usize {
         self.features
+    }
+
+    /// Says whether `node` is there; at first all are.
+    pub fn set_present(&mut self, node: usize, present: bool) {
+        if self.absent[node] == present {
+            self.absent[node] = !present;
+            self.absentees = if present { self.absentees - 1 } else { self.absentees + 1 };
+        }
+    }
+
+    /// Whether `node` is there. One that is not may not be chosen, and its features say nothing.
+    #[inline]
+    pub fn is_present(&self, node: usize) -> bool {
+        !self.absent[node]
+    }
+
+    /// How many nodes are there.
+    #[inline]
+    pub fn present(&self) -> usize {
+        self.nodes - self.absentees
+    }
+
+    /// Gives the absent nodes the lowest of all `scores`, of which there is one for each node.
+    #[inline]
+    pub fn mask(&self, scores: &mut [f64]) {
+        if self.absentees > 0 {
+            for (score, absent) in scores.iter_mut().zip(&self.absent) {
+                *score = if *absent { f64::NEG_INFINITY } else { *score };
+            }
+        }
     }
 
     /// Feature `feature` of all nodes.

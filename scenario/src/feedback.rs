@@ -38,6 +38,8 @@ pub enum Outcome {
     Answered(Bit),
     /// The node's queue was full: no bit, nothing to learn, reward -1.
     Refused,
+    /// No answer came in time (wall clock): no bit, nothing to learn, reward -1.
+    TimedOut,
 }
 
 impl Outcome {
@@ -46,23 +48,26 @@ impl Outcome {
     pub fn reward(self) -> i64 {
         match self {
             Outcome::Answered(Bit::Happy) => 1,
-            Outcome::Answered(Bit::Unhappy) | Outcome::Refused => -1,
+            Outcome::Answered(Bit::Unhappy) | Outcome::Refused | Outcome::TimedOut => -1,
         }
     }
 
-    /// The column `bit` of a decision file: 1, -1, or 0 where there was no bit.
-    pub fn column(self) -> i8 {
+    /// The column `bit` of a decision file: 1, -1, 0 where the node refused, and nothing where no
+    /// answer came.
+    pub fn column(self) -> Option<i8> {
         match self {
-            Outcome::Answered(bit) => bit.sign(),
-            Outcome::Refused => 0,
+            Outcome::Answered(bit) => Some(bit.sign()),
+            Outcome::Refused => Some(0),
+            Outcome::TimedOut => None,
         }
     }
 
     /// Reads the column `bit` of a decision file.
-    pub fn from_column(column: i64) -> Option<Outcome> {
+    pub fn from_column(column: Option<i64>) -> Option<Outcome> {
         match column {
-            0 => Some(Outcome::Refused),
-            sign => Bit::from_sign(sign).map(Outcome::Answered),
+            None => Some(Outcome::TimedOut),
+            Some(0) => Some(Outcome::Refused),
+            Some(sign) => Bit::from_sign(sign).map(Outcome::Answered),
         }
     }
 }

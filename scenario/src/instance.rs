@@ -210,7 +210,7 @@ fn helper(scenario: &Scenario, seed: u64, node: usize) -> HelperSpec {
     let state = match (&scenario.topology().features, scenario.trace()) {
         (Features::Trace(_), Some(trace)) => StateSpec::Trace {
             width: trace.node_width() as u32,
-            values: trace.node_values(node, scenario.topology().slots),
+            values: trace.node_values(node, scenario.last_slot()),
         },
         (Features::Model(model), _) => {
             let full = &model.full_scale;
@@ -228,7 +228,7 @@ fn helper(scenario: &Scenario, seed: u64, node: usize) -> HelperSpec {
         }
         (Features::Trace(_), None) => unreachable!("a scenario with trace features has its trace"),
     };
-    let feedback = match scenario.trace().and_then(|t| t.draws(node, scenario.topology().slots)) {
+    let feedback = match scenario.trace().and_then(|t| t.draws(node, scenario.last_slot())) {
         Some(draws) => FeedbackDraws::Trace(draws),
         None => FeedbackDraws::Keyed(key(Purpose::Feedback)),
     };
@@ -291,7 +291,7 @@ fn tasks(scenario: &Scenario, seed: u64) -> TaskSpec {
         }
         (Features::Trace(_), Some(trace)) => TaskSpec::Trace {
             width: trace.task_width() as u32,
-            values: trace.task_values(scenario.topology().slots),
+            values: trace.task_values(scenario.last_slot()),
         },
         (Features::Trace(_), None) => unreachable!("a scenario with trace features has its trace"),
     }

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use crate::fault::Faults;
 use crate::instance::Instance;
 use crate::topology::document::TopologyFile;
-use crate::topology::{Clock, Cqi, PolicySpec, Queue, Range, Topology, Weights};
+use crate::topology::{
+    Clock, Cqi, PolicySpec, Queue, Range, RunLength, Topology, WallClock, Weights,
+};
 use crate::trace::Trace;
 use crate::validate::validate;
 
@@ -74,9 +76,14 @@ impl Scenario {
         self.path.file_stem().map_or("run".into(), |stem| stem.to_string_lossy().into_owned())
     }
 
-    /// Number of slots of each trial.
-    pub fn slots(&self) -> u64 {
+    /// Length of each trial.
+    pub fn length(&self) -> RunLength {
         self.topology.slots
+    }
+
+    /// The last slot of each trial; the largest number where trials are endless.
+    pub fn last_slot(&self) -> u64 {
+        self.topology.slots.last_slot()
     }
 
     /// Number of helper nodes N.
@@ -104,10 +111,24 @@ impl Scenario {
         self.topology.seeds.to_vec()
     }
 
-    /// How many slots ahead helper nodes announce their states.
+    /// How time passes.
+    pub fn clock(&self) -> &Clock {
+        &self.topology.clock
+    }
+
+    /// How many slots ahead helper nodes announce their states; in real time they look nowhere.
     pub fn lookahead(&self) -> u32 {
         match &self.topology.clock {
             Clock::Slot(clock) => clock.lookahead,
+            Clock::Wall(_) => 0,
+        }
+    }
+
+    /// The wall clock, if real time passes.
+    pub fn wall_clock(&self) -> Option<&WallClock> {
+        match &self.topology.clock {
+            Clock::Wall(wall) => Some(wall),
+            Clock::Slot(_) => None,
         }
     }
 

@@ -108,9 +108,9 @@ no slots ¦ about = "a test"⏎slots = 100 → «»about = "a test" ¦ missing k
 no key that an entry of a list needs ¦ [[expect]]⏎policy = "toof" → «[[expect]]» ¦ missing key `policy` ¦
 no key that a table needs, inline ¦ { min = 0, max = 900 } → «{ max = 900 }» ¦ missing key `min` ¦
 # Wrong types.
-text for a number ¦ slots = 100 → slots = «"many"» ¦ wrong type: string "many" ¦ expected a whole number
-a float for a whole number ¦ slots = 100 → slots = «1e4» ¦ wrong type: the number `10000.0` ¦ expected a whole number
-a negative count ¦ slots = 100 → slots = «-1» ¦ wrong value: integer `-1` ¦ expected a whole number, 0 or above
+text for a number ¦ slots = 100 → slots = «"many"» ¦ wrong value: string "many" ¦ a number of slots, or "endless"
+a float for a whole number ¦ slots = 100 → slots = «1e4» ¦ wrong type: the number `10000.0` ¦ a number of slots, or "endless"
+a negative count ¦ slots = 100 → slots = «-1» ¦ wrong value: integer `-1` ¦ a number of slots, or "endless"
 a number for text ¦ name = "anna" → name = «7» ¦ wrong type: integer `7` ¦ expected a string
 a table for a list ¦ [0.1, 0.2, 0.3, 0.4, 0.5] → «{}» ¦ wrong type: a table ¦ expected a list
 a list for a table ¦ [clock] → «[[clock]]» ¦ wrong type: a list ¦ a table with `kind`
@@ -127,6 +127,14 @@ slots = 0 ¦ slots = 100 → slots = «0» ¦ a trial cannot have 0 slots ¦ fro
 too many slots ¦ slots = 100 → slots = «1000000000001» ¦ a trial cannot have ¦ from 1 to
 lookahead 0 ¦ lookahead = 64 → lookahead = «0» ¦ lookahead = 0 ¦ from 1 to 4096
 lookahead too far ¦ lookahead = 64 → lookahead = «4097» ¦ lookahead = 4097 ¦ from 1 to 4096
+endless with two seeds ¦ slots = 100 → slots = "endless" & seeds = [5, 6] → seeds = «[5, 6]» ¦ an endless run never gets to the second ¦ one seed
+no length of a slot ¦ [clock]⏎kind = "slot"⏎lookahead = 64 → «[clock]»⏎kind = "wall" ¦ missing key `slot` ¦
+a slot without a unit ¦ kind = "slot"⏎lookahead = 64 → kind = "wall"⏎slot = «20» ¦ wrong type: integer `20` ¦ such as "20ms"
+a slot of unknown unit ¦ kind = "slot"⏎lookahead = 64 → kind = "wall"⏎slot = «"20 sloths"» ¦ wrong value: string "20 sloths" ¦ such as "20ms"
+a slot too short ¦ kind = "slot"⏎lookahead = 64 → kind = "wall"⏎slot = «"999us"» ¦ slot = "999us" is out of range ¦ from 1ms to 1h
+a slot too long ¦ kind = "slot"⏎lookahead = 64 → kind = "wall"⏎slot = «"61m"»⏎timeout = "1h" ¦ is out of range ¦ from 1ms to 1h
+a timeout within a slot ¦ kind = "slot"⏎lookahead = 64 → kind = "wall"⏎slot = "50ms"⏎timeout = «"49ms"» ¦ timeout = "49ms" is less than a slot of 50ms ¦ several slots
+the truth in real time ¦ kind = "slot"⏎lookahead = 64 → kind = "wall"⏎slot = "50ms" & [policies.turns]⏎kind = "round-robin" → [policies.«turns»]⏎kind = "optimal" ¦ `optimal` cannot be played in real time ¦ delete it
 no seeds ¦ [5, 6] → «0» ¦ a run cannot have 0 seeds ¦ from 1 to
 no seeds, as a list ¦ [5, 6] → «[]» ¦ a run cannot have 0 seeds ¦ from 1 to
 no seeds, as a block ¦ [5, 6] → { first = 3, count = «0» } ¦ a run cannot have 0 seeds ¦ from 1 to

@@ -44,8 +44,8 @@ fn lambda_and_c(scenario: &Scenario, name: &str) -> (f64, f64) {
 
 #[test]
 fn a_value_is_read_as_toml() {
-    assert_eq!(set(&["slots=7"]).slots(), 7);
-    assert_eq!(set(&[" slots = 7 "]).slots(), 7);
+    assert_eq!(set(&["slots=7"]).last_slot(), 7);
+    assert_eq!(set(&[" slots = 7 "]).last_slot(), 7);
     assert_eq!(set(&["seeds=[1, 9]"]).topology().seeds, Seeds::List(vec![1, 9]));
     assert_eq!(set(&["seeds={first=3,count=2}"]).seeds(), [3, 4]);
     let scenario = set(&["nodes.queue={kind=\"fifo\",capacity=4,service_rate=0.5}"]);
@@ -111,7 +111,7 @@ fn quotes_keep_the_dots_of_a_name() {
 #[test]
 fn overrides_apply_in_order_and_keep_the_order_of_the_policies() {
     let scenario = set(&["slots=1", "slots=2", "policies.toof={kind=\"random\"}"]);
-    assert_eq!(scenario.slots(), 2);
+    assert_eq!(scenario.last_slot(), 2);
     let kinds: Vec<_> = scenario.policies().map(|(name, spec)| (name, spec.kind())).collect();
     assert_eq!(kinds, [("toof", "random"), ("a.b", "greedy")]);
 }
@@ -202,7 +202,7 @@ proptest! {
             &format!("slots={slots}"),
         ]);
         prop_assert_eq!(lambda_and_c(&scenario, "toof").1.to_bits(), c.to_bits());
-        prop_assert_eq!(scenario.slots(), slots);
+        prop_assert_eq!(scenario.last_slot(), slots);
     }
 
     #[test]

@@ -98,7 +98,7 @@ fn a_shipped_topology_is_as_the_guide_promises() {
 fn assert_same(a: &Scenario, b: &Scenario) {
     assert_eq!(a.topology(), b.topology());
     assert_eq!(a.helpers(), b.helpers());
-    assert_eq!((a.nodes(), a.features(), a.slots()), (b.nodes(), b.features(), b.slots()));
+    assert_eq!((a.nodes(), a.features(), a.last_slot()), (b.nodes(), b.features(), b.last_slot()));
     for seed in a.seeds() {
         let (a, b) = (a.instance(seed), b.instance(seed));
         assert_eq!((&a.helpers, &a.tasks), (&b.helpers, &b.tasks));

@@ -2,15 +2,23 @@
 //!
 //! [`run_trial`] is generic over the [`Fog`] (where the nodes are), the [`Decider`] (who decides)
 //! and the [`Recorder`] (who is told). [`SimFog`] holds the helper nodes' state machines in this
-//! process, [`QuicFog`] reaches helper nodes over QUIC, and [`serve`] plays the trials that an
-//! orchestrator orders.
+//! process, [`QuicFog`] reaches helper nodes over QUIC in lockstep, `LiveFog` does so in real time,
+//! and [`serve`] plays the trials that an orchestrator orders.
 
-mod quic;
+mod connections;
+mod live;
+mod lockstep;
+mod metrics;
+mod pace;
 mod service;
 mod sim;
 mod trial;
 
-pub use quic::QuicFog;
+pub use lockstep::QuicFog;
+pub use metrics::TaskNodeMetrics;
+pub use pace::Pacer;
 pub use service::{ServeError, serve};
 pub use sim::SimFog;
-pub use trial::{Decider, Fog, NoTruth, Recorder, Step, TrialEnd, TrialError, Truth, run_trial};
+pub use trial::{
+    Arrival, Decider, Fog, NoTruth, Recorder, Step, TrialEnd, TrialError, Truth, run_trial,
+};

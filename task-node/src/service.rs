@@ -1,9 +1,9 @@
 //! The task node as a process: plays the trials that the orchestrator orders.
 
-use std::collections::HashMap;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use fogbit_policy::Policy;
@@ -13,13 +13,15 @@ use fogbit_scenario::instance::may_ask_for_the_truth;
 use fogbit_scenario::topology::PolicySpec;
 use fogbit_scenario::{Contexts, TaskSource};
 use fogbit_transport::codec::CONTROL_LIMIT;
-use fogbit_transport::wire::{DIGEST_SLOTS, TrialAnswer, TrialOrder, TrialReport};
+use fogbit_transport::wire::{DIGEST_SLOTS, Pace, TrialAnswer, TrialOrder, TrialReport};
 use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, Member, WireError};
 use quinn::Connection;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
-use crate::quic::QuicFog;
-use crate::trial::{Decider, Recorder, Step, TrialError, Truth, run_trial};
+use crate::live::{LiveFog, LiveRecorder, LiveTrial, Punctuality};
+use crate::lockstep::QuicFog;
+use crate::metrics::{TaskNodeMetrics, TrialMetrics};
+use crate::trial::{Decider, NoTruth, Recorder, Step, TrialError, Truth, run_trial};
 
 /// Decisions are told at least this often, so that the orchestrator can show how it goes.
 const REPORT_EVERY: Duration = Duration::from_millis(100);
@@ -36,9 +38,12 @@ pub enum ServeError {
 ///
 /// # Errors
 /// If the orchestrator is lost.
-pub async fn serve(member: Member, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+pub async fn serve(
+    member: Member,
+    metrics: TaskNodeMetrics,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
     let member = Arc::new(member);
-    let helpers = Arc::new(Mutex::new(HashMap::new()));
     tokio::pin!(shutdown);
     let result = loop {
         tokio::select! {
@@ -46,8 +51,7 @@ pub async fn serve(member: Member, shutdown: impl Future<Output = ()>) -> Result
             () = &mut shutdown => break Ok(()),
             stream = member.control.accept_bi() => match stream {
                 Ok((send, receive)) => {
-                    let (member, helpers) = (Arc::clone(&member), Arc::clone(&helpers));
-                    tokio::spawn(play(member, helpers, send, receive));
+                    tokio::spawn(play(Arc::clone(&member), metrics.clone(), send, receive));
                 }
                 Err(error) => match CloseCode::of(&error) {
                     Some(CloseCode::Done | CloseCode::Stopped | CloseCode::Failed) => break Ok(()),
@@ -60,21 +64,14 @@ pub async fn serve(member: Member, shutdown: impl Future<Output = ()>) -> Result
     result
 }
 
-/// Connections to helper nodes, kept from trial to trial.
-type Connections = Arc<Mutex<HashMap<String, Connection>>>;
-
 /// Receives one order, plays it and tells how it went.
 async fn play(
     member: Arc<Member>,
-    helpers: Connections,
+    metrics: TaskNodeMetrics,
     send: quinn::SendStream,
     receive: quinn::RecvStream,
 ) {
-    let reports = Arc::new(Mutex::new(Reports {
-        send: FrameSender::new(send, CONTROL_LIMIT),
-        decisions: Vec::new(),
-        told: Instant::now(),
-    }));
+    let send = Arc::new(Mutex::new(FrameSender::new(send, CONTROL_LIMIT)));
     let mut receive = FrameReceiver::new(receive, CONTROL_LIMIT);
     let order: TrialOrder = match receive.expect().await {
         Ok(order) => order,
@@ -83,19 +80,19 @@ async fn play(
             return;
         }
     };
-    tracing::info!(trial = ?order.trial, slots = order.slots, "trial begins");
+    tracing::info!(trial = ?order.trial, policy = order.name, "trial begins");
     let started = Instant::now();
-    let played = play_order(&member, &helpers, &order, Arc::clone(&reports), receive).await;
-    let report = match played {
+    let player = Player { member, metrics, order, send: Arc::clone(&send) };
+    let report = match player.play(receive).await {
         Ok(()) => TrialReport::Done {
             nanoseconds: u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX),
         },
         Err(error) => {
-            tracing::error!(trial = ?order.trial, %error, "trial failed");
+            tracing::error!(%error, "trial failed");
             TrialReport::Failed { message: error.to_string() }
         }
     };
-    let send = &mut reports.lock().await.send;
+    let send = &mut send.lock().await;
     if let Err(error) = send.send(&report).await {
         tracing::warn!(%error, "the orchestrator does not hear how the trial ended");
     }
@@ -103,76 +100,200 @@ async fn play(
     send.delivered().await;
 }
 
-async fn play_order(
-    member: &Member,
-    helpers: &Connections,
-    order: &TrialOrder,
-    reports: Arc<Mutex<Reports>>,
-    receive: FrameReceiver,
-) -> Result<(), TrialError> {
-    let spec: PolicySpec = serde_json::from_str(&order.policy)
-        .map_err(|error| TrialError::Order(error.to_string()))?;
-    let (nodes, features) = (order.helpers.len(), order.features as usize);
-    let mut decider = match fogbit_policy::build(&spec, nodes, features, &order.policy_key) {
-        Some(policy) => Decider::Policy(policy),
-        None if may_ask_for_the_truth(&spec) => {
-            Decider::Optimal(RemoteTruth { reports: Arc::clone(&reports), receive })
-        }
-        None => return Err(TrialError::Order(format!("unknown policy {}", spec.kind()))),
-    };
-    let mut tasks = TaskSource::new(&order.tasks);
-    let width = features
-        .checked_sub(tasks.width())
-        .ok_or_else(|| TrialError::Order("more task features than features".into()))?;
-    let connections = connect(member, helpers, order).await?;
-    let (trial, lookahead) = (order.trial, order.lookahead);
-    let mut fog = QuicFog::open(connections, trial, width, lookahead, order.slots).await?;
-    let mut recorder = RemoteRecorder { reports, slots: order.slots, digest: ContextDigest::new() };
-    let mut contexts = Contexts::new(nodes, features);
-    // The orchestrator stops a trial by ending this process or its connection.
-    let never = AtomicBool::new(false);
-    run_trial(
-        &mut fog,
-        &mut tasks,
-        &mut decider,
-        &mut recorder,
-        &mut contexts,
-        order.slots,
-        &never,
-    )
-    .await?;
-    debug_assert!(!never.load(Ordering::Relaxed));
-    Ok(())
+/// One order, and what it is played with.
+struct Player {
+    member: Arc<Member>,
+    metrics: TaskNodeMetrics,
+    order: TrialOrder,
+    send: Arc<Mutex<FrameSender>>,
 }
 
-async fn connect(
-    member: &Member,
-    helpers: &Connections,
-    order: &TrialOrder,
-) -> Result<Vec<(String, Connection)>, TrialError> {
-    let mut known = helpers.lock().await;
-    let mut connections = Vec::with_capacity(order.helpers.len());
-    for (name, address) in &order.helpers {
-        let open = known
-            .get(name)
-            .filter(|c| c.close_reason().is_none() && c.remote_address() == *address);
-        let connection = match open {
-            Some(connection) => connection.clone(),
-            None => {
-                let connection = member.connect(name, *address).await?;
-                known.insert(name.clone(), connection.clone());
-                connection
+impl Player {
+    async fn play(self, receive: FrameReceiver) -> Result<(), TrialError> {
+        let spec: PolicySpec = serde_json::from_str(&self.order.policy)
+            .map_err(|error| TrialError::Order(error.to_string()))?;
+        let tasks = TaskSource::new(&self.order.tasks);
+        let width = (self.order.features as usize)
+            .checked_sub(tasks.width())
+            .ok_or_else(|| TrialError::Order("more task features than features".into()))?;
+        let metrics = self.metrics.trial(&self.order.name);
+        let policy = self.policy(&spec).map(|policy| metrics.timed(policy));
+        match self.order.pace {
+            Pace::Slot { lookahead, slots_per_second } => {
+                let addresses = present(&self.order.helpers)?;
+                let connections = self.connect(addresses).await?;
+                let trial = self.order.trial;
+                let slots = self.order.slots;
+                let mut fog = QuicFog::open(connections, trial, width, lookahead, slots)
+                    .await?
+                    .timed(metrics.round_trip());
+                if let Some(pace) = slots_per_second {
+                    fog = fog.paced(pace)?;
+                }
+                self.lockstep(fog, tasks, policy, &spec, receive).await
             }
-        };
-        connections.push((name.clone(), connection));
+            Pace::Wall { slot_nanoseconds, timeout_nanoseconds } => {
+                let policy = policy.ok_or_else(|| unplayable(&spec))?;
+                let (helpers, addresses) = self.watched();
+                let live = LiveTrial {
+                    trial: self.order.trial,
+                    helpers,
+                    width,
+                    slot: Duration::from_nanos(slot_nanoseconds.max(1)),
+                    timeout: Duration::from_nanos(timeout_nanoseconds),
+                };
+                // It ends with the stream, or with the trial.
+                let notices = tokio::spawn(hear_of_helpers(receive, addresses));
+                let played = self.live(live, tasks, policy, &metrics).await;
+                notices.abort();
+                played
+            }
+        }
     }
-    Ok(connections)
+
+    /// The policy, unless it is one that asks for the truth.
+    fn policy(&self, spec: &PolicySpec) -> Option<Box<dyn Policy>> {
+        let (nodes, features) = self.shape();
+        fogbit_policy::build(spec, nodes, features, &self.order.policy_key)
+    }
+
+    fn shape(&self) -> (usize, usize) {
+        (self.order.helpers.len(), self.order.features as usize)
+    }
+
+    async fn lockstep(
+        &self,
+        mut fog: QuicFog,
+        mut tasks: TaskSource,
+        policy: Option<Box<dyn Policy>>,
+        spec: &PolicySpec,
+        receive: FrameReceiver,
+    ) -> Result<(), TrialError> {
+        let reports = Arc::new(Mutex::new(Reports {
+            send: Arc::clone(&self.send),
+            decisions: Vec::new(),
+            told: Instant::now(),
+        }));
+        let mut decider = match policy {
+            Some(policy) => Decider::Policy(policy),
+            None if may_ask_for_the_truth(spec) => {
+                Decider::Optimal(RemoteTruth { reports: Arc::clone(&reports), receive })
+            }
+            None => return Err(unplayable(spec)),
+        };
+        let slots = self.order.slots;
+        let mut recorder = RemoteRecorder { reports, slots, digest: ContextDigest::new() };
+        let (nodes, features) = self.shape();
+        let mut contexts = Contexts::new(nodes, features);
+        // The orchestrator stops a trial by ending this process or its connection.
+        let never = AtomicBool::new(false);
+        run_trial(&mut fog, &mut tasks, &mut decider, &mut recorder, &mut contexts, slots, &never)
+            .await?;
+        Ok(())
+    }
+
+    async fn live(
+        &self,
+        live: LiveTrial,
+        mut tasks: TaskSource,
+        policy: Box<dyn Policy>,
+        metrics: &TrialMetrics,
+    ) -> Result<(), TrialError> {
+        let punctuality = Arc::new(Punctuality::default());
+        let (nodes, features) = self.shape();
+        let mut recorder =
+            LiveRecorder::new(Arc::clone(&self.send), Arc::clone(&punctuality), (nodes, features));
+        let connections = self.metrics.connections().clone();
+        let mut fog =
+            LiveFog::begin(Arc::clone(&self.member), connections, live, metrics, punctuality)
+                .await?;
+        let mut decider: Decider<NoTruth> = Decider::Policy(policy);
+        let never = AtomicBool::new(false);
+        run_trial(
+            &mut fog,
+            &mut tasks,
+            &mut decider,
+            &mut recorder,
+            &mut Contexts::new(nodes, features),
+            self.order.slots,
+            &never,
+        )
+        .await?;
+        recorder.tell().await
+    }
+
+    /// Connects to all helper nodes at once.
+    async fn connect(
+        &self,
+        helpers: Vec<(String, SocketAddr)>,
+    ) -> Result<Vec<(String, Connection)>, TrialError> {
+        let mut dialling = Vec::new();
+        for (name, address) in helpers {
+            let (member, connections) =
+                (Arc::clone(&self.member), self.metrics.connections().clone());
+            dialling.push(tokio::spawn(async move {
+                let connection = connections.get(&member, &name, address).await?;
+                Ok::<_, TrialError>((name, connection))
+            }));
+        }
+        let mut connected = Vec::new();
+        for dialled in dialling {
+            connected.push(dialled.await.map_err(|e| TrialError::Order(e.to_string()))??);
+        }
+        Ok(connected)
+    }
+
+    /// Where the helper nodes are, to be watched and to be changed.
+    fn watched(&self) -> (Vec<WatchedHelper>, Vec<watch::Sender<Option<SocketAddr>>>) {
+        self.order
+            .helpers
+            .iter()
+            .map(|(name, address)| {
+                let (sender, receiver) = watch::channel(*address);
+                ((name.clone(), receiver), sender)
+            })
+            .unzip()
+    }
+}
+
+/// A helper node's name, and where it is.
+type WatchedHelper = (String, watch::Receiver<Option<SocketAddr>>);
+
+fn present(
+    helpers: &[(String, Option<SocketAddr>)],
+) -> Result<Vec<(String, SocketAddr)>, TrialError> {
+    let one = |(name, address): &(String, Option<SocketAddr>)| {
+        let absent = || TrialError::Order(format!("the helper node {name} is not there"));
+        Ok((name.clone(), address.ok_or_else(absent)?))
+    };
+    helpers.iter().map(one).collect()
+}
+
+fn unplayable(spec: &PolicySpec) -> TrialError {
+    TrialError::Order(format!("the policy {} cannot be played here", spec.kind()))
+}
+
+/// In real time: hears of helper nodes that are there again.
+async fn hear_of_helpers(
+    mut receive: FrameReceiver,
+    addresses: Vec<watch::Sender<Option<SocketAddr>>>,
+) {
+    while let Ok(Some(answer)) = receive.receive::<TrialAnswer>().await {
+        if let TrialAnswer::Helper { node, address } = answer
+            && let Some(watched) = addresses.get(node as usize)
+        {
+            // The same address may be that of a new process.
+            watched.send_replace(Some(address));
+        }
+    }
+    // Dropping the senders would end the keepers before the trial.
+    std::future::pending().await
 }
 
 /// What the orchestrator is told, in bounded batches; whoever tells waits where it does not keep up.
 #[derive(Debug)]
 struct Reports {
-    send: FrameSender,
+    send: Arc<Mutex<FrameSender>>,
     decisions: Vec<(u32, Outcome)>,
     told: Instant,
 }
@@ -186,7 +307,7 @@ impl Reports {
     }
 
     async fn send(&mut self, report: &TrialReport) -> Result<(), TrialError> {
-        self.send.send(report).await.map_err(TrialError::Orchestrator)
+        self.send.lock().await.send(report).await.map_err(TrialError::Orchestrator)
     }
 }
 
@@ -230,8 +351,12 @@ impl Truth for RemoteTruth {
             reports.tell(None).await?;
         }
         reports.send(&TrialReport::AskBest).await?;
-        let TrialAnswer::Best { node } =
-            self.receive.expect().await.map_err(TrialError::Orchestrator)?;
-        Ok(node as usize)
+        match self.receive.expect().await.map_err(TrialError::Orchestrator)? {
+            TrialAnswer::Best { node } => Ok(node as usize),
+            other @ TrialAnswer::Helper { .. } => {
+                let reason = format!("unexpected {other:?}");
+                Err(TrialError::Orchestrator(WireError::Malformed(reason)))
+            }
+        }
     }
 }

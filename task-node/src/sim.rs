@@ -48,8 +48,8 @@ impl Fog for SimFog {
         _slot: u64,
         node: usize,
         task: &[f64],
-    ) -> Result<Outcome, TrialError> {
-        Ok(self.offload_now(node, task))
+    ) -> Result<Option<Outcome>, TrialError> {
+        Ok(Some(self.offload_now(node, task)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! One trial: observe, decide, offload, learn, record, slot after slot.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -43,6 +44,17 @@ pub enum TrialError {
         /// Why.
         reason: String,
     },
+    /// A policy chose a node that is not there.
+    #[error("slot {slot}: the absent node {node} was chosen")]
+    AbsentNode {
+        /// The slot.
+        slot: u64,
+        /// The choice.
+        node: usize,
+    },
+    /// The system gave no timer.
+    #[error("no timer: {0}")]
+    Timer(#[from] std::io::Error),
     /// The order of the trial makes no sense.
     #[error("unusable order of a trial: {0}")]
     Order(String),
@@ -50,21 +62,42 @@ pub enum TrialError {
 
 /// The helper nodes, wherever they are.
 pub trait Fog {
-    /// Writes the states of all helper nodes in `slot` into `contexts`. Called once a slot, in
-    /// order.
+    /// Waits for `slot` to begin and writes the states of all helper nodes into `contexts`, and
+    /// which of them are absent. Called once a slot, in order.
     fn observe(
         &mut self,
         slot: u64,
         contexts: &mut Contexts,
     ) -> impl Future<Output = Result<(), TrialError>>;
 
-    /// Sends the task of `slot` to `node` and waits for the outcome.
+    /// Sends the task of `slot` to `node`. Gives the outcome where that is part of the slot;
+    /// otherwise it comes later, through [`arrived`](Self::arrived).
     fn offload(
         &mut self,
         slot: u64,
         node: usize,
         task: &[f64],
-    ) -> impl Future<Output = Result<Outcome, TrialError>>;
+    ) -> impl Future<Output = Result<Option<Outcome>, TrialError>>;
+
+    /// An outcome that has come since; none where there is no more.
+    #[inline]
+    fn arrived(&mut self) -> Option<Arrival> {
+        None
+    }
+
+    /// Waits for the next outcome that is still due, if any is.
+    fn next_arrival(&mut self) -> impl Future<Output = Result<Option<Arrival>, TrialError>> {
+        async { Ok(None) }
+    }
+}
+
+/// An outcome that came after its slot's decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrival {
+    /// The slot in which the task was sent.
+    pub slot: u64,
+    /// What became of it.
+    pub outcome: Outcome,
 }
 
 /// The door through which the policy `optimal` is told the best node. Nobody else has one.
@@ -119,12 +152,18 @@ pub struct Step<'a> {
 
 /// Who is told what happened.
 pub trait Recorder {
-    /// Takes note of one slot; `policy` has already learnt from it.
+    /// Takes note of one slot; `policy` has already learnt from it. Slots come in order, though the
+    /// policy may have learnt from later ones before.
     fn record(
         &mut self,
         step: Step<'_>,
         policy: Option<&dyn Policy>,
     ) -> impl Future<Output = Result<(), TrialError>>;
+
+    /// Takes note of a slot in which nothing was offloaded, because no node was there.
+    fn idle(&mut self, _slot: u64) -> impl Future<Output = Result<(), TrialError>> {
+        async { Ok(()) }
+    }
 }
 
 /// How a trial ended.
@@ -155,6 +194,7 @@ where
     R: Recorder,
 {
     let mut task = vec![0.0; tasks.width()];
+    let mut outstanding = Outstanding::default();
     for slot in 1..=slots {
         if stop.load(Ordering::Relaxed) {
             return Ok(TrialEnd::Stopped(slot - 1));
@@ -162,6 +202,14 @@ where
         tasks.read(slot, &mut task);
         contexts.set_task(&task);
         fog.observe(slot, contexts).await?;
+        while let Some(arrival) = fog.arrived() {
+            outstanding.learn(arrival, decider);
+        }
+        outstanding.record(recorder, decider).await?;
+        if contexts.present() == 0 {
+            outstanding.wait_for_nobody(slot, contexts);
+            continue;
+        }
         let node = match decider {
             Decider::Policy(policy) => policy.decide(slot, contexts),
             Decider::Optimal(truth) => truth.best_node(slot, contexts).await?,
@@ -169,17 +217,92 @@ where
         if node >= contexts.nodes() {
             return Err(TrialError::NoSuchNode { slot, node, nodes: contexts.nodes() });
         }
-        let outcome = fog.offload(slot, node, &task).await?;
-        let policy = match decider {
-            Decider::Policy(policy) => {
-                if let Outcome::Answered(bit) = outcome {
-                    policy.learn(slot, contexts, node, bit);
-                }
-                Some(&**policy)
+        if !contexts.is_present(node) {
+            return Err(TrialError::AbsentNode { slot, node });
+        }
+        match fog.offload(slot, node, &task).await? {
+            Some(outcome) => {
+                let step = Step { slot, contexts, node, outcome };
+                recorder.record(step, decider.learn(&step)).await?;
             }
-            Decider::Optimal(_) => None,
-        };
-        recorder.record(Step { slot, contexts, node, outcome }, policy).await?;
+            None => outstanding.wait_for(slot, node, contexts),
+        }
     }
+    while let Some(arrival) = fog.next_arrival().await? {
+        outstanding.learn(arrival, decider);
+    }
+    outstanding.record(recorder, decider).await?;
     Ok(TrialEnd::Complete)
+}
+
+impl<T> Decider<T> {
+    /// Has the policy learn the bit, if there is one; gives the policy.
+    #[inline]
+    fn learn(&mut self, step: &Step<'_>) -> Option<&dyn Policy> {
+        let Decider::Policy(policy) = self else { return None };
+        if let Outcome::Answered(bit) = step.outcome {
+            policy.learn(step.slot, step.contexts, step.node, bit);
+        }
+        Some(&**policy)
+    }
+}
+
+/// Slots whose outcome has not come yet, and those after them, which are recorded in order.
+#[derive(Debug, Default)]
+struct Outstanding(VecDeque<Waiting>);
+
+#[derive(Debug)]
+struct Waiting {
+    slot: u64,
+    contexts: Contexts,
+    /// The node that was chosen; none where there was none.
+    node: Option<usize>,
+    outcome: Option<Outcome>,
+}
+
+impl Outstanding {
+    fn wait_for(&mut self, slot: u64, node: usize, contexts: &Contexts) {
+        let contexts = contexts.clone();
+        self.0.push_back(Waiting { slot, contexts, node: Some(node), outcome: None });
+    }
+
+    fn wait_for_nobody(&mut self, slot: u64, contexts: &Contexts) {
+        let contexts = contexts.clone();
+        self.0.push_back(Waiting { slot, contexts, node: None, outcome: None });
+    }
+
+    /// Learns an outcome as soon as it is there, whatever came before it.
+    fn learn<T>(&mut self, arrival: Arrival, decider: &mut Decider<T>) {
+        let Arrival { slot, outcome } = arrival;
+        let waiting = self.0.iter_mut().find(|waiting| waiting.slot == slot);
+        let Some(Waiting { contexts, node: Some(node), outcome: found, .. }) = waiting else {
+            return;
+        };
+        *found = Some(outcome);
+        decider.learn(&Step { slot, contexts, node: *node, outcome });
+    }
+
+    /// Records all slots before the first whose outcome is still due.
+    async fn record<T, R: Recorder>(
+        &mut self,
+        recorder: &mut R,
+        decider: &Decider<T>,
+    ) -> Result<(), TrialError> {
+        while let Some(front) = self.0.front() {
+            let Waiting { slot, contexts, node, outcome } = front;
+            match (*node, *outcome) {
+                (Some(_), None) => return Ok(()),
+                (None, _) => recorder.idle(*slot).await?,
+                (Some(node), Some(outcome)) => {
+                    let policy = match decider {
+                        Decider::Policy(policy) => Some(&**policy),
+                        Decider::Optimal(_) => None,
+                    };
+                    recorder.record(Step { slot: *slot, contexts, node, outcome }, policy).await?;
+                }
+            }
+            self.0.pop_front();
+        }
+        Ok(())
+    }
 }

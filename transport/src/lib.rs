@@ -1,18 +1,23 @@
 //! How the processes of Fogbit talk: QUIC endpoints, identities and join tokens, wire messages and
 //! their codec.
 
+pub mod backoff;
 pub mod close;
 pub mod codec;
 pub mod endpoint;
 pub mod identity;
+pub mod join;
 pub mod member;
+pub mod timer;
 mod tls;
 pub mod token;
 pub mod wire;
 
+pub use backoff::Backoff;
 pub use close::CloseCode;
 pub use codec::{FrameReceiver, FrameSender, WireError};
 pub use identity::{Authority, Identity, Role};
-pub use member::{Member, MemberError, MemberOptions};
+pub use join::Joiner;
+pub use member::{Member, MemberError, MemberOptions, Obstacle};
 pub use tls::{ALPN_JOIN, ALPN_NODE, TlsError, alpn, server_config};
-pub use token::{Token, TokenError, Tokens};
+pub use token::{Published, Token, TokenError, Tokens};

@@ -1,22 +1,16 @@
-//! Becoming a member of a run: join with a token, then come back with a certificate.
+//! A member of a run: what a process needs to become one, and why it may not.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use quinn::{Connection, Endpoint};
-use rustls::pki_types::CertificateDer;
+use quinn::{Connection, ConnectionError, Endpoint};
 
 use crate::close::CloseCode;
-use crate::codec::{CONTROL_LIMIT, FrameReceiver, FrameSender, WireError};
-use crate::endpoint::{self, transport_config};
-use crate::identity::{Identity, IdentityError, PeerName, Role, signing_request};
-use crate::tls::{TlsError, join_client, node_client, server_config};
+use crate::codec::{FrameReceiver, FrameSender, WireError};
+use crate::identity::{IdentityError, PeerName, Role};
+use crate::join::{Joiner, connect};
+use crate::tls::TlsError;
 use crate::token::Token;
-use crate::wire::{Hello, JoinReply, JoinRequest, Welcome};
-
-/// Streams that the orchestrator may have open at once towards a node (a seed or trials), and a
-/// task node towards a helper node (sessions).
-const STREAMS: u32 = 1024;
 
 /// How to join.
 #[derive(Debug, Clone)]
@@ -31,6 +25,31 @@ pub struct MemberOptions {
     pub name: Option<String>,
     /// Where to listen; by default any free port of the address that reaches the orchestrator.
     pub listen: Option<SocketAddr>,
+    /// Where others reach a helper node, if not where it listens. An unspecified IP address means:
+    /// the address it is seen from.
+    pub advertise: Option<SocketAddr>,
+    /// Where the node serves metrics, if it does. An unspecified IP address means: the address it
+    /// is seen from.
+    pub metrics: Option<SocketAddr>,
+    /// How soon the orchestrator must show a first sign of life; by default within
+    /// [`SILENCE`](crate::endpoint::SILENCE).
+    pub answer_within: Option<Duration>,
+}
+
+impl MemberOptions {
+    /// With everything by default that has one.
+    pub fn new(join: &str, token: Token, role: Role) -> MemberOptions {
+        MemberOptions {
+            join: join.into(),
+            token,
+            role,
+            name: None,
+            listen: None,
+            advertise: None,
+            metrics: None,
+            answer_within: None,
+        }
+    }
 }
 
 /// A member of a run.
@@ -44,7 +63,7 @@ pub struct Member {
     pub control: Connection,
     /// The stream of the greeting, kept open as long as it belongs to the run.
     pub greeting: (FrameSender, FrameReceiver),
-    client: quinn::ClientConfig,
+    pub(crate) client: quinn::ClientConfig,
 }
 
 /// Why a process did not become a member.
@@ -85,50 +104,73 @@ pub enum MemberError {
     Tls(#[from] TlsError),
 }
 
+/// What keeps a process out of a run for now: a later attempt may find it gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The orchestrator's name has no address.
+    NoAddress,
+    /// Nobody answers there, or somebody who is about to end.
+    NoOrchestrator,
+    /// The orchestrator there is not of the token's run: one of the two is older.
+    OtherRun,
+    /// Every place is taken.
+    NoPlace,
+    /// The name is unknown, or somebody else has it.
+    NameTaken,
+}
+
 impl MemberError {
     /// The code with which the orchestrator turned the process away, if it did.
     pub fn code(&self) -> Option<CloseCode> {
+        self.wire().and_then(WireError::code)
+    }
+
+    /// What stood in the way, if waiting may help; `None` if it would be in vain.
+    pub fn obstacle(&self) -> Option<Obstacle> {
+        if let MemberError::Address { .. } = self {
+            return Some(Obstacle::NoAddress);
+        }
+        let error = self.wire()?;
+        match (error.code(), error) {
+            (Some(CloseCode::NoPlace), _) => Some(Obstacle::NoPlace),
+            (Some(CloseCode::NameTaken), _) => Some(Obstacle::NameTaken),
+            // A run that ends closes every connection, those of nodes that just join as well.
+            (Some(CloseCode::Done | CloseCode::Stopped | CloseCode::Failed), _) => {
+                Some(Obstacle::NoOrchestrator)
+            }
+            (Some(_), _) | (None, WireError::Connection(ConnectionError::ApplicationClosed(_))) => {
+                None
+            }
+            (None, WireError::Connection(error)) if is_disbelief(error) => Some(Obstacle::OtherRun),
+            (None, WireError::Connection(_) | WireError::Unconnectable(_)) => {
+                Some(Obstacle::NoOrchestrator)
+            }
+            (None, _) => None,
+        }
+    }
+
+    fn wire(&self) -> Option<&WireError> {
         match self {
-            MemberError::TurnedAway(error) | MemberError::Connect { error, .. } => error.code(),
+            MemberError::TurnedAway(error) | MemberError::Connect { error, .. } => Some(error),
             _ => None,
         }
     }
 }
 
+/// Whether this side broke off the handshake because it does not believe the other one.
+fn is_disbelief(error: &ConnectionError) -> bool {
+    // TLS alerts travel as QUIC's errors 0x100 to 0x1ff.
+    matches!(error, ConnectionError::TransportError(error)
+        if (0x100..0x200).contains(&u64::from(error.code)))
+}
+
 impl Member {
-    /// Joins a run: trusts the orchestrator by the digest in the token, proves the secret, gets a
-    /// certificate for its own key, and comes back with it.
+    /// Joins a run at the first attempt; [`Joiner`] has several.
     ///
     /// # Errors
     /// What went wrong; a refusal carries its code.
     pub async fn join(options: &MemberOptions) -> Result<Member, MemberError> {
-        let orchestrator = resolve(&options.join).await?;
-        let local = options.listen.unwrap_or_else(|| local_address(orchestrator));
-        let endpoint =
-            endpoint::bind(local).map_err(|error| MemberError::Bind { address: local, error })?;
-        let (name, identity) = ask_to_join(options, &endpoint, orchestrator).await?;
-        let mut client = node_client(&identity)?;
-        client.transport_config(transport_config(STREAMS));
-        if options.role == Role::Helper {
-            let mut server = server_config(&identity, false)?;
-            server.transport_config(transport_config(STREAMS));
-            endpoint.set_server_config(Some(server));
-        }
-        let control = connect(&endpoint, client.clone(), orchestrator, &PeerName::orchestrator())
-            .await
-            .map_err(|error| options.unreachable(error))?;
-        let (send, receive) =
-            control.open_bi().await.map_err(|error| MemberError::TurnedAway(error.into()))?;
-        let mut greeting =
-            (FrameSender::new(send, CONTROL_LIMIT), FrameReceiver::new(receive, CONTROL_LIMIT));
-        let listens = (options.role == Role::Helper)
-            .then(|| endpoint.local_addr())
-            .transpose()
-            .map_err(|error| MemberError::Bind { address: local, error })?;
-        let hello = Hello { version: env!("CARGO_PKG_VERSION").into(), listens };
-        greeting.0.send(&hello).await.map_err(MemberError::TurnedAway)?;
-        let _: Welcome = greeting.1.expect().await.map_err(MemberError::TurnedAway)?;
-        Ok(Member { name, endpoint, control, greeting, client })
+        Joiner::default().join(options).await
     }
 
     /// Connects to a helper node of the run; only a certificate of that name and role is believed.
@@ -141,7 +183,7 @@ impl Member {
         address: SocketAddr,
     ) -> Result<Connection, MemberError> {
         let peer = PeerName { name: helper.into(), role: Role::Helper };
-        connect(&self.endpoint, self.client.clone(), address, &peer)
+        connect(&self.endpoint, self.client.clone(), address, &peer, None)
             .await
             .map_err(|error| MemberError::Connect { join: format!("{helper} ({address})"), error })
     }
@@ -150,75 +192,5 @@ impl Member {
     pub async fn leave(&self, code: CloseCode, reason: &str) {
         self.endpoint.close(code.var_int(), reason.as_bytes());
         let _ = tokio::time::timeout(Duration::from_millis(200), self.endpoint.wait_idle()).await;
-    }
-}
-
-impl MemberOptions {
-    fn unreachable(&self, error: WireError) -> MemberError {
-        if error.code().is_some() {
-            MemberError::TurnedAway(error)
-        } else {
-            MemberError::Connect { join: self.join.clone(), error }
-        }
-    }
-}
-
-async fn ask_to_join(
-    options: &MemberOptions,
-    endpoint: &Endpoint,
-    orchestrator: SocketAddr,
-) -> Result<(String, Identity), MemberError> {
-    let (key, request) = signing_request()?;
-    let mut client = join_client(options.token.authority)?;
-    client.transport_config(transport_config(0));
-    let connection = connect(endpoint, client, orchestrator, &PeerName::orchestrator())
-        .await
-        .map_err(|error| options.unreachable(error))?;
-    let turned_away = MemberError::TurnedAway;
-    let (send, receive) = connection.open_bi().await.map_err(|e| turned_away(e.into()))?;
-    let message = JoinRequest {
-        role: options.role,
-        name: options.name.clone(),
-        secret: options.token.secret,
-        request,
-    };
-    let mut send = FrameSender::new(send, CONTROL_LIMIT);
-    send.send(&message).await.map_err(turned_away)?;
-    let mut receive = FrameReceiver::new(receive, CONTROL_LIMIT);
-    let reply: JoinReply = receive.expect().await.map_err(turned_away)?;
-    connection.close(CloseCode::Done.var_int(), b"joined");
-    let chain = reply.chain.into_iter().map(CertificateDer::from).collect();
-    Ok((reply.name, Identity { chain, key }))
-}
-
-async fn connect(
-    endpoint: &Endpoint,
-    client: quinn::ClientConfig,
-    address: SocketAddr,
-    peer: &PeerName,
-) -> Result<Connection, WireError> {
-    let connecting = endpoint.connect_with(client, address, &peer.dns_name())?;
-    Ok(connecting.await?)
-}
-
-async fn resolve(join: &str) -> Result<SocketAddr, MemberError> {
-    let address = |reason: String| MemberError::Address { join: join.into(), reason };
-    let found = tokio::net::lookup_host(join).await.map_err(|error| address(error.to_string()))?;
-    let all: Vec<SocketAddr> = found.collect();
-    // The IPv4 address first: an orchestrator listens there by default.
-    all.iter()
-        .find(|a| a.is_ipv4())
-        .or(all.first())
-        .copied()
-        .ok_or_else(|| address("it has no address".into()))
-}
-
-/// Where to listen so that the orchestrator can be reached.
-fn local_address(orchestrator: SocketAddr) -> SocketAddr {
-    match orchestrator {
-        SocketAddr::V4(a) if a.ip().is_loopback() => (Ipv4Addr::LOCALHOST, 0).into(),
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(a) if a.ip().is_loopback() => (Ipv6Addr::LOCALHOST, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
     }
 }

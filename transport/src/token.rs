@@ -1,12 +1,14 @@
 //! Join tokens: the digest of a run's authority and a secret for one role.
 
-use std::path::Path;
+mod files;
 
 use rand::TryRng;
 use rand::rngs::SysRng;
 use subtle::ConstantTimeEq;
 
 use crate::identity::{Authority, IdentityError, Role};
+
+pub use files::{Published, published_file, token_file};
 
 const PREFIX: &str = "FOGBIT-1";
 
@@ -91,9 +93,6 @@ pub enum TokensError {
     Random(String),
 }
 
-const CERTIFICATE_FILE: &str = "authority.pem";
-const KEY_FILE: &str = "authority.key";
-
 impl Tokens {
     /// A new authority and new secrets.
     ///
@@ -126,70 +125,6 @@ impl Tokens {
             None
         }
     }
-
-    /// Writes authority and tokens into the folder `dir`, which must not hold any; only the owner
-    /// can read the secret files.
-    ///
-    /// # Errors
-    /// If a file cannot be written or exists.
-    pub fn save(&self, dir: &Path) -> Result<(), TokensError> {
-        std::fs::create_dir_all(dir).map_err(|error| file_error(dir, error))?;
-        let (certificate, key) = self.authority.to_pem();
-        write_new(&dir.join(CERTIFICATE_FILE), &certificate)?;
-        write_new(&dir.join(KEY_FILE), &key)?;
-        for role in [Role::Helper, Role::TaskNode] {
-            let token = self.token(role).expect("nodes have tokens");
-            write_new(&dir.join(token_file(role)), &(token.to_text() + "\n"))?;
-        }
-        Ok(())
-    }
-
-    /// Reads what [`save`](Self::save) wrote.
-    ///
-    /// # Errors
-    /// If a file is missing or does not belong to the others.
-    pub fn load(dir: &Path) -> Result<Tokens, TokensError> {
-        let read = |name: &str| {
-            let path = dir.join(name);
-            std::fs::read_to_string(&path).map_err(|error| file_error(&path, error))
-        };
-        let authority = Authority::from_pem(&read(CERTIFICATE_FILE)?, &read(KEY_FILE)?)?;
-        let secret = |role: Role| {
-            let name = token_file(role);
-            let content = |reason: String| TokensError::Content {
-                path: dir.join(&name).display().to_string(),
-                reason,
-            };
-            let token = Token::parse(&read(&name)?).map_err(|e| content(e.to_string()))?;
-            if token.authority != authority.digest() {
-                return Err(content("the token belongs to another authority".into()));
-            }
-            Ok(token.secret)
-        };
-        let (helper, task_node) = (secret(Role::Helper)?, secret(Role::TaskNode)?);
-        Ok(Tokens { authority, helper, task_node })
-    }
-}
-
-/// The file of a role's token.
-pub fn token_file(role: Role) -> String {
-    format!("{}.token", role.label())
-}
-
-fn file_error(path: &Path, error: std::io::Error) -> TokensError {
-    TokensError::File { path: path.display().to_string(), error }
-}
-
-fn write_new(path: &Path, text: &str) -> Result<(), TokensError> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()))
-        .map_err(|error| file_error(path, error))
 }
 
 fn secret() -> Result<[u8; 32], TokensError> {

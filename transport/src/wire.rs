@@ -46,6 +46,8 @@ pub struct Hello {
     /// Where a helper node listens for task nodes. An unspecified address means: the address it is
     /// seen from.
     pub listens: Option<SocketAddr>,
+    /// Where the node serves metrics, if it does. An unspecified address means the same.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Orchestrator to node: it belongs to the run.
@@ -62,8 +64,19 @@ pub struct SeedOrder {
     pub number: u64,
     /// What the helper node is under this seed.
     pub spec: HelperSpec,
-    /// Name of the task node that plays each policy: nobody else may open its trial's session.
-    pub players: Vec<String>,
+    /// Who plays each policy: nobody else may open its trial's session.
+    pub players: Vec<Player>,
+    /// The length of a slot in nanoseconds, where real time passes.
+    pub slot_nanoseconds: Option<u64>,
+}
+
+/// A policy, and the task node that plays it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Player {
+    /// Name of the policy.
+    pub policy: String,
+    /// Name of the task node.
+    pub task_node: String,
 }
 
 /// Helper node to orchestrator: sessions of this seed can be opened.
@@ -71,6 +84,17 @@ pub struct SeedOrder {
 pub struct SeedReady {
     /// Which seed.
     pub number: u64,
+}
+
+/// Helper node to orchestrator, in real time, on the stream of the seed: what its state was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StateReport {
+    /// Which policy's session, from 0.
+    pub policy: u32,
+    /// Slot of the first state.
+    pub first: u64,
+    /// The node's own features, slot after slot.
+    pub states: Vec<f64>,
 }
 
 /// A trial, as everybody calls it within a run.
@@ -87,20 +111,42 @@ pub struct TrialId {
 pub struct TrialOrder {
     /// The trial.
     pub trial: TrialId,
+    /// Name of the policy.
+    pub name: String,
     /// The policy as JSON, in the form of the topology file.
     pub policy: String,
     /// The policy's private randomness.
     pub policy_key: Key,
-    /// Name and address of each helper node.
-    pub helpers: Vec<(String, SocketAddr)>,
+    /// Name of each helper node, and its address if it is there; in the slot clock all are.
+    pub helpers: Vec<(String, Option<SocketAddr>)>,
     /// Number of features d.
     pub features: u32,
     /// The tasks.
     pub tasks: TaskSpec,
-    /// Length of the trial.
+    /// The last slot of the trial; the largest number where it is endless.
     pub slots: u64,
-    /// How far ahead states are asked for, in slots.
-    pub lookahead: u32,
+    /// How time passes.
+    pub pace: Pace,
+}
+
+/// How time passes in a trial.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Pace {
+    /// Lockstep.
+    Slot {
+        /// How far ahead states are asked for, in slots.
+        lookahead: u32,
+        /// At most this many slots a second.
+        slots_per_second: Option<f64>,
+    },
+    /// Real time.
+    Wall {
+        /// The length of a slot in nanoseconds.
+        slot_nanoseconds: u64,
+        /// After this time without an answer a task has timed out, and without a state a helper
+        /// node is absent; in nanoseconds.
+        timeout_nanoseconds: u64,
+    },
 }
 
 /// Task node to orchestrator, on a trial's stream.
@@ -112,6 +158,21 @@ pub enum TrialReport {
         decisions: Vec<(u32, Outcome)>,
         /// Digest of all contexts so far, every [`DIGEST_SLOTS`] slots and at the end.
         digest: Option<u64>,
+    },
+    /// What happened in real time: all slots up to `through` are told now or were before.
+    Live {
+        /// The tasks whose outcome is known, in the order of their slots. No task was offloaded in
+        /// a slot that is missing: no helper node was there.
+        steps: Vec<LiveStep>,
+        /// The last slot told.
+        through: u64,
+        /// How many slots have begun since the last report.
+        begun: u32,
+        /// How many of these began late.
+        late: u32,
+        /// What the policy believes the weights are, node after node; empty where it believes
+        /// nothing or has not learnt since.
+        estimates: Vec<f64>,
     },
     /// The policy `optimal` asks for the best node of the slot after those told. The orchestrator
     /// knows the contexts of that slot by itself: a question about invented ones would be a way to
@@ -129,6 +190,17 @@ pub enum TrialReport {
     },
 }
 
+/// One offloaded task in real time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LiveStep {
+    /// The slot.
+    pub slot: u64,
+    /// The node it was sent to.
+    pub node: u32,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
 /// Orchestrator to task node, on a trial's stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum TrialAnswer {
@@ -136,6 +208,13 @@ pub enum TrialAnswer {
     Best {
         /// The node.
         node: u32,
+    },
+    /// In real time: a helper node that was lost is there again, here.
+    Helper {
+        /// The node.
+        node: u32,
+        /// Where it listens.
+        address: SocketAddr,
     },
 }
 
@@ -149,7 +228,7 @@ pub struct OpenSession {
     pub trial: TrialId,
 }
 
-/// Task node to helper node.
+/// Task node to helper node, in lockstep.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum SessionRequest {
     /// Tell the states of the slots not yet told, up to `through`. Nothing will be offloaded before
@@ -169,7 +248,7 @@ pub enum SessionRequest {
     },
 }
 
-/// Helper node to task node, in the order of the requests.
+/// Helper node to task node, in lockstep, in the order of the requests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum SessionReply {
     /// The session is open.
@@ -185,5 +264,43 @@ pub enum SessionReply {
         outcome: Outcome,
         /// States of the following slots that are no longer as announced.
         changed: Vec<f64>,
+    },
+}
+
+/// Task node to helper node, in real time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum LiveRequest {
+    /// A slot begins now; comes first and once, to all helper nodes at the same moment.
+    Begin {
+        /// Which: 1, or a later one where the helper node was lost.
+        slot: u64,
+    },
+    /// Take a task.
+    Offload {
+        /// The task node's slot.
+        slot: u64,
+        /// The task's features.
+        task: Vec<f64>,
+    },
+}
+
+/// Helper node to task node, in real time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum LiveReply {
+    /// The session is open.
+    Opened,
+    /// A slot has begun.
+    State {
+        /// The helper node's slot.
+        slot: u64,
+        /// Its features.
+        state: Vec<f64>,
+    },
+    /// What became of a task.
+    Answer {
+        /// The task node's slot in which it was sent.
+        slot: u64,
+        /// The outcome.
+        outcome: Outcome,
     },
 }

@@ -10,8 +10,8 @@ use std::sync::atomic::AtomicBool;
 use fogbit_scenario::Instance;
 
 use crate::ledger::Ledger;
+use crate::live::Live;
 use crate::plan::{Collector, Plan};
-use crate::progress::Progress;
 use crate::results::ResultsDir;
 
 /// What every backend needs.
@@ -22,7 +22,9 @@ pub struct Context {
     /// Where decision files go; none keeps none.
     pub decisions: Option<ResultsDir>,
     /// Whom to tell how it goes.
-    pub progress: Arc<Progress>,
+    pub live: Arc<Live>,
+    /// At most this many slots a second in each trial, in the slot clock.
+    pub pace: Option<f64>,
     /// Set to stop as soon as possible.
     pub stop: Arc<AtomicBool>,
 }

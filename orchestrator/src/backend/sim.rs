@@ -2,23 +2,30 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fogbit_policy::Policy;
+use fogbit_scenario::feedback::Outcome as TaskOutcome;
+use fogbit_scenario::topology::RunLength;
 use fogbit_scenario::{Contexts, Instance, TaskSource};
-use fogbit_task_node::{Decider, Recorder, SimFog, Step, TrialEnd, TrialError, run_trial};
+use fogbit_task_node::{
+    Decider, Fog, Pacer, Recorder, SimFog, Step, TrialEnd, TrialError, run_trial,
+};
 use rayon::prelude::*;
 
 use super::{Context, Outcome, RunFailure};
 use crate::ledger::Ledger;
+use crate::live::{Live, Told};
 use crate::plan::{Collector, Status, TrialResult};
-use crate::progress::Progress;
 
 /// Seeds that are played before their curves are averaged and forgotten.
 const SEEDS_AT_ONCE: usize = 64;
 /// How often a trial tells how far it is, in slots.
 const TELL_EVERY: u64 = 4096;
+/// How long a paced trial sleeps without looking whether it is to stop.
+const LONGEST_SLEEP: Duration = Duration::from_millis(50);
 
 /// Plays all trials of the plan.
 pub fn run(context: &Context) -> Outcome {
@@ -26,7 +33,7 @@ pub fn run(context: &Context) -> Outcome {
     let mut collector = Collector::new(plan);
     let mut failure = None;
     for seeds in plan.seeds.chunks(SEEDS_AT_ONCE) {
-        if context.stop.load(std::sync::atomic::Ordering::Relaxed) {
+        if context.stop.load(Ordering::Relaxed) {
             break;
         }
         let trials: Vec<(u64, usize)> = seeds
@@ -72,26 +79,35 @@ pub fn play(
     let ledger = context.ledger(policy, instance).map_err(|error| unwritable(0, error))?;
     let mut recorder = SimRecorder {
         ledger,
-        progress: &context.progress,
+        live: &context.live,
         policy,
-        slots: plan.scenario.slots(),
-        told: (0, 0.0),
+        slots: plan.scenario.last_slot(),
+        tell_every: context.pace.map_or(TELL_EVERY, |pace| (pace / 10.0).clamp(1.0, 4096.0) as u64),
+        told: Told::nothing(instance.seed),
     };
     let mut tasks = TaskSource::new(&instance.tasks);
     let started = Instant::now();
+    let mut fog = Paced {
+        fog: SimFog::new(instance),
+        pacer: context.pace.map(Pacer::new),
+        stop: &context.stop,
+    };
     let end = now(run_trial(
-        &mut SimFog::new(instance),
+        &mut fog,
         &mut tasks,
         &mut decider,
         &mut recorder,
         &mut Contexts::new(nodes, features),
-        plan.scenario.slots(),
+        plan.scenario.last_slot(),
         &context.stop,
     ))?;
     let seconds = started.elapsed().as_secs_f64();
+    context.live.publish(policy, &mut recorder.ledger, None, &mut recorder.told);
     let account = recorder.ledger.close().map_err(|error| unwritable(0, error))?;
     let status = match end {
         TrialEnd::Complete => Status::Complete,
+        // There is no other end for it.
+        TrialEnd::Stopped(_) if plan.scenario.length() == RunLength::Endless => Status::Complete,
         TrialEnd::Stopped(_) => Status::Partial,
     };
     Ok(TrialResult { policy, seed: instance.seed, status, account, seconds, failure: None })
@@ -109,11 +125,11 @@ fn now<F: Future>(future: F) -> F::Output {
 /// The ledger looks at the trial's own contexts.
 struct SimRecorder<'p> {
     ledger: Ledger,
-    progress: &'p Progress,
+    live: &'p Live,
     policy: usize,
     slots: u64,
-    /// Slots and regret already told.
-    told: (u64, f64),
+    tell_every: u64,
+    told: Told,
 }
 
 impl Recorder for SimRecorder<'_> {
@@ -126,12 +142,49 @@ impl Recorder for SimRecorder<'_> {
         self.ledger
             .record(contexts, node, outcome, policy)
             .map_err(|error| TrialError::Record { slot, reason: error.to_string() })?;
-        if slot.is_multiple_of(TELL_EVERY) || slot == self.slots {
-            let totals = self.ledger.totals();
-            let (slots, regret) = self.told;
-            self.progress.add(self.policy, slot - slots, totals.regret_linear - regret);
-            self.told = (slot, totals.regret_linear);
+        if slot.is_multiple_of(self.tell_every) || slot == self.slots {
+            self.live.publish(self.policy, &mut self.ledger, policy, &mut self.told);
         }
         Ok(())
+    }
+}
+
+/// The fog, with slots held back where somebody wants to watch.
+struct Paced<'s> {
+    fog: SimFog,
+    pacer: Option<Pacer>,
+    stop: &'s AtomicBool,
+}
+
+impl Paced<'_> {
+    /// Sleeps until `slot` may begin, in parts: a run that is stopped does not sleep on.
+    fn wait(&self, pacer: Pacer, slot: u64) {
+        loop {
+            let left = pacer.due(slot).saturating_duration_since(Instant::now());
+            if left.is_zero() || self.stop.load(Ordering::Relaxed) {
+                return;
+            }
+            std::thread::sleep(left.min(LONGEST_SLEEP));
+        }
+    }
+}
+
+impl Fog for Paced<'_> {
+    #[inline]
+    async fn observe(&mut self, slot: u64, contexts: &mut Contexts) -> Result<(), TrialError> {
+        if let Some(pacer) = self.pacer {
+            self.wait(pacer, slot);
+        }
+        self.fog.observe(slot, contexts).await
+    }
+
+    #[inline]
+    async fn offload(
+        &mut self,
+        slot: u64,
+        node: usize,
+        task: &[f64],
+    ) -> Result<Option<TaskOutcome>, TrialError> {
+        self.fog.offload(slot, node, task).await
     }
 }

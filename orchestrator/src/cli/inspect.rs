@@ -29,11 +29,12 @@ pub(crate) fn validate(args: ValidateArgs) -> Result<Exit, Failure> {
     } else {
         let policies: Vec<&str> = scenario.policies().map(|(name, _)| name).collect();
         print(&format!(
-            "{} is valid: {} helper nodes, {} features, {} slots, {} seed(s), policies {}\n",
+            "{} is valid: {} helper nodes, {} features, {}, {} clock, {} seed(s), policies {}\n",
             args.topology.file.display(),
             scenario.nodes(),
             scenario.features(),
-            scenario.slots(),
+            scenario.length(),
+            scenario.clock().kind(),
             scenario.seeds().len(),
             policies.join(", ")
         ))?;

@@ -3,6 +3,8 @@
 mod doctor;
 mod health;
 mod inspect;
+mod joining;
+mod network;
 mod nodes;
 mod policy;
 mod results;
@@ -52,8 +54,8 @@ enum Command {
     Policy(policy::PolicyCommand),
     #[command(subcommand)]
     Token(nodes::TokenCommand),
-    Node(nodes::NodeArgs),
-    TaskNode(nodes::NodeArgs),
+    Node(nodes::HelperArgs),
+    TaskNode(nodes::TaskNodeArgs),
     Health(health::HealthArgs),
     Doctor(doctor::DoctorArgs),
     Completions(inspect::CompletionsArgs),

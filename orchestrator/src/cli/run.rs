@@ -1,7 +1,8 @@
 //! `run`: plays a topology.
 
+use std::collections::HashMap;
 use std::future::Future;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,19 +11,20 @@ use std::time::Instant;
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 use fogbit_scenario::Scenario;
-use fogbit_transport::endpoint;
-use fogbit_transport::token::Tokens;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
+use super::network::Network;
 use super::topology::TopologyArgs;
 use super::{print, table};
-use crate::backend::process::{Nodes, Options};
+use crate::backend::process::Targets;
 use crate::backend::{Context, Outcome, process, sim};
 use crate::exit::{Exit, Failure, tell};
 use crate::expect::Judgement;
+use crate::exporter::{Exporter, process_registry};
+use crate::live::Live;
 use crate::plan::{Plan, Status};
-use crate::progress::{Display, Progress};
+use crate::progress::Display;
 use crate::report;
 use crate::results::summary::Summary;
 use crate::results::{Manifest, ResultsDir, ResultsError, RunStatus, file_time, write_curves};
@@ -36,14 +38,15 @@ use crate::results::{Manifest, ResultsDir, ResultsError, RunStatus, file_time, w
     fogbit run topologies/paper.toml\n  \
     fogbit run topologies/paper.toml --backend sim --seeds 50\n  \
     fogbit run topologies/fifo.toml --policy toof --policy round-robin --set nodes.count=20\n  \
-    fogbit run topologies/small.toml --format json | jq .policies[0].regret_linear")]
+    fogbit run topologies/small.toml --format json | jq .policies[0].regret_linear\n  \
+    fogbit run topologies/live.toml --metrics 127.0.0.1:9464")]
 pub(crate) struct RunArgs {
     #[command(flatten)]
-    topology: TopologyArgs,
+    pub(super) topology: TopologyArgs,
 
     /// How nodes exist
     #[arg(long, value_enum, default_value_t = BackendKind::Process, env = "FOGBIT_BACKEND")]
-    backend: BackendKind,
+    pub(super) backend: BackendKind,
 
     /// Results directory; it must not exist [default: results/NAME-TIME]
     #[arg(long, value_name = "DIR", env = "FOGBIT_OUT")]
@@ -63,24 +66,67 @@ pub(crate) struct RunArgs {
 
     /// Let the operating system move the processes between cores (backend process)
     #[arg(long, env = "FOGBIT_NO_PIN", value_parser = FalseyValueParser::new())]
-    no_pin: bool,
+    pub(super) no_pin: bool,
 
     /// Address on which nodes join [default: 127.0.0.1 and a free port]
     #[arg(long, value_name = "IP:PORT", env = "FOGBIT_LISTEN")]
-    listen: Option<SocketAddr>,
+    pub(super) listen: Option<SocketAddr>,
 
-    /// Folder with authority and tokens from `fogbit token create` (backend join) [default: made
-    /// at the start, in the results directory, and deleted at the end]
+    /// Folder with authority and tokens from `fogbit token create`, or with its four files side by
+    /// side (backend join) [default: made at the start, the tokens in the results directory, and
+    /// deleted at the end]
     #[arg(long, value_name = "DIR", env = "FOGBIT_TOKENS")]
-    tokens: Option<PathBuf>,
+    pub(super) tokens: Option<PathBuf>,
+
+    /// Folder in which nodes find their tokens, helper/token and task-node/token, as long as the
+    /// run goes on (backend join)
+    #[arg(long, value_name = "DIR", env = "FOGBIT_PUBLISH_TOKENS")]
+    pub(super) publish_tokens: Option<PathBuf>,
 
     /// How many task nodes to wait for (backend join); they share the policies
     #[arg(long, value_name = "N", default_value_t = 1, env = "FOGBIT_TASK_NODES")]
-    task_nodes: usize,
+    pub(super) task_nodes: usize,
+
+    /// Play at most this many slots a second in each trial, to watch a run in the slot clock
+    #[arg(long, value_name = "SLOTS_PER_SECOND", env = "FOGBIT_PACE", value_parser = pace)]
+    pace: Option<f64>,
+
+    /// Serve metrics for Prometheus at this address (/metrics, /healthz, /targets); nodes that this
+    /// command starts serve theirs at free ports, which /targets lists
+    #[arg(long, value_name = "IP:PORT", env = "FOGBIT_METRICS")]
+    metrics: Option<SocketAddr>,
+
+    /// Stay after the run and go on serving the final metrics, until a signal comes
+    #[arg(long, env = "FOGBIT_LINGER", value_parser = FalseyValueParser::new())]
+    linger: bool,
+}
+
+/// A number of slots a second.
+fn pace(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(pace) if (1e-3..=1e9).contains(&pace) => Ok(pace),
+        _ => Err("a number of slots a second, from 0.001 to 1000000000".into()),
+    }
+}
+
+impl RunArgs {
+    /// Says what has no effect with the clock of this topology.
+    fn look_at_clock(&self, scenario: &Scenario) {
+        let Some(clock) = scenario.wall_clock() else { return };
+        if self.backend == BackendKind::Sim {
+            tell(format_args!(
+                "note: in `sim` time is virtual: slots of {} take no time and are never late",
+                clock.slot
+            ));
+        } else if self.pace.is_some() {
+            let slot = clock.slot;
+            tell(format_args!("note: --pace is for the slot clock; here a slot takes {slot}"));
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum BackendKind {
+pub(super) enum BackendKind {
     /// One operating-system process a node, over QUIC on this machine
     Process,
     /// Virtual time in this process, over all cores
@@ -110,46 +156,46 @@ pub(crate) enum Format {
 
 pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let scenario = args.topology.load()?;
+    args.look_at_clock(&scenario);
     let runtime = runtime()?;
     // Everything that can be wrong with the arguments is found before anything is written.
+    let exporter = args.metrics.map(|address| Exporter::start(address, "orchestrator"));
+    let exporter = exporter.transpose().map_err(Failure::usage)?;
     let network = Network::prepare(&args, &runtime)?;
     let plan = Arc::new(Plan::new(scenario));
+    let registry = process_registry("orchestrator", HashMap::new());
+    let live = Live::new(&plan, args.backend.name(), &registry);
+    let live = Arc::new(live.map_err(|error| Failure::new(Exit::Internal, error))?);
+    let targets = Targets::new(exporter.is_some());
+    if let Some(exporter) = &exporter {
+        exporter.handle().set_registry(registry);
+        let (targets, own) = (targets.clone(), exporter.address());
+        exporter.handle().set_targets(Arc::new(move || targets.all(own)));
+    }
     let dir = results_dir(&args, &plan.scenario)?;
-    let mut manifest = Manifest::begin(args.backend.name(), &plan.seeds);
+    let manifest = Manifest::begin(args.backend.name(), &plan.seeds);
     describe(&dir, &plan.scenario, &manifest).map_err(unwritten)?;
 
-    let started = Instant::now();
-    let progress = Arc::new(Progress::new(&plan));
     let context = Context {
-        plan: Arc::clone(&plan),
-        decisions: (!args.no_decisions).then(|| dir.clone()),
-        progress: Arc::clone(&progress),
+        plan,
+        // Where there is no end, they would fill the disk.
+        decisions: (!args.no_decisions && live.planned().is_some()).then(|| dir.clone()),
+        live: Arc::clone(&live),
+        pace: args.pace,
         stop: Arc::new(AtomicBool::new(false)),
     };
-    let display = Display::start(progress, args.quiet);
-    let outcome = runtime.block_on(play(&args, context.clone(), network, &dir));
-    drop(display);
-    let outcome = outcome?;
-
-    let mut outcome = outcome;
-    outcome.collector.add_unplayed(&plan);
-    let stopped = context.stop.load(Ordering::Relaxed);
-    let status = run_status(&plan, &outcome, stopped);
-    let reason = outcome.failure.as_ref().map(|failure| failure.message.clone());
-    manifest.end(status, reason);
-    let seconds = started.elapsed().as_secs_f64();
-    let summary = Summary::new(&plan, &outcome.collector, args.backend.name(), status, seconds);
-    if let Err(failure) = finish(&dir, &plan, &outcome, &summary, &manifest) {
-        // It must not look as if the run were still going on; a full disk may have room for this.
-        manifest.end(RunStatus::Failed, Some("the results could not be written".into()));
-        let _ = dir.write("manifest.json", &manifest.to_json());
-        return Err(failure);
-    }
-    match args.format {
-        Format::Json => print(&summary.to_json())?,
-        Format::Table => print(&table::render(&summary, dir.path()))?,
-    }
-    exit(&dir, outcome, &summary, stopped)
+    let ending = Ending {
+        display: Display::start(live, args.quiet),
+        started: Instant::now(),
+        context: context.clone(),
+        dir,
+        manifest,
+        backend: args.backend,
+        format: args.format,
+        linger: args.linger,
+        metrics: exporter.as_ref().map(Exporter::address),
+    };
+    runtime.block_on(play(&args, context, network, targets, ending))
 }
 
 /// A runtime on this thread alone: one process, one core.
@@ -175,35 +221,6 @@ pub(crate) fn signal() -> impl Future<Output = ()> {
             std::task::Poll::Pending
         }
     })
-}
-
-/// The socket and the tokens of a run over processes.
-struct Network {
-    endpoint: quinn::Endpoint,
-    tokens: Tokens,
-}
-
-impl Network {
-    /// `None` for the backend that needs none.
-    fn prepare(args: &RunArgs, runtime: &Runtime) -> Result<Option<Network>, Failure> {
-        if args.backend == BackendKind::Sim {
-            return Ok(None);
-        }
-        let _guard = runtime.enter();
-        let address = args.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 0).into());
-        let endpoint = endpoint::bind(address).map_err(|error| {
-            Failure::usage(format!("cannot listen on {address}: {error}"))
-                .help("choose another address with --listen; port 0 takes a free one")
-        })?;
-        let tokens = match &args.tokens {
-            Some(dir) => Tokens::load(dir).map_err(|error| {
-                Failure::usage(format!("cannot read the tokens: {error}"))
-                    .help(format!("`fogbit token create --out {}` makes them", dir.display()))
-            })?,
-            None => Tokens::generate().map_err(|error| Failure::new(Exit::Internal, error))?,
-        };
-        Ok(Some(Network { endpoint, tokens }))
-    }
 }
 
 fn results_dir(args: &RunArgs, scenario: &Scenario) -> Result<ResultsDir, Failure> {
@@ -242,37 +259,25 @@ fn unwritten(error: ResultsError) -> Failure {
         .help("what was written before lies there still; manifest.json says how far it got")
 }
 
-/// Plays the plan on the backend; a signal stops it.
+/// Plays the plan on the backend; a signal stops it, and a second one ends the process.
 async fn play(
     args: &RunArgs,
     context: Context,
     network: Option<Network>,
-    dir: &ResultsDir,
-) -> Result<Outcome, Failure> {
+    targets: Targets,
+    ending: Ending,
+) -> Result<Exit, Failure> {
     let stop = Arc::clone(&context.stop);
     let (tell, stopped) = watch::channel(false);
     let played = async {
-        let Some(Network { endpoint, tokens }) = network else {
+        let told = stopped.clone();
+        let Some(network) = network else {
             let joined = tokio::task::spawn_blocking(move || sim::run(&context)).await;
-            return joined.map_err(|error| Failure::new(Exit::Internal, error));
+            let outcome = joined.map_err(|error| Failure::new(Exit::Internal, error))?;
+            return ending.end(outcome, told).await;
         };
-        let (nodes, made) = match args.backend {
-            BackendKind::Join => {
-                let (folder, made) = token_folder(args, &tokens, dir)?;
-                let address = endpoint.local_addr().map_err(|e| Failure::new(Exit::Internal, e))?;
-                let hint = format!(" (joining on {address}, tokens in {})", folder.display());
-                (Nodes::Others { task_nodes: args.task_nodes.max(1), hint }, made)
-            }
-            BackendKind::Process | BackendKind::Sim => {
-                (Nodes::Children { pin: !args.no_pin }, None)
-            }
-        };
-        let options = Options { endpoint, tokens, nodes, logs: dir.logs(), stopped };
-        let outcome = process::run(context, options).await;
-        if let Some(folder) = made {
-            let _ = std::fs::remove_dir_all(folder);
-        }
-        Ok(outcome)
+        let (options, _made) = network.options(args, ending.dir.path(), targets, stopped)?;
+        process::run(context, options, async |outcome| ending.end(outcome, told).await).await
     };
     let mut played = std::pin::pin!(played);
     tokio::select! {
@@ -290,26 +295,72 @@ async fn play(
     }
 }
 
-/// The folder of the tokens, and the same again if it was made for this run alone.
-fn token_folder(
-    args: &RunArgs,
-    tokens: &Tokens,
-    dir: &ResultsDir,
-) -> Result<(PathBuf, Option<PathBuf>), Failure> {
-    if let Some(folder) = &args.tokens {
-        return Ok((folder.clone(), None));
-    }
-    let folder = dir.path().join("tokens");
-    tokens.save(&folder).map_err(|error| Failure::new(Exit::Failed, error))?;
-    Ok((folder.clone(), Some(folder)))
+/// What is made of the outcome.
+struct Ending {
+    display: Display,
+    started: Instant,
+    context: Context,
+    dir: ResultsDir,
+    manifest: Manifest,
+    backend: BackendKind,
+    format: Format,
+    linger: bool,
+    /// Where metrics are served.
+    metrics: Option<SocketAddr>,
 }
 
-fn run_status(plan: &Plan, outcome: &Outcome, stopped: bool) -> RunStatus {
+impl Ending {
+    /// Writes and shows the results; with `--linger` it stays until `stopped` turns true.
+    async fn end(
+        mut self,
+        mut outcome: Outcome,
+        mut stopped: watch::Receiver<bool>,
+    ) -> Result<Exit, Failure> {
+        drop(self.display);
+        let plan = &self.context.plan;
+        outcome.collector.add_unplayed(plan);
+        let stop = self.context.stop.load(Ordering::Relaxed);
+        let status = run_status(plan, &outcome);
+        // An endless run has no other end.
+        let interrupted = stop && status == RunStatus::Partial;
+        let reason = outcome.failure.as_ref().map(|failure| failure.message.clone());
+        let real_time = plan.scenario.wall_clock().is_some() && self.backend != BackendKind::Sim;
+        let summary = Summary::new(
+            plan,
+            &outcome.collector,
+            self.backend.name(),
+            status,
+            self.started.elapsed().as_secs_f64(),
+            real_time.then(|| self.context.live.counted()),
+        );
+        self.manifest.end(status, reason, summary.run.valid);
+        if let Err(failure) = finish(&self.dir, plan, &outcome, &summary, &self.manifest) {
+            // It must not look as if the run were still going on; a full disk may have room for this.
+            let reason = "the results could not be written".to_owned();
+            self.manifest.end(RunStatus::Failed, Some(reason), summary.run.valid);
+            let _ = self.dir.write("manifest.json", &self.manifest.to_json());
+            return Err(failure);
+        }
+        match self.format {
+            Format::Json => print(&summary.to_json())?,
+            Format::Table => print(&table::render(&summary, self.dir.path()))?,
+        }
+        if self.linger && outcome.failure.is_none() && !stop {
+            let metrics =
+                self.metrics.map_or(String::new(), |a| format!(", metrics at http://{a}"));
+            tell(format_args!("the run is over; lingering until it is stopped{metrics}"));
+            let _ = stopped.wait_for(|stop| *stop).await;
+        }
+        exit(&self.dir, outcome, &summary, interrupted)
+    }
+}
+
+fn run_status(plan: &Plan, outcome: &Outcome) -> RunStatus {
     let rows = &outcome.collector.rows;
     let complete = rows.iter().filter(|row| row.status == Status::Complete).count();
     if outcome.failure.is_some() || rows.iter().any(|row| row.status == Status::Failed) {
         RunStatus::Failed
-    } else if stopped || complete < plan.policies.len() * plan.seeds.len() {
+    } else if complete < plan.policies.len() * plan.seeds.len() {
         RunStatus::Partial
     } else {
         RunStatus::Complete
@@ -336,7 +387,7 @@ fn exit(
     dir: &ResultsDir,
     outcome: Outcome,
     summary: &Summary,
-    stopped: bool,
+    interrupted: bool,
 ) -> Result<Exit, Failure> {
     if let Some(failure) = outcome.failure {
         let shown = Failure::new(Exit::Failed, failure.message);
@@ -345,9 +396,12 @@ fn exit(
             None => shown.help(format!("logs: {}", dir.logs().display())),
         });
     }
-    if stopped {
+    if interrupted {
         tell(format_args!("interrupted: the results in {} are partial", dir.path().display()));
         return Ok(Exit::Interrupted);
+    }
+    if !summary.run.valid {
+        return Ok(Exit::Invalid);
     }
     let failed = summary.expectations.iter().any(|v| v.judgement == Judgement::Failed);
     Ok(if failed { Exit::Difference } else { Exit::Well })

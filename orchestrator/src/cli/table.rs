@@ -8,7 +8,7 @@ use comfy_table::{Cell, CellAlignment, Table};
 
 use crate::expect::Judgement;
 use crate::results::RunStatus;
-use crate::results::summary::{PolicySummary, Summary};
+use crate::results::summary::{PolicySummary, Summary, TaskCounts};
 use crate::stats::MeanSd;
 
 /// The results for people.
@@ -18,19 +18,30 @@ pub(crate) fn render(summary: &Summary, dir: &Path) -> String {
     let seeds = if run.seeds == 1 { "1 seed".into() } else { format!("{} seeds", run.seeds) };
     let _ = writeln!(
         text,
-        "{}: {} helper nodes, {} slots, {seeds}, backend {}, {:.1} s",
+        "{}: {} helper nodes, {}, {seeds}, backend {}, {:.1} s",
         run.topology,
         run.nodes.len(),
-        grouped(run.slots as f64),
+        run.slots.map_or("endless".into(), |slots| format!("{} slots", grouped(slots as f64))),
         run.backend,
         run.seconds
     );
     if run.status != RunStatus::Complete {
         let _ = writeln!(text, "This run is not complete: the table holds complete trials only.");
     }
+    if let (false, Some(late)) = (run.valid, run.late_share) {
+        let _ = writeln!(
+            text,
+            "This run is INVALID: {} of its slots began later than a tenth of a slot (1 % may). The \
+             host did not keep up: longer slots, fewer nodes or policies, or a faster host.",
+            percent(Some(late))
+        );
+    }
     let _ = writeln!(text, "{}", policies(summary));
     if summary.policies.iter().any(|p| p.tasks.refused > 0) {
-        let _ = writeln!(text, "{}", refusals(summary));
+        let _ = writeln!(text, "{}", losses(summary, "refused by full queues", |t| t.refused));
+    }
+    if summary.policies.iter().any(|p| p.tasks.timed_out > 0) {
+        let _ = writeln!(text, "{}", losses(summary, "without an answer in time", |t| t.timed_out));
     }
     if run.own_path {
         let _ = writeln!(
@@ -93,15 +104,17 @@ fn reward(reward: Option<MeanSd>) -> String {
     }
 }
 
-fn refusals(summary: &Summary) -> String {
-    let share = |p: &PolicySummary| 100.0 * p.tasks.refused as f64 / p.tasks.offloaded as f64;
+/// How many tasks of each policy were lost in one way.
+fn losses(summary: &Summary, what: &str, lost: impl Fn(&TaskCounts) -> u64) -> String {
+    let lost = |p: &PolicySummary| lost(&p.tasks) as f64;
+    let share = |p: &PolicySummary| 100.0 * lost(p) / p.tasks.offloaded as f64;
     let parts: Vec<String> = summary
         .policies
         .iter()
         .filter(|p| p.tasks.offloaded > 0)
-        .map(|p| format!("{} {} ({:.1} %)", p.name, grouped(p.tasks.refused as f64), share(p)))
+        .map(|p| format!("{} {} ({:.1} %)", p.name, grouped(lost(p)), share(p)))
         .collect();
-    format!("refused by full queues: {}", parts.join(", "))
+    format!("{what}: {}", parts.join(", "))
 }
 
 fn pairs(summary: &Summary) -> Table {

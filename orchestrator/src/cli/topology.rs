@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use fogbit_scenario::{Scenario, TopologyFile};
 
-use crate::exit::Failure;
+use crate::exit::{Failure, tell};
 
 /// A topology file with overrides.
 #[derive(Debug, Args)]
@@ -28,6 +28,11 @@ pub(crate) struct TopologyArgs {
     /// Play this one seed
     #[arg(long, value_name = "S", env = "FOGBIT_SEED")]
     seed: Option<u64>,
+
+    /// Number of helper nodes; overrides `nodes.count`. Where the topology lists its nodes one by
+    /// one it must be no less than these, and the others are spares
+    #[arg(long, value_name = "N", env = "FOGBIT_NODES")]
+    nodes: Option<u32>,
 
     /// Play only this policy of the topology file; can be given several times
     #[arg(long, value_name = "NAME", env = "FOGBIT_POLICY", value_delimiter = ',')]
@@ -68,6 +73,9 @@ impl TopologyArgs {
         if let Some(seed) = self.seed {
             file.set(&format!("seeds=[{seed}]"))?;
         }
+        if let Some(nodes) = self.nodes {
+            count_nodes(&mut file, nodes)?;
+        }
         let mut scenario = Scenario::from_file(&file)?;
         if !self.policy.is_empty() {
             self.choose_policies(&mut scenario)?;
@@ -88,6 +96,23 @@ impl TopologyArgs {
         scenario.keep_policies(|name| self.policy.iter().any(|wanted| wanted == name));
         Ok(())
     }
+}
+
+/// Has the topology `nodes` helper nodes, unless it lists them.
+fn count_nodes(file: &mut TopologyFile, nodes: u32) -> Result<(), Failure> {
+    let listed = file.listed_nodes();
+    if listed == 0 {
+        return Ok(file.set(&format!("nodes.count={nodes}"))?);
+    }
+    if (nodes as usize) < listed {
+        let message = format!("--nodes {nodes}, but the topology lists {listed} helper nodes");
+        return Err(Failure::usage(message).help(format!("--nodes {listed} or more")));
+    }
+    if nodes as usize > listed {
+        let spares = nodes as usize - listed;
+        tell(format_args!("note: the topology lists {listed} helper nodes; {spares} are spares"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::f64::consts::TAU;
 
 use fogbit_scenario::Scenario;
+use fogbit_scenario::topology::RunLength;
 
 use super::{DESCRIBED, description, node_lines, policy_lines};
 use crate::report::markup::{escape, grouped, put, shortened};
@@ -174,7 +175,10 @@ fn facts(scenario: &Scenario) -> String {
         "{} · {} · {}",
         plural(scenario.nodes() as u64, "helper node"),
         plural(scenario.features() as u64, "feature"),
-        plural(scenario.slots(), "slot")
+        match scenario.length() {
+            RunLength::Slots(slots) => plural(slots, "slot"),
+            RunLength::Endless => "endless".into(),
+        }
     )
 }
 

@@ -3,20 +3,25 @@
 
 use std::sync::Arc;
 
+use fogbit_scenario::topology::RunLength;
+
 use super::Totals;
 
-/// About how many points a curve has.
-const POINTS: u32 = 1000;
+/// Curves have this many points for each tenfold of slots: a thousand over 10,000 slots.
+const POINTS_A_DECADE: u32 = 250;
+/// No trial has more slots than ten to this power; a point later there is none.
+const DECADES: u32 = 12;
 
-/// The slots at which the curves of a trial of `slots` slots have points, ascending: spaced
-/// logarithmically, and the slots of `also` that the trial reaches.
-pub fn curve_slots(slots: u64, also: &[u64]) -> Arc<[u64]> {
-    let ratio = libm::log(slots as f64) / f64::from(POINTS);
-    let mut all: Vec<u64> = (0..=POINTS)
+/// The slots at which the curves of a trial have points, ascending: spaced logarithmically, in the
+/// same places for trials of any length, so that they can be laid over each other; then the slots
+/// of `also` and `length`, the last one, as far as the trial reaches.
+pub fn curve_slots(length: RunLength, also: &[u64]) -> Arc<[u64]> {
+    let ratio = libm::log(10.0) / f64::from(POINTS_A_DECADE);
+    let mut all: Vec<u64> = (0..=POINTS_A_DECADE * DECADES)
         .map(|i| libm::round(libm::exp(f64::from(i) * ratio)) as u64)
         .chain(also.iter().copied())
-        .chain([1, slots])
-        .filter(|slot| (1..=slots).contains(slot))
+        .chain(length.slots())
+        .filter(|slot| (1..=length.last_slot()).contains(slot))
         .collect();
     all.sort_unstable();
     all.dedup();
@@ -34,12 +39,12 @@ pub struct Curves {
     pub reward: Vec<f64>,
     /// Sum of 2 P* - 1.
     pub optimal_reward: Vec<f64>,
-    /// Mean over the nodes of ||estimate - w||; empty for policies that estimate nothing.
-    pub weight_error: Vec<f64>,
-    /// Right side of (19); empty for policies without a confidence region.
-    pub bound: Vec<f64>,
-    /// Share of the nodes and of the slots so far for which (14) held; empty likewise.
-    pub covered: Vec<f64>,
+    /// Mean over the nodes of ||estimate - w||; none where the policy estimates nothing yet.
+    pub weight_error: Vec<Option<f64>>,
+    /// Right side of (19); none for policies without a confidence region.
+    pub bound: Vec<Option<f64>>,
+    /// Share of the nodes and of the slots so far for which (14) held; none likewise.
+    pub covered: Vec<Option<f64>>,
 }
 
 impl Curves {
@@ -49,7 +54,9 @@ impl Curves {
             regret_happiness: Vec::with_capacity(points),
             reward: Vec::with_capacity(points),
             optimal_reward: Vec::with_capacity(points),
-            ..Curves::default()
+            weight_error: Vec::with_capacity(points),
+            bound: Vec::with_capacity(points),
+            covered: Vec::with_capacity(points),
         }
     }
 
@@ -74,8 +81,8 @@ impl Curves {
         self.regret_happiness.push(totals.regret_happiness);
         self.reward.push(totals.reward as f64);
         self.optimal_reward.push(totals.optimal_reward);
-        self.weight_error.extend(weight_error);
-        self.bound.extend(bound);
-        self.covered.extend(covered);
+        self.weight_error.push(weight_error);
+        self.bound.push(bound);
+        self.covered.push(covered);
     }
 }

@@ -1,12 +1,16 @@
 //! The regret ledger: what each choice lost against the best one, by the hidden truth.
 //!
-//! In `sim` it looks at the trial's own contexts; over processes [`Replay`] makes them anew from
-//! the keyed draws and the decisions that were told, and a digest proves that they are the same.
+//! In `sim` it looks at the trial's own contexts; over processes in lockstep [`Replay`] makes them
+//! anew from the keyed draws and the decisions that were told, and a digest proves that they are
+//! the same. In real time nothing can be made anew: [`Pairing`] brings together what the task node
+//! decided and what the helper nodes say their states were.
 
 mod curve;
+mod pairing;
 mod replay;
 
 pub use curve::{Curves, curve_slots};
+pub use pairing::{Pairing, PairingError};
 pub use replay::{Replay, ReplayError};
 
 use std::io::Write;
@@ -20,8 +24,10 @@ use fogbit_scenario::{Contexts, Instance};
 /// What a trial adds up to.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Totals {
-    /// Slots played; each offloads one task.
+    /// Slots played; each but the idle ones offloads one task.
     pub slots: u64,
+    /// Slots in which no node was there (wall clock).
+    pub idle: u64,
     /// Sum of x*.w* - x.w, equations (17) and (18).
     pub regret_linear: f64,
     /// Sum of P* - P: expected happy bits lost.
@@ -36,6 +42,55 @@ pub struct Totals {
     pub unhappy: u64,
     /// Tasks that a full queue refused.
     pub refused: u64,
+    /// Tasks without an answer in time (wall clock).
+    pub timed_out: u64,
+}
+
+impl Totals {
+    /// Tasks that were sent to some node: answered, refused or timed out.
+    pub fn offloaded(&self) -> u64 {
+        self.slots - self.idle
+    }
+}
+
+/// What became of the tasks that were sent to one node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NodeTotals {
+    /// Happy bits.
+    pub happy: u64,
+    /// Unhappy bits.
+    pub unhappy: u64,
+    /// Tasks that its full queue refused.
+    pub refused: u64,
+    /// Tasks without an answer in time (wall clock).
+    pub timed_out: u64,
+}
+
+impl NodeTotals {
+    /// Tasks that were sent to the node.
+    pub fn offloaded(&self) -> u64 {
+        self.happy + self.unhappy + self.refused + self.timed_out
+    }
+
+    fn add(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Answered(Bit::Happy) => self.happy += 1,
+            Outcome::Answered(Bit::Unhappy) => self.unhappy += 1,
+            Outcome::Refused => self.refused += 1,
+            Outcome::TimedOut => self.timed_out += 1,
+        }
+    }
+}
+
+/// What a choice was worth against the best one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Loss {
+    /// x*.w* - x.w.
+    pub linear: f64,
+    /// P* - P.
+    pub happiness: f64,
+    /// P*.
+    pub best_happiness: f64,
 }
 
 /// How well the confidence region (14) keeps its promise.
@@ -68,8 +123,10 @@ pub struct Ledger {
     weight_rows: Vec<f64>,
     products: Vec<f64>,
     totals: Totals,
-    chosen: Vec<u64>,
+    nodes: Vec<NodeTotals>,
     coverage: Option<Coverage>,
+    /// What a task node in real time says its policy believes; empty where it says nothing.
+    estimates: Vec<f64>,
     mark_slots: Arc<[u64]>,
     marks: Vec<Totals>,
     curve_slots: Arc<[u64]>,
@@ -113,8 +170,9 @@ impl Ledger {
             weight_rows,
             products: vec![0.0; nodes],
             totals: Totals::default(),
-            chosen: vec![0; nodes],
+            nodes: vec![NodeTotals::default(); nodes],
             coverage: None,
+            estimates: Vec::new(),
             mark_slots,
             marks: Vec::new(),
             curves: Curves::with_capacity(curve_slots.len()),
@@ -137,6 +195,13 @@ impl Ledger {
         outcome: Outcome,
         policy: Option<&dyn Policy>,
     ) -> std::io::Result<()> {
+        let loss = self.price(contexts, node);
+        self.book(node, outcome, loss, policy)
+    }
+
+    /// What choosing `node` loses against the best of the nodes that are present.
+    #[inline]
+    pub fn price(&mut self, contexts: &Contexts, node: usize) -> Loss {
         let nodes = self.products.len();
         self.products.fill(0.0);
         for (feature, row) in self.weight_rows.chunks_exact(nodes).enumerate() {
@@ -144,40 +209,79 @@ impl Ledger {
                 *product += x * w;
             }
         }
-        let (best, chosen) = (self.products[argmax(&self.products)], self.products[node]);
+        let chosen = self.products[node];
+        contexts.mask(&mut self.products);
+        // Where the chosen node is gone and nobody else is left, it was the best there was.
+        let best = self.products[argmax(&self.products)].max(chosen);
         let (best_happiness, chosen_happiness) = (happiness(best), happiness(chosen));
-        let regret_linear = best - chosen;
-        let regret_happiness = best_happiness - chosen_happiness;
+        Loss { linear: best - chosen, happiness: best_happiness - chosen_happiness, best_happiness }
+    }
 
+    /// Books what a slot's task came to; `policy` has already learnt from it.
+    ///
+    /// # Errors
+    /// If the decision file cannot be written.
+    #[inline]
+    pub fn book(
+        &mut self,
+        node: usize,
+        outcome: Outcome,
+        loss: Loss,
+        policy: Option<&dyn Policy>,
+    ) -> std::io::Result<()> {
         let totals = &mut self.totals;
         totals.slots += 1;
-        totals.regret_linear += regret_linear;
-        totals.regret_happiness += regret_happiness;
+        totals.regret_linear += loss.linear;
+        totals.regret_happiness += loss.happiness;
         totals.reward += outcome.reward();
-        totals.optimal_reward += 2.0 * best_happiness - 1.0;
+        totals.optimal_reward += 2.0 * loss.best_happiness - 1.0;
         match outcome {
             Outcome::Answered(Bit::Happy) => totals.happy += 1,
             Outcome::Answered(Bit::Unhappy) => totals.unhappy += 1,
             Outcome::Refused => totals.refused += 1,
+            Outcome::TimedOut => totals.timed_out += 1,
         }
-        self.chosen[node] += 1;
+        self.nodes[node].add(outcome);
         let slot = totals.slots;
         if let Some(policy) = policy {
             self.check_coverage(slot, node, policy);
         }
+        self.reach(slot, policy);
+        if let Some(decisions) = &mut self.decisions {
+            self.line.clear();
+            write!(self.line, "{slot},{node},")?;
+            if let Some(bit) = outcome.column() {
+                write!(self.line, "{bit}")?;
+            }
+            writeln!(self.line, ",{:?},{:?}", loss.linear, loss.happiness)?;
+            decisions.write_all(&self.line)?;
+        }
+        Ok(())
+    }
+
+    /// Takes note of a slot in which no node was there: nothing was offloaded, nothing lost.
+    pub fn idle(&mut self) {
+        self.totals.slots += 1;
+        self.totals.idle += 1;
+        self.reach(self.totals.slots, None);
+    }
+
+    /// Takes note of what a policy that plays elsewhere believes, node after node.
+    pub fn believe(&mut self, estimates: Vec<f64>) {
+        if estimates.len() == self.weight_rows.len() {
+            self.estimates = estimates;
+        }
+    }
+
+    /// Keeps what is to be kept of `slot`.
+    #[inline]
+    fn reach(&mut self, slot: u64, policy: Option<&dyn Policy>) {
         if self.curve_slots.get(self.curves.len()) == Some(&slot) {
             self.point(policy);
             if self.mark_slots.get(self.marks.len()) == Some(&slot) {
                 self.marks.push(self.totals);
             }
         }
-        if let Some(decisions) = &mut self.decisions {
-            self.line.clear();
-            let bit = outcome.column();
-            writeln!(self.line, "{slot},{node},{bit},{regret_linear:?},{regret_happiness:?}")?;
-            decisions.write_all(&self.line)?;
-        }
-        Ok(())
     }
 
     /// Checks (14) after the update of `slot`: only the chosen node's estimate has moved.
@@ -199,25 +303,42 @@ impl Ledger {
 
     /// Adds a point to the curves.
     fn point(&mut self, policy: Option<&dyn Policy>) {
-        let belief = policy.and_then(|p| p.belief());
-        let weight_error = belief.map(|belief| {
-            let mut sum = 0.0;
-            for (node, truth) in self.weights.iter().enumerate() {
-                belief.estimate(node, &mut self.estimate);
-                let square = self
-                    .estimate
-                    .iter()
-                    .zip(truth)
-                    .fold(0.0, |sum, (e, w)| sum + (e - w) * (e - w));
-                sum += libm::sqrt(square);
-            }
-            sum / self.weights.len() as f64
-        });
+        let confidence = policy.and_then(|p| p.belief()).and_then(|b| b.confidence());
         let slots = self.totals.slots;
-        let bound = belief.and_then(|b| b.confidence()).map(|c| c.average_regret_bound(slots));
+        let bound = confidence.map(|c| c.average_regret_bound(slots));
         let all = (slots * self.weights.len() as u64) as f64;
         let held = self.coverage.as_ref().map(|c| c.held as f64 / all);
+        let mut sum = None;
+        self.weight_errors(policy, |_, error| *sum.get_or_insert(0.0) += error);
+        let weight_error = sum.map(|sum| sum / self.weights.len() as f64);
         self.curves.push(&self.totals, weight_error, bound, held);
+    }
+
+    /// Tells `each` node's ||estimate - w||, in the order of their numbers, if anything is believed.
+    pub(crate) fn weight_errors(
+        &mut self,
+        policy: Option<&dyn Policy>,
+        mut each: impl FnMut(usize, f64),
+    ) {
+        let belief = policy.and_then(|p| p.belief());
+        let features = self.estimate.len();
+        for (node, truth) in self.weights.iter().enumerate() {
+            match belief {
+                Some(belief) => belief.estimate(node, &mut self.estimate),
+                None if self.estimates.is_empty() => return,
+                None => {
+                    self.estimate.copy_from_slice(&self.estimates[node * features..][..features])
+                }
+            }
+            let pairs = self.estimate.iter().zip(truth);
+            let square = pairs.fold(0.0, |sum, (e, w)| sum + (e - w) * (e - w));
+            each(node, libm::sqrt(square));
+        }
+    }
+
+    /// What became of the tasks, node after node.
+    pub fn nodes(&self) -> &[NodeTotals] {
+        &self.nodes
     }
 
     /// The sums so far.
@@ -238,7 +359,8 @@ impl Ledger {
         if let Some(decisions) = &mut self.decisions {
             decisions.flush()?;
         }
-        let Ledger { totals, chosen, marks, curves, .. } = self;
+        let Ledger { totals, nodes, marks, curves, .. } = self;
+        let chosen = nodes.iter().map(NodeTotals::offloaded).collect();
         Ok(Account { totals, chosen, marks, curves })
     }
 }

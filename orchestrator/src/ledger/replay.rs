@@ -169,6 +169,11 @@ impl Replay {
         &self.ledger
     }
 
+    /// The ledger, and the policy as far as it has learnt.
+    pub fn ledger_and_policy(&mut self) -> (&mut Ledger, Option<&dyn Policy>) {
+        (&mut self.ledger, self.policy.0.as_deref())
+    }
+
     /// Ends the replay.
     pub fn into_ledger(self) -> Ledger {
         self.ledger

@@ -185,7 +185,8 @@ fn head(data: &Data) -> String {
     let facts = [
         count(run.nodes.len() as u64, "helper node", "helper nodes"),
         count(run.features as u64, "feature", "features"),
-        count(run.slots, "slot", "slots"),
+        run.slots.map_or("endless".into(), |slots| count(slots, "slot", "slots")),
+        format!("clock <b>{}</b>", escape(&run.clock)),
         format!("{} ({seeds})", count(run.seeds, "seed", "seeds")),
         format!("backend <b>{}</b>", escape(&run.backend)),
         format!("status <b>{status}{}</b>", if run.valid { "" } else { ", invalid" }),

@@ -70,13 +70,16 @@ pub(super) fn policies(data: &Data) -> String {
 
 /// Average regret at the slots of the summary that the run reaches, and at its last.
 fn average_columns(data: &Data) -> Vec<Column<'_>> {
-    let slots = data.summary.run.slots;
     let keys = data.summary.policies.first().map(|policy| policy.average_regret.keys());
     let marks: Vec<(&String, u64)> =
         keys.into_iter().flatten().filter_map(|key| Some((key, key.parse().ok()?))).collect();
     let mut columns: Vec<Column<'_>> = marks
         .iter()
-        .filter(|(_, slot)| *slot <= slots)
+        .filter(|(key, _)| {
+            let reached =
+                |p: &PolicySummary| p.average_regret.get(*key).is_some_and(|v| v.is_some());
+            data.summary.policies.iter().any(reached)
+        })
         .map(|&(key, slot)| {
             Column::new(grouped(slot), move |policy| {
                 let mean = policy.average_regret.get(key).copied().flatten()?;
@@ -85,7 +88,10 @@ fn average_columns(data: &Data) -> Vec<Column<'_>> {
             })
         })
         .collect();
-    if marks.iter().all(|(_, slot)| *slot != slots) {
+    // Endless trials do not end at one slot.
+    if let Some(slots) = data.summary.run.slots
+        && marks.iter().all(|(_, slot)| *slot != slots)
+    {
         columns.push(Column::new(grouped(slots), move |policy| {
             let MeanSd { mean, sd } = policy.regret_linear?;
             let slots = slots as f64;

@@ -27,7 +27,8 @@ pub struct Manifest {
     pub layout: u32,
     /// How far the run got.
     pub status: RunStatus,
-    /// Whether the run is to be believed; a slot-clocked run always is.
+    /// Whether the run is to be believed; a slot-clocked run always is, one in real time if the
+    /// host kept up with it.
     pub valid: bool,
     /// Why it stopped early.
     pub reason: Option<String>,
@@ -82,8 +83,9 @@ impl Manifest {
     }
 
     /// At its end.
-    pub fn end(&mut self, status: RunStatus, reason: Option<String>) {
+    pub fn end(&mut self, status: RunStatus, reason: Option<String>, valid: bool) {
         self.status = status;
+        self.valid = valid;
         self.reason = reason;
         self.finished = Some(now());
     }

@@ -105,7 +105,8 @@ pub struct Decision {
 struct DecisionRow {
     slot: u64,
     node: usize,
-    bit: i64,
+    /// Nothing where no answer came.
+    bit: Option<i64>,
     regret_linear: f64,
     regret_happiness: f64,
 }
@@ -124,7 +125,7 @@ pub fn decisions(
     Ok(csv.into_deserialize().map(move |row: Result<DecisionRow, _>| {
         let row = row.map_err(|error| content(&path, error))?;
         let outcome = Outcome::from_column(row.bit)
-            .ok_or_else(|| content(&path, format!("slot {}: bit {}", row.slot, row.bit)))?;
+            .ok_or_else(|| content(&path, format!("slot {}: bit {:?}", row.slot, row.bit)))?;
         Ok(Decision {
             slot: row.slot,
             node: row.node,

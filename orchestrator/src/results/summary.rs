@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::manifest::RunStatus;
 use crate::expect::{Verdict, evaluate};
 use crate::ledger::Totals;
-use crate::plan::{Collector, Curve, Plan, SUMMARY_SLOTS, Status};
+use crate::plan::{Collector, Curve, Plan, SUMMARY_SLOTS, Status, TrialRow};
 use crate::stats::{Interval, MeanSd};
+use crate::validity::Begun;
 
 /// Everything a run came to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,10 +38,17 @@ pub struct RunSummary {
     pub about: Option<String>,
     /// `sim`, `process` or `join`.
     pub backend: String,
-    /// Length of each trial in slots.
-    pub slots: u64,
-    /// Whether the run is to be believed.
+    /// Length of each trial in slots; none where trials are endless.
+    pub slots: Option<u64>,
+    /// `slot` or `wall`.
+    #[serde(default = "slot_clock")]
+    pub clock: String,
+    /// Whether the run is to be believed: in real time it is not where the host did not keep up.
     pub valid: bool,
+    /// In real time the share of slots that began later than a tenth of a slot: of all slots, or of
+    /// those of the last minute where trials are endless.
+    #[serde(default)]
+    pub late_share: Option<f64>,
     /// How far it got.
     pub status: RunStatus,
     /// Number of seeds.
@@ -94,6 +102,10 @@ pub struct PolicySummary {
     pub covered_share: Option<f64>,
 }
 
+fn slot_clock() -> String {
+    "slot".into()
+}
+
 /// What became of tasks: `offloaded = answered + timed_out + refused`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct TaskCounts {
@@ -110,9 +122,9 @@ pub struct TaskCounts {
 impl TaskCounts {
     fn of(totals: &Totals) -> TaskCounts {
         TaskCounts {
-            offloaded: totals.slots,
+            offloaded: totals.offloaded(),
             answered: totals.happy + totals.unhappy,
-            timed_out: 0,
+            timed_out: totals.timed_out,
             refused: totals.refused,
         }
     }
@@ -201,14 +213,17 @@ impl Summary {
         backend: &str,
         status: RunStatus,
         seconds: f64,
+        begun: Option<Begun>,
     ) -> Summary {
         let scenario = &plan.scenario;
         let run = RunSummary {
             topology: scenario.name(),
             about: scenario.topology().about.clone(),
             backend: backend.into(),
-            slots: scenario.slots(),
-            valid: true,
+            slots: scenario.length().slots(),
+            clock: scenario.clock().kind().into(),
+            valid: begun.is_none_or(|begun| begun.valid()),
+            late_share: begun.map(|begun| begun.late_share()),
             status,
             seeds: plan.seeds.len() as u64,
             nodes: scenario.helpers().iter().map(|h| h.name.clone()).collect(),
@@ -244,16 +259,18 @@ fn policy(plan: &Plan, collector: &Collector, index: usize) -> PolicySummary {
         .fold(TaskCounts::default(), TaskCounts::plus);
     let happy: u64 = rows.iter().map(|row| row.totals.happy).sum();
     let seconds: f64 = rows.iter().map(|row| row.seconds).sum();
-    let slots = tasks.offloaded as f64;
+    let offloaded = tasks.offloaded as f64;
+    let slots = rows.iter().map(|row| row.totals.slots).sum::<u64>() as f64;
     let mut chosen_share = vec![0.0; plan.scenario.nodes()];
     for row in &rows {
         for (share, count) in chosen_share.iter_mut().zip(&row.chosen) {
-            *share += *count as f64 / slots;
+            *share += *count as f64 / offloaded;
         }
     }
     let last = |curve: Curve| {
-        let (slot, value) = collector.curve(index, curve).last()?;
-        (slot == plan.scenario.slots() && value.n > 0).then_some(value.mean)
+        let (slot, value) = collector.curve(index, curve).filter(|(_, v)| v.n > 0).last()?;
+        let whole = plan.scenario.length().slots().is_none_or(|slots| slot == slots);
+        whole.then_some(value.mean)
     };
     let (reward, optimal_reward) = (mean_sd(&|t| t.reward as f64), mean_sd(&|t| t.optimal_reward));
     let planned = &plan.policies[index];
@@ -275,7 +292,7 @@ fn policy(plan: &Plan, collector: &Collector, index: usize) -> PolicySummary {
             .map(|(reward, optimal)| reward.mean / optimal.mean),
         reward,
         optimal_reward,
-        happy_share: (slots > 0.0).then(|| happy as f64 / slots),
+        happy_share: (offloaded > 0.0).then(|| happy as f64 / offloaded),
         tasks,
         chosen_share,
         average_regret_bound: last(Curve::Bound),
@@ -296,7 +313,7 @@ fn average_regret(plan: &Plan, collector: &Collector, index: usize, slot: u64) -
     let mark = plan.marks.iter().position(|m| *m == slot)?;
     let values: Vec<f64> = collector
         .complete(index)
-        .map(|row| metric_value(Metric::AverageRegret, &row.marks[mark]))
+        .filter_map(|row| Some(metric_value(Metric::AverageRegret, row.marks.get(mark)?)))
         .collect();
     (!values.is_empty()).then(|| MeanSd::of(&values).mean)
 }
@@ -309,21 +326,31 @@ pub(crate) fn paired_values(
     policy: usize,
     versus: usize,
 ) -> (Vec<f64>, Vec<f64>) {
-    let others: BTreeMap<u64, f64> = collector
-        .complete(versus)
-        .map(|row| (row.seed, metric_value(metric, &row.marks[mark])))
-        .collect();
+    // An endless trial may have been stopped before the mark.
+    let at_mark = |row: &TrialRow| Some((row.seed, metric_value(metric, row.marks.get(mark)?)));
+    let others: BTreeMap<u64, f64> = collector.complete(versus).filter_map(at_mark).collect();
     collector
         .complete(policy)
-        .filter_map(|row| Some((metric_value(metric, &row.marks[mark]), *others.get(&row.seed)?)))
+        .filter_map(at_mark)
+        .filter_map(|(seed, value)| Some((value, *others.get(&seed)?)))
         .unzip()
+}
+
+/// The mark at which two policies are compared: the last slot, or where trials are endless the
+/// last mark that all of them have reached.
+fn last_mark(plan: &Plan, collector: &Collector, policy: usize, versus: usize) -> Option<usize> {
+    if plan.scenario.length().slots().is_some() {
+        return plan.marks.len().checked_sub(1);
+    }
+    let both = collector.complete(policy).chain(collector.complete(versus));
+    both.map(|row| row.marks.len()).min()?.checked_sub(1)
 }
 
 fn pairs(plan: &Plan, collector: &Collector) -> Vec<Pair> {
     let versus = reference_policy(plan);
-    let last = plan.marks.len() - 1;
     let mut pairs = Vec::new();
     for policy in (0..plan.policies.len()).filter(|p| *p != versus) {
+        let Some(last) = last_mark(plan, collector, policy, versus) else { continue };
         for metric in PAIR_METRICS {
             let (a, b) = paired_values(collector, metric, last, policy, versus);
             if a.is_empty() {

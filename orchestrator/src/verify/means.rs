@@ -55,7 +55,7 @@ fn check_run(scenario: &Scenario, summary: &Summary, compared: &mut Compared) {
     let nodes: Vec<String> = scenario.helpers().iter().map(|h| h.name.clone()).collect();
     let run = &summary.run;
     for (name, same) in [
-        ("slots", run.slots == scenario.slots()),
+        ("slots", run.slots == scenario.length().slots()),
         ("seeds", run.seeds == scenario.seeds().len() as u64),
         ("nodes", run.nodes == nodes),
         ("features", run.features == scenario.features()),
@@ -104,7 +104,7 @@ fn check_policy(
     check("regret_happiness", told(&policy.regret_happiness), mean(&|t| t.regret_happiness));
     check("reward", told(&policy.reward), mean(&|t| t.reward));
     for slot in SUMMARY_SLOTS {
-        let right = if slot <= scenario.slots() {
+        let right = if slot <= scenario.last_slot() {
             mean(&|t| t.average_regret.get(&slot).copied().unwrap_or(f64::NAN))
         } else {
             None

@@ -220,28 +220,40 @@ pub(crate) struct Joining {
 
 impl Joining {
     pub(crate) fn start(file: &Path, arguments: &[&str], tokens: &Path, out: &Path) -> Joining {
+        let tokens = ["--tokens", tokens.to_str().unwrap()];
+        Joining::start_with(file, &[arguments, &tokens].concat(), out)
+    }
+
+    /// The same with nothing said of tokens.
+    pub(crate) fn start_with(file: &Path, arguments: &[&str], out: &Path) -> Joining {
         let mut child = spawn(
             fogbit()
                 .arg("run")
                 .arg(file)
                 .args(["--backend", "join", "--format", "json"])
                 .args(arguments)
-                .arg("--tokens")
-                .arg(tokens)
                 .arg("--out")
                 .arg(out)
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped()),
         );
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let address = loop {
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut joining = Joining { child, address: String::new(), stderr };
+        let line = joining.wait_for_line("joining on ");
+        let (_, rest) = line.split_once("joining on ").unwrap();
+        joining.address = rest.split([',', ')']).next().unwrap().trim().to_owned();
+        joining
+    }
+
+    /// The next line on standard error that holds `part`.
+    pub(crate) fn wait_for_line(&mut self, part: &str) -> String {
+        loop {
             let mut line = String::new();
-            assert!(stderr.read_line(&mut line).unwrap() > 0, "it ended before it was ready");
-            if let Some((_, rest)) = line.split_once("joining on ") {
-                break rest.split([',', ')']).next().unwrap().trim().to_owned();
+            assert!(self.stderr.read_line(&mut line).unwrap() > 0, "it ended without {part:?}");
+            if line.contains(part) {
+                return line;
             }
-        };
-        Joining { child, address, stderr }
+        }
     }
 
     /// Waits for the end; exit code, standard output and the rest of standard error.
@@ -256,8 +268,18 @@ impl Joining {
     }
 }
 
-/// A node started by hand.
+/// A node started by hand for an orchestrator that is there.
 pub(crate) fn node(subcommand: &str, address: &str, token: &Path, more: &[&str]) -> Guarded {
+    waiting_node(subcommand, address, token, &[&["--wait", "0s"], more].concat())
+}
+
+/// A node started by hand that waits for what is not there yet.
+pub(crate) fn waiting_node(
+    subcommand: &str,
+    address: &str,
+    token: &Path,
+    more: &[&str],
+) -> Guarded {
     spawn(
         fogbit()
             .args([subcommand, "--join", address, "--token-file"])

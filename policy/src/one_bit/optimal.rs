@@ -3,14 +3,14 @@
 
 use fogbit_scenario::Contexts;
 
-/// The best node of equation (17), `argmax x.w`, with ties to the lowest number, and its product;
+/// The best node of equation (17) among those that are present, `argmax x.w`, with ties to the lowest number, and its product;
 /// `weights` are the hidden weights, node after node.
 #[inline]
 pub fn best_node(contexts: &Contexts, weights: &[Vec<f64>]) -> (usize, f64) {
     let mut best = (0, f64::NEG_INFINITY);
     for (node, w) in weights.iter().enumerate() {
         let product = contexts.dot(node, w);
-        if product > best.1 {
+        if product > best.1 && contexts.is_present(node) {
             best = (node, product);
         }
     }

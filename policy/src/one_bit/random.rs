@@ -5,7 +5,7 @@ use fogbit_scenario::{Bit, Contexts};
 
 use crate::Policy;
 
-/// Sends each task to a node drawn uniformly, by a keyed draw for each slot.
+/// Sends each task to a node drawn uniformly from those present, by a keyed draw for each slot.
 #[derive(Debug, Clone)]
 pub struct Random {
     stream: Stream,
@@ -20,10 +20,16 @@ impl Random {
 }
 
 impl Policy for Random {
-    fn decide(&mut self, slot: u64, _contexts: &Contexts) -> usize {
+    fn decide(&mut self, slot: u64, contexts: &Contexts) -> usize {
         // The upper half of the product of two 64-bit numbers: uniform to within N / 2^64.
-        let wide = u128::from(self.stream.at(slot)) * self.scores.len() as u128;
-        let node = (wide >> 64) as usize;
+        let wide = u128::from(self.stream.at(slot)) * contexts.present() as u128;
+        let drawn = (wide >> 64) as usize;
+        let mut present = (0..contexts.nodes()).filter(|node| contexts.is_present(*node));
+        let node = if contexts.present() == contexts.nodes() {
+            drawn
+        } else {
+            present.nth(drawn).unwrap_or(drawn)
+        };
         self.scores.fill(0.0);
         self.scores[node] = 1.0;
         node

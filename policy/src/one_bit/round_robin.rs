@@ -4,7 +4,7 @@ use fogbit_scenario::{Bit, Contexts};
 
 use crate::Policy;
 
-/// Sends task `t` to node `(t - 1) mod N`.
+/// Sends task `t` to node `(t - 1) mod N`, or the next one that is present.
 #[derive(Debug, Clone)]
 pub struct RoundRobin {
     scores: Vec<f64>,
@@ -18,8 +18,11 @@ impl RoundRobin {
 }
 
 impl Policy for RoundRobin {
-    fn decide(&mut self, slot: u64, _contexts: &Contexts) -> usize {
-        let node = ((slot - 1) % self.scores.len() as u64) as usize;
+    fn decide(&mut self, slot: u64, contexts: &Contexts) -> usize {
+        let nodes = self.scores.len();
+        let turn = ((slot - 1) % nodes as u64) as usize;
+        let mut turns = (turn..turn + nodes).map(|node| node % nodes);
+        let node = turns.find(|node| contexts.is_present(*node)).unwrap_or(turn);
         self.scores.fill(0.0);
         self.scores[node] = 1.0;
         node

@@ -219,6 +219,7 @@ impl Policy for SequentialMlePolicy {
                 scores[lane] = product[lane] + radius.sqrt();
             }
         }
+        contexts.mask(&mut self.scores[..self.nodes]);
         argmax(self.scores())
     }
 

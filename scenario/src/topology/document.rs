@@ -56,6 +56,12 @@ impl TopologyFile {
         &self.source
     }
 
+    /// How many helper nodes the file lists one by one, with the overrides so far; 0 where it lists
+    /// none or cannot be read.
+    pub fn listed_nodes(&self) -> usize {
+        self.parse().map_or(0, |(topology, _)| topology.node_list.len())
+    }
+
     /// Overrides one key. `assignment` is `KEY=VALUE`; KEY is dotted, with numbers for places in a
     /// list (`node.0.name`) and quotes around a part that has dots itself; VALUE is read as TOML,
     /// and what is no TOML value is a string. Overrides apply in order, before anything is

@@ -2,8 +2,10 @@
 //!
 //! The doc comments of the fields feed the JSON schema (`fogbit schema`).
 
+mod clock;
 pub mod document;
 mod expect;
+mod length;
 mod message;
 mod node;
 mod overrides;
@@ -15,7 +17,9 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use clock::{Clock, SlotClock, TimeSpan, WallClock};
 pub use expect::{Bound, Expect, Metric};
+pub use length::RunLength;
 pub use node::{
     AutoregressiveCqi, Cqi, DrawnQueue, FifoQueue, Frequency, GivenWeights, HelperNode, IidCqi,
     NodeDefaults, Queue, SignedWeights, SphereWeights, TraceWeights, Weights, is_node_name,
@@ -34,8 +38,9 @@ pub struct Topology {
     /// One sentence that says what the topology shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<String>,
-    /// Length of each trial in slots; one task and one decision a slot.
-    pub slots: u64,
+    /// Length of each trial in slots, one task and one decision a slot; or `"endless"`, until the
+    /// run is stopped.
+    pub slots: RunLength,
     /// Seeds of the run: a count (`50` means seeds 1 to 50), a list (`[3, 7]`), or
     /// `{ first = 101, count = 50 }`.
     #[serde(default)]
@@ -70,36 +75,6 @@ pub struct Topology {
     /// What the run is expected to show; a run that fails one ends with exit code 1.
     #[serde(default, rename = "expect", skip_serializing_if = "Vec::is_empty")]
     pub expectations: Vec<Expect>,
-}
-
-tagged_enum! {
-    /// How time passes.
-    #[schemars(transform = crate::tagged::first_kind_is_default)]
-    pub enum Clock {
-        /// Lockstep: slot after slot, as fast as the nodes answer.
-        Slot(SlotClock) = "slot",
-    }
-}
-
-impl Default for Clock {
-    fn default() -> Clock {
-        Clock::Slot(SlotClock::default())
-    }
-}
-
-/// Parameters of the slot clock.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct SlotClock {
-    /// How many slots ahead a helper node announces its state (1 to 4096). It changes the speed of
-    /// a run over processes, never a decision.
-    pub lookahead: u32,
-}
-
-impl Default for SlotClock {
-    fn default() -> SlotClock {
-        SlotClock { lookahead: 1024 }
-    }
 }
 
 tagged_enum! {

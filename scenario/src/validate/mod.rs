@@ -4,13 +4,14 @@ mod network;
 mod nodes;
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::fault::{Fault, Faults};
 use crate::scenario::{Scenario, trace_path};
 use crate::topology::places::{Places, Step, way};
 use crate::topology::{
-    Bound, Clock, Expect, ExplorationWidth, Features, ModelFeatures, PolicySpec, Range, Seeds,
-    SequentialMle, Task, Topology,
+    Bound, Clock, Expect, ExplorationWidth, Features, ModelFeatures, PolicySpec, Range, RunLength,
+    Seeds, SequentialMle, Task, TimeSpan, Topology, WallClock,
 };
 use crate::trace::Trace;
 
@@ -19,6 +20,8 @@ const MODEL_FEATURES: usize = 5;
 const MOST_NODES: u32 = 10_000;
 const MOST_SEEDS: u64 = 1_000_000;
 const MOST_SLOTS: u64 = 1_000_000_000_000;
+const SHORTEST_SPAN: TimeSpan = TimeSpan(Duration::from_millis(1));
+const LONGEST_SPAN: TimeSpan = TimeSpan(Duration::from_secs(3600));
 /// Raw values beyond this are a slip of the keyboard, and their squares would overflow.
 const LARGEST: f64 = 1e18;
 
@@ -111,22 +114,24 @@ impl Check<'_, '_> {
     }
 
     fn run_length(&mut self, topology: &Topology) {
-        if topology.slots == 0 || topology.slots > MOST_SLOTS {
+        if let RunLength::Slots(slots) = topology.slots
+            && !(1..=MOST_SLOTS).contains(&slots)
+        {
             self.fail(
                 way!["slots"],
-                format!("a trial cannot have {} slots", topology.slots),
+                format!("a trial cannot have {slots} slots"),
                 format!("from 1 to {MOST_SLOTS} slots, for example slots = 10000"),
             );
         }
-        let Clock::Slot(clock) = &topology.clock;
-        if !(1..=4096).contains(&clock.lookahead) {
+        self.clock(topology);
+        let count = topology.seeds.count();
+        if count > 1 && topology.slots == RunLength::Endless {
             self.fail(
-                way!["clock", "lookahead"],
-                format!("lookahead = {} is out of range", clock.lookahead),
-                "from 1 to 4096 slots; 1024 is a good value",
+                way!["seeds"],
+                format!("{count} seeds, but an endless run never gets to the second"),
+                "one seed, for example seeds = [7], or a number of slots",
             );
         }
-        let count = topology.seeds.count();
         if count == 0 || count > MOST_SEEDS {
             let place = match topology.seeds {
                 Seeds::Block(_) => way!["seeds", "count"],
@@ -156,6 +161,57 @@ impl Check<'_, '_> {
                     );
                 }
             }
+        }
+    }
+
+    fn clock(&mut self, topology: &Topology) {
+        match &topology.clock {
+            Clock::Slot(clock) => {
+                if !(1..=4096).contains(&clock.lookahead) {
+                    self.fail(
+                        way!["clock", "lookahead"],
+                        format!("lookahead = {} is out of range", clock.lookahead),
+                        "from 1 to 4096 slots; 1024 is a good value",
+                    );
+                }
+            }
+            Clock::Wall(clock) => self.wall_clock(clock, topology),
+        }
+    }
+
+    fn wall_clock(&mut self, clock: &WallClock, topology: &Topology) {
+        let before = self.faults.len();
+        for (key, span) in [("slot", clock.slot), ("timeout", clock.timeout)] {
+            if !(SHORTEST_SPAN..=LONGEST_SPAN).contains(&span) {
+                self.fail(
+                    way!["clock", key],
+                    format!("{key} = \"{span}\" is out of range"),
+                    format!("from {SHORTEST_SPAN} to {LONGEST_SPAN}, for example \"20ms\""),
+                );
+            }
+        }
+        if clock.timeout < clock.slot && self.faults.len() == before {
+            self.fail(
+                way!["clock", "timeout"],
+                format!("timeout = \"{}\" is less than a slot of {}", clock.timeout, clock.slot),
+                "helper nodes tell their state once a slot: several slots",
+            );
+        }
+        for (name, spec) in &topology.policies {
+            if matches!(spec, PolicySpec::Optimal(_)) {
+                self.fail(
+                    way!["policies", name],
+                    "`optimal` cannot be played in real time: nobody knows the truth in time",
+                    "delete it: the regret of the others is their distance from it anyway",
+                );
+            }
+        }
+        if let Features::Trace(_) = &topology.features {
+            self.fail(
+                way!["clock", "kind"],
+                "features from a trace are told slot by slot, not in real time",
+                "clock.kind = \"slot\", or delete [features]",
+            );
         }
     }
 
@@ -258,10 +314,10 @@ impl Check<'_, '_> {
                 return None;
             }
         };
-        if topology.slots > trace.slots() {
+        if topology.slots.last_slot() > trace.slots() {
             self.fail(
                 way!["slots"],
-                format!("{} slots, but the trace has {}", topology.slots, trace.slots()),
+                format!("{}, but the trace has {} slots", topology.slots, trace.slots()),
                 format!("at most slots = {}", trace.slots()),
             );
             return None;

@@ -47,6 +47,8 @@ pub(super) struct Ended {
 #[derive(Debug)]
 pub(super) struct Children {
     logs: PathBuf,
+    /// Whether they serve metrics, at free ports.
+    metrics: bool,
     /// End of file on its pipe tells a child to end.
     pipes: Vec<ChildStdin>,
     waiting: JoinSet<(Start, io::Result<ExitStatus>)>,
@@ -54,10 +56,11 @@ pub(super) struct Children {
 }
 
 impl Children {
-    /// None yet; their logs go to the folder `logs`.
-    pub(super) fn new(logs: &Path) -> Children {
+    /// None yet; their logs go to the folder `logs`, and with `metrics` each serves its own.
+    pub(super) fn new(logs: &Path, metrics: bool) -> Children {
         Children {
             logs: logs.to_owned(),
+            metrics,
             pipes: Vec::new(),
             waiting: JoinSet::new(),
             kill: tokio::sync::watch::Sender::new(false),
@@ -89,6 +92,9 @@ impl Children {
         command
             .arg(subcommand)
             .args(["--join", &join.to_string(), "--token-file", "-", "--name", &start.name])
+            // The orchestrator is there: whatever goes wrong is to be told at once.
+            .args(["--wait", "0s"])
+            .args(self.metrics.then_some(["--metrics", "127.0.0.1:0"]).into_iter().flatten())
             .args(start.core.iter().flat_map(|core| ["--core".to_owned(), core.to_string()]))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

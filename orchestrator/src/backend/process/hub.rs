@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::targets::Targets;
 use fogbit_scenario::topology::is_node_name;
 use fogbit_transport::codec::CONTROL_LIMIT;
 use fogbit_transport::endpoint::transport_config;
@@ -15,10 +16,13 @@ use fogbit_transport::{
 };
 use quinn::{Connection, Endpoint, Incoming};
 use rustls::pki_types::CertificateDer;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 
 /// A peer must get through each step of joining within this time.
 const STEP_TIMEOUT: Duration = Duration::from_secs(10);
+/// How many peers, besides one for each helper node, may be on their way to membership at once.
+/// More are refused before they cost anything; nodes that wait to join just try again.
+const MOST_ON_THE_WAY: usize = 256;
 
 /// A node that is a member of the run.
 #[derive(Debug, Clone)]
@@ -29,6 +33,8 @@ pub(super) struct MemberHandle {
     pub(super) connection: Connection,
     /// Where a helper node listens.
     pub(super) listens: Option<SocketAddr>,
+    /// Where it serves metrics, if it does.
+    pub(super) metrics: Option<SocketAddr>,
 }
 
 /// A member is gone.
@@ -48,7 +54,10 @@ pub(super) struct Hub {
     run: String,
     members: Mutex<Members>,
     changed: Notify,
+    /// A permit for each peer that is on its way to membership.
+    on_the_way: Arc<Semaphore>,
     lost: mpsc::UnboundedSender<Lost>,
+    targets: Targets,
 }
 
 #[derive(Debug)]
@@ -96,6 +105,7 @@ impl Hub {
         helpers: &[String],
         most_task_nodes: usize,
         lost: mpsc::UnboundedSender<Lost>,
+        targets: Targets,
     ) -> Result<Arc<Hub>, TokensError> {
         let identity = tokens.authority.issue(&PeerName::orchestrator())?;
         let mut server = server_config(&identity, true).map_err(|error| TokensError::Content {
@@ -117,15 +127,22 @@ impl Hub {
             run: run.into(),
             members: Mutex::new(members),
             changed: Notify::new(),
+            on_the_way: Arc::new(Semaphore::new(MOST_ON_THE_WAY + helpers.len())),
             lost,
+            targets,
         }))
     }
 
     /// Lets nodes in for as long as the endpoint is open.
     pub(super) async fn accept(self: Arc<Hub>) {
         while let Some(incoming) = self.endpoint.accept().await {
+            let Ok(permit) = Arc::clone(&self.on_the_way).try_acquire_owned() else {
+                tracing::debug!(from = %incoming.remote_address(), "too many peers at once");
+                incoming.refuse();
+                continue;
+            };
             let hub = Arc::clone(&self);
-            tokio::spawn(async move { hub.admit(incoming).await });
+            tokio::spawn(async move { hub.admit(incoming, permit).await });
         }
     }
 
@@ -148,8 +165,8 @@ impl Hub {
         self.changed.notified().await;
     }
 
-    /// The helper nodes in the order of their numbers, if all are there.
-    pub(super) fn helpers(&self) -> Option<Vec<MemberHandle>> {
+    /// Each helper node that is there, in the order of their numbers.
+    pub(super) fn helpers(&self) -> Vec<Option<MemberHandle>> {
         self.lock().helpers.iter().map(|p| p.member.clone()).collect()
     }
 
@@ -162,9 +179,11 @@ impl Hub {
         nodes
     }
 
-    /// Gives up a task node that is known to be dead, so that its trials need not wait for silence.
-    pub(super) fn disconnect_task_node(&self, name: &str) {
-        for node in self.task_nodes().iter().filter(|node| node.name == name) {
+    /// Gives up a node that is known to be dead, so that nobody need wait for its silence.
+    pub(super) fn disconnect(&self, role: Role, name: &str) {
+        let mut members = self.lock();
+        let dead = members.places(role).iter().filter(|place| place.name == name);
+        for node in dead.filter_map(|place| place.member.as_ref()) {
             node.connection.close(CloseCode::Failed.var_int(), b"the process died");
         }
     }
@@ -179,16 +198,16 @@ impl Hub {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn admit(self: Arc<Hub>, incoming: Incoming) {
+    async fn admit(self: Arc<Hub>, incoming: Incoming, permit: OwnedSemaphorePermit) {
         let from = incoming.remote_address();
         let connection = match incoming.await {
             Ok(connection) => connection,
             Err(error) => return tracing::warn!(%from, %error, "a peer was turned away"),
         };
         let admitted = if alpn(&connection).as_deref() == Some(ALPN_JOIN) {
-            self.join(&connection).await
+            self.join(&connection, permit).await
         } else {
-            self.greet(&connection).await
+            self.greet(&connection, permit).await
         };
         if let Err(refusal) = admitted {
             let code = match &refusal {
@@ -202,7 +221,11 @@ impl Hub {
     }
 
     /// Signs a certificate for somebody with a token.
-    async fn join(&self, connection: &Connection) -> Result<(), Refusal> {
+    async fn join(
+        &self,
+        connection: &Connection,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<(), Refusal> {
         let (send, receive) = tokio::time::timeout(STEP_TIMEOUT, connection.accept_bi())
             .await?
             .map_err(WireError::from)?;
@@ -222,6 +245,7 @@ impl Hub {
         if told.is_ok() {
             // The node closes once it has its certificate; it then has a while to come back.
             let _ = tokio::time::timeout(STEP_TIMEOUT, connection.closed()).await;
+            drop(permit);
             tokio::time::sleep(STEP_TIMEOUT).await;
         }
         self.lock().take_back(&peer, digest(&leaf));
@@ -254,7 +278,11 @@ impl Hub {
     }
 
     /// Welcomes somebody with a certificate.
-    async fn greet(self: &Arc<Hub>, connection: &Connection) -> Result<(), Refusal> {
+    async fn greet(
+        self: &Arc<Hub>,
+        connection: &Connection,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<(), Refusal> {
         let coded = |code, reason: &str| Refusal::Coded(code, reason.into());
         let (peer, certificate) = PeerName::of_connection(connection)
             .zip(certificate_digest(connection))
@@ -267,30 +295,49 @@ impl Hub {
             .map_err(WireError::from)?;
         let mut receive = FrameReceiver::new(receive, 1 << 16);
         let hello: Hello = tokio::time::timeout(STEP_TIMEOUT, receive.expect()).await??;
-        let listens = hello.listens.map(|mut address| {
-            if address.ip().is_unspecified() {
-                address.set_ip(connection.remote_address().ip());
-            }
-            address
-        });
+        let handle = MemberHandle {
+            name: peer.name.clone(),
+            connection: connection.clone(),
+            listens: seen(hello.listens, connection),
+            metrics: seen(hello.metrics, connection),
+        };
+        let (listens, metrics) = (handle.listens, handle.metrics);
         if peer.role == Role::Helper && listens.is_none() {
             return Err(coded(CloseCode::BadRequest, "a helper node must listen"));
         }
-        let handle =
-            MemberHandle { name: peer.name.clone(), connection: connection.clone(), listens };
         let mut send = FrameSender::new(send, CONTROL_LIMIT);
         self.lock().enter(&peer, certificate, handle)?;
-        send.send(&Welcome { run: self.run.clone() }).await?;
-        tracing::info!(name = peer.name, role = %peer.role, version = hello.version, "node joined");
-        self.changed.notify_one();
-        let error = connection.closed().await;
+        let error = match send.send(&Welcome { run: self.run.clone() }).await {
+            Ok(()) => {
+                drop(permit);
+                let (name, role, version) = (&peer.name, peer.role, &hello.version);
+                tracing::info!(name, %role, version, ?listens, ?metrics, "node joined");
+                if let Some(metrics) = metrics {
+                    self.targets.add(peer.role, &peer.name, metrics);
+                }
+                self.changed.notify_one();
+                connection.closed().await.into()
+            }
+            // It has gone in the very moment in which it came.
+            Err(error) => error,
+        };
+        self.targets.remove(peer.role, &peer.name);
         self.lock().leave(&peer, certificate);
         self.changed.notify_one();
-        let error = WireError::from(error).to_string();
         // Nobody listens any more when the run is over.
-        let _ = self.lost.send(Lost { peer, error });
+        let _ = self.lost.send(Lost { peer, error: error.to_string() });
         Ok(())
     }
+}
+
+/// An address as its node tells it: one without an IP address is where the node is seen.
+fn seen(told: Option<SocketAddr>, connection: &Connection) -> Option<SocketAddr> {
+    told.map(|mut address| {
+        if address.ip().is_unspecified() {
+            address.set_ip(connection.remote_address().ip());
+        }
+        address
+    })
 }
 
 impl Members {

@@ -2,7 +2,11 @@
 //! in who starts the nodes.
 
 mod children;
+mod cores;
 mod hub;
+mod live;
+mod seed;
+mod targets;
 mod trial;
 
 use std::collections::BTreeMap;
@@ -12,18 +16,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fogbit_scenario::Instance;
-use fogbit_transport::codec::CONTROL_LIMIT;
+use fogbit_scenario::topology::{Clock, TimeSpan};
 use fogbit_transport::token::Tokens;
-use fogbit_transport::wire::{SeedOrder, SeedReady, TrialId, TrialOrder};
-use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, Role, WireError};
+use fogbit_transport::wire::{Pace, Player, TrialId, TrialOrder};
+use fogbit_transport::{CloseCode, Role};
 use quinn::Endpoint;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use self::children::{Children, Ended, Start};
+use self::cores::Cores;
 use self::hub::{Hub, Lost, MemberHandle};
+use self::seed::{NodeEvent, Seed, Untold};
+pub use self::targets::Targets;
 use super::{Context, Outcome, RunFailure};
-use crate::plan::{Collector, Status};
+use crate::exit::tell;
+use crate::plan::{Collector, PlannedPolicy, Status};
 
 /// Child processes must have joined within this time.
 const JOIN_DEADLINE: Duration = Duration::from_secs(30);
@@ -60,14 +68,17 @@ pub struct Options {
     pub logs: PathBuf,
     /// Turns true when the run is to stop.
     pub stopped: watch::Receiver<bool>,
+    /// Where the nodes' metrics are, for whoever asks.
+    pub targets: Targets,
 }
 
-/// Plays all trials of the plan.
-pub async fn run(context: Context, options: Options) -> Outcome {
+/// Plays all trials of the plan, and has `then` make something of the outcome while the nodes are
+/// still there.
+pub async fn run<T>(context: Context, options: Options, then: impl AsyncFnOnce(Outcome) -> T) -> T {
     let mut collector = Collector::new(&context.plan);
     let mut run = match Run::start(context, options).await {
         Ok(run) => run,
-        Err(failure) => return Outcome { collector, failure: Some(failure) },
+        Err(failure) => return then(Outcome { collector, failure: Some(failure) }).await,
     };
     let played = run.play(&mut collector).await;
     let failure = match played {
@@ -80,12 +91,13 @@ pub async fn run(context: Context, options: Options) -> Outcome {
         (None, true) => CloseCode::Stopped,
         (None, false) => CloseCode::Done,
     };
+    let made = then(Outcome { collector, failure }).await;
     run.hub.close(code, "the run is over");
     // The close must leave before the children are hurried.
     tokio::task::yield_now().await;
     run.children.end().await;
     run.accepting.abort();
-    Outcome { collector, failure }
+    made
 }
 
 /// Why a run ends before its last trial.
@@ -116,7 +128,8 @@ struct Run {
 
 impl Run {
     async fn start(context: Context, options: Options) -> Result<Run, RunFailure> {
-        let Options { endpoint, tokens, nodes, logs, stopped } = options;
+        let Options { endpoint, tokens, nodes, logs, stopped, targets } = options;
+        let metrics = targets.wanted();
         let plan = &context.plan;
         let helpers: Vec<String> = plan.scenario.helpers().iter().map(|h| h.name.clone()).collect();
         let mut address = endpoint.local_addr().map_err(|error| failed(error.to_string()))?;
@@ -135,10 +148,11 @@ impl Run {
             Nodes::Others { .. } => 1024,
         };
         let run_name = plan.scenario.name();
-        let hub = Hub::new(endpoint, tokens, &run_name, &helpers, most_task_nodes, tell_lost)
-            .map_err(|error| failed(error.to_string()))?;
+        let hub =
+            Hub::new(endpoint, tokens, &run_name, &helpers, most_task_nodes, tell_lost, targets)
+                .map_err(|error| failed(error.to_string()))?;
         let accepting = tokio::spawn(Arc::clone(&hub).accept());
-        let mut children = Children::new(&logs);
+        let mut children = Children::new(&logs, metrics);
         if let Nodes::Children { pin } = nodes {
             let cores = if pin { Cores::of_this_process() } else { Cores::none() };
             let tasks = plan.policies.len();
@@ -179,12 +193,13 @@ impl Run {
         self.wait_for_nodes().await?;
         // Who came and went before has been replaced; from here on everybody counts.
         while self.lost.try_recv().is_ok() {}
+        self.show_members();
         let plan = Arc::clone(&self.context.plan);
         let seeds = plan.seeds.len();
         for (number, seed) in plan.seeds.iter().enumerate() {
             let stage =
                 if seeds > 1 { format!("seed {} of {seeds}", number + 1) } else { String::new() };
-            self.context.progress.stage(stage);
+            self.context.live.stage(stage);
             let instance = Arc::new(plan.scenario.instance(*seed));
             self.play_seed(number as u64, instance, collector).await?;
         }
@@ -206,7 +221,7 @@ impl Run {
             if helpers >= wanted_helpers && tasks >= wanted_tasks {
                 return Ok(());
             }
-            self.context.progress.stage(format!(
+            self.context.live.stage(format!(
                 "waiting for nodes: {helpers} of {wanted_helpers} helper nodes, \
                  {tasks} of {wanted_tasks} task nodes{hint}"
             ));
@@ -232,6 +247,17 @@ impl Run {
         }
     }
 
+    /// Shows who is there.
+    fn show_members(&self) {
+        let live = &self.context.live;
+        for (place, helper) in self.hub.helpers().iter().zip(self.context.plan.scenario.helpers()) {
+            live.node_present(&helper.name, place.is_some());
+        }
+        let (helpers, task_nodes) = self.hub.count();
+        live.members(Role::Helper, helpers);
+        live.members(Role::TaskNode, task_nodes);
+    }
+
     /// Plays all policies under one seed, side by side.
     async fn play_seed(
         &mut self,
@@ -239,16 +265,26 @@ impl Run {
         instance: Arc<Instance>,
         collector: &mut Collector,
     ) -> Result<(), Early> {
-        let helpers = self.hub.helpers().ok_or_else(|| failed("a helper node is gone"))?;
+        let helpers = self.hub.helpers();
+        let real_time = self.real_time();
+        if !real_time && helpers.iter().any(Option::is_none) {
+            return Err(failed("a helper node is gone").into());
+        }
         let players = self.players()?;
-        let orders = announce_seed(&helpers, number, &instance, &players);
-        let streams = tokio::select! {
+        let (mut seed, events) = self.seed(number, &instance, &players);
+        tokio::select! {
             biased;
             _ = self.stopped.wait_for(|stop| *stop) => return Err(Early::Stopped),
             ended = self.children.ended() => return Err(death(&ended).into()),
-            streams = orders => streams?,
-        };
-        let mut trials = self.start_trials(number, &instance, &helpers, players);
+            told = seed.announce(&helpers) => match told {
+                Err(Untold { name, error }) if !real_time => {
+                    return Err(failed(format!("helper node {name}: {error}")).into());
+                }
+                // In real time it is missed like one that was lost.
+                Ok(()) | Err(_) => {}
+            }
+        }
+        let mut trials = self.start_trials(number, &instance, &helpers, players, events);
         let mut results = Vec::new();
         let mut failure = None;
         let mut dead_task_nodes = BTreeMap::new();
@@ -270,19 +306,34 @@ impl Run {
                 },
                 ended = self.children.ended() => {
                     let death = death(&ended);
-                    if ended.role == Role::Helper {
-                        let _ = stop_trials.send(true);
-                    } else {
-                        // It fails its own trials; the others go on.
-                        dead_task_nodes.insert(ended.name.clone(), death.message.clone());
-                        self.hub.disconnect_task_node(&ended.name);
+                    // What is known to be dead need not be waited for.
+                    self.hub.disconnect(ended.role, &ended.name);
+                    match ended.role {
+                        Role::Helper if real_time => tell(format_args!("{}", death.message)),
+                        Role::Helper => {
+                            let _ = stop_trials.send(true);
+                            failure.get_or_insert(death);
+                        }
+                        Role::TaskNode | Role::Orchestrator => {
+                            // It fails its own trials; the others go on.
+                            dead_task_nodes.insert(ended.name.clone(), death.message.clone());
+                            failure.get_or_insert(death);
+                        }
                     }
-                    failure.get_or_insert(death);
                 }
                 Some(lost) = self.lost.recv() => {
-                    if lost.peer.role == Role::Helper && failure.is_none() {
+                    self.show_members();
+                    if lost.peer.role == Role::Helper && real_time {
+                        self.miss(&lost, &mut seed);
+                    } else if lost.peer.role == Role::Helper && failure.is_none() {
                         failure = Some(self.explain(lost).await);
                         let _ = stop_trials.send(true);
+                    }
+                }
+                () = self.hub.changed() => {
+                    self.show_members();
+                    if real_time {
+                        seed.welcome(&self.hub.helpers());
                     }
                 }
                 _ = stopped.wait_for(|stop| *stop), if !*stop_trials.borrow() => {
@@ -290,7 +341,7 @@ impl Run {
                 }
             }
         }
-        drop(streams);
+        drop(seed);
         // Trials end in any order; their results count in the order of the plan.
         results.sort_by_key(|result| result.policy);
         for mut result in results {
@@ -317,36 +368,88 @@ impl Run {
         if *self.stopped.borrow() { Err(Early::Stopped) } else { Ok(()) }
     }
 
+    fn real_time(&self) -> bool {
+        self.context.plan.scenario.wall_clock().is_some()
+    }
+
+    /// In real time a helper node that is lost is missed, and the run goes on.
+    fn miss(&self, lost: &Lost, seed: &mut Seed) {
+        let helpers = self.context.plan.scenario.helpers();
+        let Some(node) = helpers.iter().position(|h| h.name == lost.peer.name) else { return };
+        tracing::warn!(name = lost.peer.name, error = lost.error, "a helper node is lost");
+        self.context.live.node_lost(&lost.peer.name);
+        seed.lose(node);
+    }
+
+    /// The seed `number`, and for each policy what its trial hears in real time.
+    fn seed(
+        &self,
+        number: u64,
+        instance: &Arc<Instance>,
+        players: &[MemberHandle],
+    ) -> (Seed, Vec<mpsc::UnboundedReceiver<NodeEvent>>) {
+        let plan = &self.context.plan;
+        let player = |(policy, member): (&PlannedPolicy, &MemberHandle)| Player {
+            policy: policy.name.clone(),
+            task_node: member.name.clone(),
+        };
+        let players = plan.policies.iter().zip(players).map(player).collect();
+        let (senders, receivers) = plan.policies.iter().map(|_| mpsc::unbounded_channel()).unzip();
+        let slot = plan.scenario.wall_clock().map(|clock| nanoseconds(clock.slot));
+        (Seed::new(number, Arc::clone(instance), players, slot, senders), receivers)
+    }
+
+    fn pace(&self) -> Pace {
+        match self.context.plan.scenario.clock() {
+            Clock::Slot(clock) => {
+                Pace::Slot { lookahead: clock.lookahead, slots_per_second: self.context.pace }
+            }
+            Clock::Wall(clock) => Pace::Wall {
+                slot_nanoseconds: nanoseconds(clock.slot),
+                timeout_nanoseconds: nanoseconds(clock.timeout),
+            },
+        }
+    }
+
     fn start_trials(
         &self,
         number: u64,
         instance: &Arc<Instance>,
-        helpers: &[MemberHandle],
+        helpers: &[Option<MemberHandle>],
         players: Vec<MemberHandle>,
+        events: Vec<mpsc::UnboundedReceiver<NodeEvent>>,
     ) -> Trials {
         let plan = &self.context.plan;
-        let addresses: Vec<(String, SocketAddr)> = helpers
-            .iter()
-            .map(|h| (h.name.clone(), h.listens.expect("a helper node is let in if it listens")))
-            .collect();
+        let names = instance.helpers.iter().map(|helper| helper.name.clone());
+        let listening = helpers.iter().map(|helper| helper.as_ref().and_then(|h| h.listens));
+        let addresses: Vec<(String, Option<SocketAddr>)> = names.zip(listening).collect();
+        let present: Arc<[bool]> = helpers.iter().map(Option::is_some).collect();
         let stop = watch::Sender::new(false);
         let mut set = JoinSet::new();
-        for (index, (policy, member)) in plan.policies.iter().zip(players).enumerate() {
+        let real_time = self.real_time();
+        let all = plan.policies.iter().zip(players).zip(events).enumerate();
+        for (index, ((policy, member), events)) in all {
             let order = TrialOrder {
                 trial: TrialId { seed_number: number, policy: index as u32 },
+                name: policy.name.clone(),
                 policy: serde_json::to_string(&policy.spec).expect("a policy is plain data"),
                 policy_key: plan.policy_key(index, instance.seed),
                 helpers: addresses.clone(),
                 features: instance.features as u32,
                 tasks: instance.tasks.clone(),
-                slots: plan.scenario.slots(),
-                lookahead: plan.scenario.lookahead(),
+                slots: plan.scenario.last_slot(),
+                pace: self.pace(),
             };
             let (context, instance) = (self.context.clone(), Arc::clone(instance));
-            let stopped = stop.subscribe();
-            set.spawn(
-                async move { trial::drive(&context, &member, order, &instance, stopped).await },
-            );
+            let (stopped, present) = (stop.subscribe(), Arc::clone(&present));
+            set.spawn(async move {
+                if real_time {
+                    live::drive(&context, &member, order, &instance, &present, events, stopped)
+                        .await
+                } else {
+                    trial::drive(&context, &member, order, &instance, stopped).await
+                }
+            });
         }
         Trials { set, stop }
     }
@@ -400,31 +503,8 @@ fn task_node_name(index: usize) -> String {
     format!("task-{index}")
 }
 
-/// Tells every helper node what it is under a seed; the seed lasts as long as the streams.
-async fn announce_seed(
-    helpers: &[MemberHandle],
-    number: u64,
-    instance: &Instance,
-    players: &[MemberHandle],
-) -> Result<Vec<(FrameSender, FrameReceiver)>, RunFailure> {
-    let players: Vec<String> = players.iter().map(|player| player.name.clone()).collect();
-    let gone = |name: &str, error: WireError| failed(format!("helper node {name}: {error}"));
-    let mut streams = Vec::with_capacity(helpers.len());
-    for (helper, spec) in helpers.iter().zip(&instance.helpers) {
-        let opened = helper.connection.open_bi().await;
-        let (send, receive) = opened.map_err(|error| gone(&helper.name, error.into()))?;
-        let mut send = FrameSender::new(send, CONTROL_LIMIT);
-        let order = SeedOrder { number, spec: spec.clone(), players: players.clone() };
-        send.send(&order).await.map_err(|error| gone(&helper.name, error))?;
-        streams.push((send, FrameReceiver::new(receive, CONTROL_LIMIT)));
-    }
-    for (helper, (_, receive)) in helpers.iter().zip(&mut streams) {
-        let ready: SeedReady = receive.expect().await.map_err(|error| gone(&helper.name, error))?;
-        if ready.number != number {
-            return Err(failed(format!("helper node {} speaks of another seed", helper.name)));
-        }
-    }
-    Ok(streams)
+fn nanoseconds(span: TimeSpan) -> u64 {
+    u64::try_from(span.0.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn what(role: Role) -> &'static str {
@@ -443,36 +523,5 @@ fn death(ended: &Ended) -> RunFailure {
     RunFailure {
         message: format!("{} {} died: {}", what(ended.role), ended.name, ended.status),
         help: Some(last),
-    }
-}
-
-/// The cores that processes are dealt to.
-struct Cores(Vec<usize>);
-
-impl Cores {
-    /// Those this process may use, beginning at another one for each run.
-    fn of_this_process() -> Cores {
-        let Ok(set) = rustix::thread::sched_getaffinity(None) else { return Cores::none() };
-        let mut cores: Vec<usize> = (0..1024).filter(|core| set.is_set(*core)).collect();
-        if !cores.is_empty() {
-            let first = std::process::id() as usize % cores.len();
-            cores.rotate_left(first);
-        }
-        Cores(cores)
-    }
-
-    fn none() -> Cores {
-        Cores(Vec::new())
-    }
-
-    /// The core of process `index` where `sessions` task nodes run side by side. A lone session is
-    /// fastest with the task node and its helper nodes on one core: waking a halted core costs more
-    /// than what runs on it. Several are dealt alternately.
-    fn deal(&self, index: usize, sessions: usize) -> Option<usize> {
-        match (self.0.len(), sessions) {
-            (0, _) => None,
-            (_, 1) => Some(self.0[0]),
-            (cores, _) => Some(self.0[index % cores]),
-        }
     }
 }

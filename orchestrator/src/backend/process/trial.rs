@@ -1,9 +1,10 @@
-//! One trial on a task node: the order goes out, the decisions come back and are replayed.
+//! One trial on a task node, in lockstep: the order goes out, the decisions come back and are replayed.
 
 use std::time::Instant;
 
 use fogbit_scenario::Instance;
 use fogbit_scenario::instance::may_ask_for_the_truth;
+use fogbit_scenario::topology::RunLength;
 use fogbit_transport::codec::CONTROL_LIMIT;
 use fogbit_transport::wire::{TrialAnswer, TrialOrder, TrialReport};
 use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, WireError};
@@ -11,6 +12,7 @@ use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, WireError};
 use super::hub::MemberHandle;
 use crate::backend::Context;
 use crate::ledger::{Account, Replay, ReplayError};
+use crate::live::Told;
 use crate::plan::{Status, TrialResult};
 
 /// Why a trial failed.
@@ -24,6 +26,8 @@ enum TrialFailure {
     TaskNode(String),
     #[error("the task node played {played} of {slots} slots")]
     Short { played: u64, slots: u64 },
+    #[error("a report that has no place in lockstep")]
+    OutOfPlace,
     #[error("the task node asked for the truth, and its policy is not `optimal`")]
     Truth,
 }
@@ -52,7 +56,7 @@ pub(super) async fn drive(
         slots: order.slots,
         may_ask: may_ask_for_the_truth(spec),
         replay: Replay::new(instance, replica, ledger),
-        told: (0, 0.0),
+        told: Told::nothing(instance.seed),
         seconds: None,
     };
     let started = Instant::now();
@@ -64,6 +68,8 @@ pub(super) async fn drive(
     let (status, failure) = match played {
         Some(Ok(())) => (Status::Complete, None),
         Some(Err(failure)) => (Status::Failed, Some(failure.to_string())),
+        // There is no other end for it.
+        None if plan.scenario.length() == RunLength::Endless => (Status::Complete, None),
         None => (Status::Partial, None),
     };
     let seconds = trial.seconds.unwrap_or_else(|| started.elapsed().as_secs_f64());
@@ -77,8 +83,7 @@ struct Trial<'c> {
     slots: u64,
     may_ask: bool,
     replay: Replay,
-    /// Slots and regret already told to the progress display.
-    told: (u64, f64),
+    told: Told,
     /// How long the task node says it took.
     seconds: Option<f64>,
 }
@@ -134,6 +139,7 @@ impl Trial<'_> {
                     return Ok(());
                 }
                 TrialReport::Failed { message } => return Err(TrialFailure::TaskNode(message)),
+                TrialReport::Live { .. } => return Err(TrialFailure::OutOfPlace),
             }
         }
     }
@@ -150,10 +156,7 @@ impl Trial<'_> {
     }
 
     fn tell(&mut self) {
-        let totals = self.replay.ledger().totals();
-        let (slots, regret) = self.told;
-        let progress = &self.context.progress;
-        progress.add(self.policy, totals.slots - slots, totals.regret_linear - regret);
-        self.told = (totals.slots, totals.regret_linear);
+        let (ledger, policy) = self.replay.ledger_and_policy();
+        self.context.live.publish(self.policy, ledger, policy, &mut self.told);
     }
 }

@@ -1,14 +1,19 @@
-//! The fog over QUIC: one stream to each helper node for the length of a trial.
+//! The fog over QUIC in lockstep: one stream to each helper node for the length of a trial.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use fogbit_scenario::Contexts;
 use fogbit_scenario::feedback::Outcome;
 use fogbit_transport::codec::DATA_LIMIT;
+use fogbit_transport::timer::Timer;
 use fogbit_transport::wire::{OpenSession, SessionReply, SessionRequest, TrialId};
 use fogbit_transport::{FrameReceiver, FrameSender, WireError};
+use prometheus::Histogram;
 use quinn::Connection;
 
+use crate::metrics::seconds;
+use crate::pace::Pacer;
 use crate::trial::{Fog, TrialError};
 
 /// The helper nodes of a run, within one trial.
@@ -18,6 +23,9 @@ pub struct QuicFog {
     lookahead: u64,
     /// Length of the trial.
     slots: u64,
+    /// Holds slots back, if there is a limit.
+    pacer: Option<(Pacer, Timer)>,
+    round_trip: Option<Histogram>,
 }
 
 /// One helper node: its stream, and what it has announced.
@@ -63,7 +71,22 @@ impl QuicFog {
         // An announcement must fit into a message: a value takes eight bytes, the rest a few.
         let most = (DATA_LIMIT - 64) / 8 / width.max(1);
         let lookahead = u64::from(lookahead).min(most as u64).max(1);
-        Ok(QuicFog { helpers, lookahead, slots })
+        Ok(QuicFog { helpers, lookahead, slots, pacer: None, round_trip: None })
+    }
+
+    /// With at most `slots_per_second`.
+    ///
+    /// # Errors
+    /// If the system gives no timer.
+    pub(crate) fn paced(mut self, slots_per_second: f64) -> std::io::Result<QuicFog> {
+        self.pacer = Some((Pacer::new(slots_per_second), Timer::new()?));
+        Ok(self)
+    }
+
+    /// With the round trips of tasks and answers counted by `histogram`, in seconds.
+    pub(crate) fn timed(mut self, histogram: Histogram) -> QuicFog {
+        self.round_trip = Some(histogram);
+        self
     }
 }
 
@@ -151,6 +174,9 @@ impl HelperSession {
 
 impl Fog for QuicFog {
     async fn observe(&mut self, slot: u64, contexts: &mut Contexts) -> Result<(), TrialError> {
+        if let Some((pacer, timer)) = &mut self.pacer {
+            timer.until(pacer.due(slot)).await?;
+        }
         for helper in &mut self.helpers {
             helper.look_ahead(slot, self.lookahead, self.slots).await?;
         }
@@ -168,15 +194,19 @@ impl Fog for QuicFog {
         slot: u64,
         node: usize,
         task: &[f64],
-    ) -> Result<Outcome, TrialError> {
+    ) -> Result<Option<Outcome>, TrialError> {
         let helper = &mut self.helpers[node];
+        let sent = Instant::now();
         helper.send(&SessionRequest::Offload { slot, task: task.to_vec() }).await?;
         loop {
             match helper.receive().await? {
                 SessionReply::Announced { states } => helper.announced(&states)?,
                 SessionReply::Answer { outcome, changed } => {
                     helper.correct(&changed)?;
-                    return Ok(outcome);
+                    if let Some(histogram) = &self.round_trip {
+                        histogram.observe(seconds(sent.elapsed()));
+                    }
+                    return Ok(Some(outcome));
                 }
                 other @ SessionReply::Opened => return Err(helper.unexpected(&other)),
             }

@@ -1,18 +1,23 @@
 //! The helper node as a process: its sessions, served over QUIC.
 
-use std::collections::HashMap;
-use std::future::Future;
-use std::sync::{Arc, Mutex};
+mod live;
+mod lockstep;
+mod seeds;
 
-use fogbit_scenario::HelperSpec;
+use std::future::Future;
+
 use fogbit_transport::codec::{CONTROL_LIMIT, DATA_LIMIT};
 use fogbit_transport::identity::PeerName;
-use fogbit_transport::wire::{
-    OpenSession, SeedOrder, SeedReady, SessionReply, SessionRequest, TrialId,
-};
+use fogbit_transport::wire::{OpenSession, SeedOrder, SeedReady, StateReport, TrialId};
 use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, Member, Role, WireError};
+use tokio::sync::mpsc;
 
-use crate::session::{Session, SessionError};
+use self::seeds::SharedSeeds;
+use crate::metrics::HelperMetrics;
+use crate::session::SessionError;
+
+/// How many reports of states may wait for the orchestrator.
+const WAITING_REPORTS: usize = 64;
 
 /// Why a helper node stopped serving.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +38,12 @@ enum SessionFailure {
     NotYours(TrialId),
     #[error(transparent)]
     Request(#[from] SessionError),
+    #[error("a task before the first slot")]
+    NotBegun,
+    #[error("a session begins once")]
+    BegunTwice,
+    #[error("no timer: {0}")]
+    Timer(#[from] std::io::Error),
 }
 
 impl SessionFailure {
@@ -40,43 +51,25 @@ impl SessionFailure {
         match self {
             SessionFailure::Wire(_) => CloseCode::BadMessage,
             SessionFailure::UnknownTrial(_) => CloseCode::UnknownTrial,
-            SessionFailure::NotYours(_) | SessionFailure::Request(_) => CloseCode::BadRequest,
+            SessionFailure::NotYours(_)
+            | SessionFailure::Request(_)
+            | SessionFailure::NotBegun
+            | SessionFailure::BegunTwice => CloseCode::BadRequest,
+            SessionFailure::Timer(_) => CloseCode::Failed,
         }
     }
 }
-
-/// What this node is under the seeds that are being run, and which sessions are still to come.
-#[derive(Debug, Default)]
-struct Seeds(HashMap<u64, Seed>);
-
-/// One of them.
-#[derive(Debug)]
-struct Seed {
-    spec: Arc<HelperSpec>,
-    /// For each policy the task node that plays it, until it has opened its session.
-    players: Vec<Option<String>>,
-}
-
-impl Seeds {
-    /// Opens the one session that `peer` has for `trial`.
-    fn open(&mut self, trial: TrialId, peer: &str) -> Result<Arc<HelperSpec>, SessionFailure> {
-        let seed = self.0.get_mut(&trial.seed_number).ok_or(SessionFailure::UnknownTrial(trial))?;
-        seed.players
-            .get_mut(trial.policy as usize)
-            .and_then(|player| player.take_if(|name| name == peer))
-            .ok_or(SessionFailure::NotYours(trial))?;
-        Ok(Arc::clone(&seed.spec))
-    }
-}
-
-type SharedSeeds = Arc<Mutex<Seeds>>;
 
 /// Serves sessions until the orchestrator says that the run is done, or `shutdown` completes.
 ///
 /// # Errors
 /// If the orchestrator is lost.
-pub async fn serve(member: Member, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
-    let seeds = SharedSeeds::default();
+pub async fn serve(
+    member: Member,
+    metrics: HelperMetrics,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let seeds = SharedSeeds::new(metrics);
     tokio::pin!(shutdown);
     let result = loop {
         tokio::select! {
@@ -84,7 +77,7 @@ pub async fn serve(member: Member, shutdown: impl Future<Output = ()>) -> Result
             () = &mut shutdown => break Ok(()),
             stream = member.control.accept_bi() => match stream {
                 Ok((send, receive)) => {
-                    tokio::spawn(keep_seed(Arc::clone(&seeds), send, receive));
+                    tokio::spawn(keep_seed(seeds.clone(), send, receive));
                 }
                 Err(error) => match CloseCode::of(&error) {
                     Some(CloseCode::Done | CloseCode::Stopped | CloseCode::Failed) => break Ok(()),
@@ -93,7 +86,7 @@ pub async fn serve(member: Member, shutdown: impl Future<Output = ()>) -> Result
             },
             incoming = member.endpoint.accept() => {
                 if let Some(incoming) = incoming {
-                    tokio::spawn(accept_task_node(Arc::clone(&seeds), incoming));
+                    tokio::spawn(accept_task_node(seeds.clone(), incoming));
                 }
             }
         }
@@ -114,14 +107,33 @@ async fn keep_seed(seeds: SharedSeeds, send: quinn::SendStream, receive: quinn::
         }
     };
     let number = order.number;
-    let players = order.players.into_iter().map(Some).collect();
-    lock(&seeds).0.insert(number, Seed { spec: Arc::new(order.spec), players });
+    let (reports, told) = mpsc::channel(WAITING_REPORTS);
+    seeds.begin(order, reports);
     tracing::debug!(number, "seed begins");
     if send.send(&SeedReady { number }).await.is_ok() {
-        // Nothing more is sent on this stream: its end is the end of the seed.
-        let _ = receive.receive::<SeedOrder>().await;
+        tell_states(&mut send, &mut receive, told).await;
     }
-    lock(&seeds).0.remove(&number);
+    seeds.end(number);
+}
+
+/// Tells the orchestrator the states of the sessions until the seed is over.
+async fn tell_states(
+    send: &mut FrameSender,
+    receive: &mut FrameReceiver,
+    mut told: mpsc::Receiver<StateReport>,
+) {
+    loop {
+        tokio::select! {
+            biased;
+            // Nothing more is sent on this stream: its end is the end of the seed.
+            _ = receive.receive::<SeedOrder>() => return,
+            Some(report) = told.recv() => {
+                if send.send(&report).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
 }
 
 /// Serves a peer, if it is a task node of this run.
@@ -140,7 +152,7 @@ async fn accept_task_node(seeds: SharedSeeds, incoming: quinn::Incoming) {
         return connection.close(CloseCode::WrongRole.var_int(), b"only task nodes are served");
     }
     while let Ok((send, receive)) = connection.accept_bi().await {
-        let (seeds, peer) = (Arc::clone(&seeds), peer.clone());
+        let (seeds, peer) = (seeds.clone(), peer.clone());
         let connection = connection.clone();
         tokio::spawn(async move {
             let mut send = FrameSender::new(send, DATA_LIMIT);
@@ -174,25 +186,12 @@ async fn serve_session(
     receive: &mut FrameReceiver,
 ) -> Result<(), SessionFailure> {
     let OpenSession { trial } = receive.expect().await?;
-    let spec = lock(seeds).open(trial, peer)?;
-    let mut session = Session::new(&spec);
-    send.send(&SessionReply::Opened).await?;
-    while let Some(request) = receive.receive().await? {
-        let reply = match request {
-            SessionRequest::Announce { now, through } => {
-                SessionReply::Announced { states: session.announce(now, through)? }
-            }
-            SessionRequest::Offload { slot, task } => {
-                let answer = session.offload(slot, &task)?;
-                SessionReply::Answer { outcome: answer.outcome, changed: answer.changed }
-            }
-        };
-        send.send(&reply).await?;
+    let opened = seeds.open(trial, peer)?;
+    match opened.live {
+        None => lockstep::serve(&opened.spec, opened.metrics, send, receive).await,
+        Some(live) => {
+            let session = live::Opened { spec: opened.spec, metrics: opened.metrics, live };
+            live::serve(trial.policy, session, send, receive).await
+        }
     }
-    Ok(())
-}
-
-fn lock(seeds: &SharedSeeds) -> std::sync::MutexGuard<'_, Seeds> {
-    // Nothing panics while it holds the lock.
-    seeds.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

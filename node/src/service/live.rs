@@ -1,0 +1,122 @@
+//! One session in real time: a slot begins when its time has come, whatever the task node does.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fogbit_scenario::HelperSpec;
+use fogbit_transport::timer::Timer;
+use fogbit_transport::wire::{LiveReply, LiveRequest, StateReport};
+use fogbit_transport::{FrameReceiver, FrameSender};
+
+use super::SessionFailure;
+use super::seeds::Live;
+use crate::live::LiveSession;
+use crate::metrics::SessionMetrics;
+
+/// States are told to the orchestrator at least this often.
+const REPORT_EVERY: Duration = Duration::from_millis(100);
+/// And no more of them at once, in values.
+const MOST_VALUES: usize = 4096;
+
+/// What is to be served.
+#[derive(Debug)]
+pub(super) struct Opened {
+    /// What the node is.
+    pub(super) spec: Arc<HelperSpec>,
+    /// Where the session is counted.
+    pub(super) metrics: SessionMetrics,
+    /// What real time needs.
+    pub(super) live: Live,
+}
+
+/// Serves a session of `policy` to its end.
+#[expect(clippy::disallowed_methods, reason = "in real time the time is what a clock says")]
+pub(super) async fn serve(
+    policy: u32,
+    opened: Opened,
+    send: &mut FrameSender,
+    receive: &mut FrameReceiver,
+) -> Result<(), SessionFailure> {
+    let Opened { spec, mut metrics, live } = opened;
+    let Live { slot, reports, mut replaced } = live;
+    send.send(&LiveReply::Opened).await?;
+    let first = match receive.receive().await? {
+        Some(LiveRequest::Begin { slot }) => slot.max(1),
+        Some(LiveRequest::Offload { .. }) => return Err(SessionFailure::NotBegun),
+        None => return Ok(()),
+    };
+    let begun = Instant::now();
+    let mut timer = Timer::new()?;
+    let mut session = LiveSession::new(&spec, first);
+    let mut due = begun + slot;
+    let mut diary = Diary::new(policy, &session, begun);
+    send.send(&state(&session)).await?;
+    loop {
+        tokio::select! {
+            biased;
+            _ = &mut replaced => return Ok(()),
+            waited = timer.until(due) => {
+                waited?;
+                let now = Instant::now();
+                // Whoever was kept from working makes up for the slots that have passed.
+                while due <= now {
+                    session.advance();
+                    diary.note(&session);
+                    due += slot;
+                }
+                metrics.tell(session.helper());
+                send.send(&state(&session)).await?;
+                if let Some(report) = diary.due(&session, now) {
+                    // Whoever does not listen any more has ended the seed.
+                    let _ = reports.send(report).await;
+                }
+            }
+            request = receive.receive() => {
+                let (slot, task) = match request? {
+                    Some(LiveRequest::Offload { slot, task }) => (slot, task),
+                    Some(LiveRequest::Begin { .. }) => return Err(SessionFailure::BegunTwice),
+                    None => return Ok(()),
+                };
+                let outcome = session.offload(slot, &task)?;
+                metrics.offloaded(session.helper(), outcome);
+                send.send(&LiveReply::Answer { slot, outcome }).await?;
+            }
+        }
+    }
+}
+
+fn state(session: &LiveSession) -> LiveReply {
+    let helper = session.helper();
+    LiveReply::State { slot: helper.slot(), state: helper.state().to_vec() }
+}
+
+/// The states that the orchestrator has not been told yet.
+#[derive(Debug)]
+struct Diary {
+    policy: u32,
+    first: u64,
+    states: Vec<f64>,
+    told: Instant,
+}
+
+impl Diary {
+    fn new(policy: u32, session: &LiveSession, now: Instant) -> Diary {
+        let helper = session.helper();
+        Diary { policy, first: helper.slot(), states: helper.state().to_vec(), told: now }
+    }
+
+    fn note(&mut self, session: &LiveSession) {
+        self.states.extend_from_slice(session.helper().state());
+    }
+
+    /// A report, if it is time for one.
+    fn due(&mut self, session: &LiveSession, now: Instant) -> Option<StateReport> {
+        if now.duration_since(self.told) < REPORT_EVERY && self.states.len() < MOST_VALUES {
+            return None;
+        }
+        self.told = now;
+        let (first, states) = (self.first, std::mem::take(&mut self.states));
+        self.first = session.helper().slot() + 1;
+        Some(StateReport { policy: self.policy, first, states })
+    }
+}

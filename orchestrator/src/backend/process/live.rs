@@ -1,0 +1,183 @@
+//! One trial in real time: the task node tells what it decided, the helper nodes what their states
+//! were, and the ledger brings both together.
+
+use std::time::{Duration, Instant};
+
+use fogbit_scenario::Instance;
+use fogbit_scenario::topology::RunLength;
+use fogbit_transport::codec::CONTROL_LIMIT;
+use fogbit_transport::wire::{TrialAnswer, TrialOrder, TrialReport};
+use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, WireError};
+use tokio::sync::{mpsc, watch};
+
+use super::hub::MemberHandle;
+use super::seed::NodeEvent;
+use crate::backend::Context;
+use crate::ledger::{Account, Pairing, PairingError};
+use crate::live::Told;
+use crate::plan::{Status, TrialResult};
+use crate::validity::Begun;
+
+/// How often slots are booked whose states do not come any more.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// Why a trial failed.
+#[derive(Debug, thiserror::Error)]
+enum TrialFailure {
+    #[error("task node: {0}")]
+    Wire(#[from] WireError),
+    #[error("{0}")]
+    Pairing(#[from] PairingError),
+    #[error("{0}")]
+    TaskNode(String),
+    #[error("the task node played {played} of {slots} slots")]
+    Short { played: u64, slots: u64 },
+    #[error("a report that has no place in real time")]
+    OutOfPlace,
+}
+
+/// Has `order` played by `member` and keeps its ledger; `present` are the helper nodes that are
+/// there at first, `events` what happens to them. Ends early when `stopped` turns true; what was
+/// told until then counts.
+///
+/// # Errors
+/// If results cannot be written.
+pub(super) async fn drive(
+    context: &Context,
+    member: &MemberHandle,
+    order: TrialOrder,
+    instance: &Instance,
+    present: &[bool],
+    events: mpsc::UnboundedReceiver<NodeEvent>,
+    mut stopped: watch::Receiver<bool>,
+) -> std::io::Result<TrialResult> {
+    let policy = order.trial.policy as usize;
+    let ledger = context.ledger(policy, instance)?;
+    let mut trial = Trial {
+        context,
+        policy,
+        last: order.slots,
+        pairing: Pairing::new(instance, ledger, present),
+        told: Told::nothing(instance.seed),
+        events,
+        begun: Instant::now(),
+    };
+    let played = tokio::select! {
+        biased;
+        _ = stopped.wait_for(|stop| *stop) => None,
+        played = trial.play(member, order) => Some(played),
+    };
+    let endless = context.plan.scenario.length() == RunLength::Endless;
+    let (status, failure) = match played {
+        Some(Ok(())) => (Status::Complete, None),
+        Some(Err(failure)) => (Status::Failed, Some(failure.to_string())),
+        // There is no other end for it.
+        None if endless => (Status::Complete, None),
+        None => (Status::Partial, None),
+    };
+    trial.publish();
+    let seconds = trial.begun.elapsed().as_secs_f64();
+    let account: Account = trial.pairing.into_ledger().close()?;
+    Ok(TrialResult { policy, seed: instance.seed, status, account, seconds, failure })
+}
+
+struct Trial<'c> {
+    context: &'c Context,
+    policy: usize,
+    /// The last slot.
+    last: u64,
+    pairing: Pairing,
+    told: Told,
+    events: mpsc::UnboundedReceiver<NodeEvent>,
+    begun: Instant,
+}
+
+impl Trial<'_> {
+    async fn play(&mut self, member: &MemberHandle, order: TrialOrder) -> Result<(), TrialFailure> {
+        let (send, receive) = member.connection.open_bi().await.map_err(WireError::from)?;
+        let mut send = FrameSender::new(send, CONTROL_LIMIT);
+        let mut receive = FrameReceiver::new(receive, CONTROL_LIMIT);
+        let played = self.converse(&mut send, &mut receive, order).await;
+        match &played {
+            Ok(()) => send.finish(),
+            Err(_) => {
+                send.reset(CloseCode::Failed);
+                receive.stop(CloseCode::Failed);
+            }
+        }
+        played
+    }
+
+    async fn converse(
+        &mut self,
+        send: &mut FrameSender,
+        receive: &mut FrameReceiver,
+        order: TrialOrder,
+    ) -> Result<(), TrialFailure> {
+        send.send(&order).await?;
+        let mut done = false;
+        loop {
+            tokio::select! {
+                biased;
+                Some(event) = self.events.recv() => {
+                    if let Some(answer) = self.apply(event) {
+                        send.send(&answer).await?;
+                    }
+                }
+                report = receive.expect(), if !done => done = self.hear(report?)?,
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+            self.pairing.book(self.begun.elapsed())?;
+            self.publish();
+            if done && self.pairing.is_settled() {
+                let (played, slots) = (self.pairing.ledger().totals().slots, self.last);
+                return if played == slots {
+                    Ok(())
+                } else {
+                    Err(TrialFailure::Short { played, slots })
+                };
+            }
+        }
+    }
+
+    /// Takes in what happened to a helper node; gives what the task node must know of it.
+    fn apply(&mut self, event: NodeEvent) -> Option<TrialAnswer> {
+        match event {
+            NodeEvent::States { node, report } => {
+                self.pairing.states(node, report.first, &report.states);
+                None
+            }
+            NodeEvent::Gone { node } => {
+                self.pairing.set_present(node, false);
+                None
+            }
+            // Its states say when it is there again.
+            NodeEvent::Back { node, address } => {
+                Some(TrialAnswer::Helper { node: node as u32, address })
+            }
+        }
+    }
+
+    /// Takes in a report; says whether it was the last.
+    fn hear(&mut self, report: TrialReport) -> Result<bool, TrialFailure> {
+        match report {
+            TrialReport::Live { steps, through, begun, late, estimates } => {
+                self.pairing.tell(&steps, through, self.last, self.begun.elapsed())?;
+                if !estimates.is_empty() {
+                    self.pairing.ledger_mut().believe(estimates);
+                }
+                let begun = Begun { slots: begun.into(), late: late.min(begun).into() };
+                self.context.live.begun(self.policy, begun);
+                Ok(false)
+            }
+            TrialReport::Done { .. } => Ok(true),
+            TrialReport::Failed { message } => Err(TrialFailure::TaskNode(message)),
+            TrialReport::Decisions { .. } | TrialReport::AskBest => Err(TrialFailure::OutOfPlace),
+        }
+    }
+
+    fn publish(&mut self) {
+        let ledger = self.pairing.ledger_mut();
+        self.context.live.publish(self.policy, ledger, None, &mut self.told);
+    }
+}

@@ -1,0 +1,110 @@
+//! What can be said of a trial in real time: that its decisions add up to what the summary says.
+
+use std::path::Path;
+
+use fogbit_scenario::feedback::Outcome;
+use fogbit_scenario::{Bit, Scenario};
+
+use super::{Compared, MOST_FINDINGS, close, unreadable};
+use crate::exit::Failure;
+use crate::results::read::{self, Decision};
+use crate::results::summary::TrialSummary;
+
+/// The sums over a decision file.
+#[derive(Debug, Default)]
+struct Sums {
+    slot: u64,
+    offloaded: u64,
+    regret_linear: f64,
+    regret_happiness: f64,
+    reward: i64,
+    answered: u64,
+    refused: u64,
+    timed_out: u64,
+}
+
+/// Adds up the decisions of a trial and compares the sums with the summary's.
+pub(super) fn verify_trial(
+    dir: &Path,
+    scenario: &Scenario,
+    trial: &TrialSummary,
+    compared: &mut Compared,
+) -> Result<(), Failure> {
+    let rows = read::decisions(dir, &trial.policy, trial.seed).map_err(|error| {
+        unreadable(&error).help("endless runs, and runs with --no-decisions, keep no decisions")
+    })?;
+    compared.trials += 1;
+    let place = format!("decisions/{}-{}.csv", trial.policy, trial.seed);
+    let before = compared.findings.len();
+    let mut sums = Sums::default();
+    for row in rows {
+        let row = row.map_err(|error| unreadable(&error))?;
+        compared.slots += 1;
+        if let Some(difference) = sums.add(&row, scenario.nodes()) {
+            compared.find(format!("{place}: slot {}", row.slot), difference);
+        }
+        if compared.findings.len() >= before + MOST_FINDINGS {
+            return Ok(());
+        }
+    }
+    sums.compare(trial, compared);
+    Ok(())
+}
+
+impl Sums {
+    /// Adds a row; says what is wrong with it.
+    fn add(&mut self, row: &Decision, nodes: usize) -> Option<String> {
+        if row.slot <= self.slot {
+            return Some(format!("it comes after slot {}", self.slot));
+        }
+        if row.node >= nodes {
+            return Some(format!("there is no node {}", row.node));
+        }
+        if !(row.regret_linear >= 0.0 && row.regret_happiness >= 0.0) {
+            return Some("a regret below 0".into());
+        }
+        self.slot = row.slot;
+        self.offloaded += 1;
+        self.regret_linear += row.regret_linear;
+        self.regret_happiness += row.regret_happiness;
+        self.reward += if row.outcome == Outcome::Answered(Bit::Happy) { 1 } else { -1 };
+        match row.outcome {
+            Outcome::Answered(_) => self.answered += 1,
+            Outcome::Refused => self.refused += 1,
+            Outcome::TimedOut => self.timed_out += 1,
+        }
+        None
+    }
+
+    fn compare(&self, trial: &TrialSummary, compared: &mut Compared) {
+        let place = |name: &str| {
+            format!("summary.json: {name} of {} with seed {}", trial.policy, trial.seed)
+        };
+        for (name, told, right) in [
+            ("regret_linear", trial.regret_linear, self.regret_linear),
+            ("regret_happiness", trial.regret_happiness, self.regret_happiness),
+        ] {
+            if !close(told, right) {
+                compared.find(place(name), format!("{told} where {right} is right"));
+            }
+        }
+        let tasks = &trial.tasks;
+        for (name, told, right) in [
+            ("reward", trial.reward, self.reward),
+            ("offloaded", tasks.offloaded as i64, self.offloaded as i64),
+            ("answered", tasks.answered as i64, self.answered as i64),
+            ("refused", tasks.refused as i64, self.refused as i64),
+            ("timed_out", tasks.timed_out as i64, self.timed_out as i64),
+        ] {
+            if told != right {
+                compared.find(place(name), format!("{told} where {right} is right"));
+            }
+        }
+        if self.slot > trial.slots {
+            compared.find(
+                place("slots"),
+                format!("{} where slot {} was played", trial.slots, self.slot),
+            );
+        }
+    }
+}
