@@ -76,7 +76,7 @@ fn free_address() -> String {
 fn publishing(address: &str, tokens: &Path, out: &Path) -> Joining {
     let tokens = tokens.to_str().unwrap();
     let arguments = ["--set", "expect=[]", "--listen", address, "--publish-tokens", tokens];
-    Joining::start_with(&topology("small.toml"), &arguments, out)
+    Joining::start_at(address, &topology("small.toml"), &arguments, out)
 }
 
 /// An orchestrator for `small.toml` with the tokens of a folder.

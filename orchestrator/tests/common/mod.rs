@@ -226,6 +226,15 @@ impl Joining {
 
     /// The same with nothing said of tokens.
     pub(crate) fn start_with(file: &Path, arguments: &[&str], out: &Path) -> Joining {
+        let mut joining = Joining::start_at("", file, arguments, out);
+        let line = joining.wait_for_line("joining on ");
+        let (_, rest) = line.split_once("joining on ").unwrap();
+        joining.address = rest.split([',', ')']).next().unwrap().trim().to_owned();
+        joining
+    }
+
+    /// The same on an address that is known, without waiting until it is ready.
+    pub(crate) fn start_at(address: &str, file: &Path, arguments: &[&str], out: &Path) -> Joining {
         let mut child = spawn(
             fogbit()
                 .arg("run")
@@ -238,11 +247,7 @@ impl Joining {
                 .stderr(Stdio::piped()),
         );
         let stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut joining = Joining { child, address: String::new(), stderr };
-        let line = joining.wait_for_line("joining on ");
-        let (_, rest) = line.split_once("joining on ").unwrap();
-        joining.address = rest.split([',', ')']).next().unwrap().trim().to_owned();
-        joining
+        Joining { child, address: address.to_owned(), stderr }
     }
 
     /// The next line on standard error that holds `part`.

@@ -46,14 +46,14 @@ const PORTS: [Port; 4] = [
         protocol: Protocol::Tcp,
         number: 3000,
         what: "Grafana in Docker Compose",
-        mover: "FOGBIT_GRAFANA_PORT=3001 moves it",
+        mover: "GRAFANA_PORT=3001 moves it",
     },
     Port {
         check: "port-prometheus",
         protocol: Protocol::Tcp,
         number: 9090,
         what: "Prometheus in Docker Compose",
-        mover: "FOGBIT_PROMETHEUS_PORT=9091 moves it",
+        mover: "PROMETHEUS_PORT=9091 moves it",
     },
     Port {
         check: "port-metrics",
