@@ -26,6 +26,7 @@ impl Model {
 
     fn serve(&mut self) {
         let mut service = self.service;
+        self.counts.busy_slots += u64::from(!self.tasks.is_empty());
         while let Some(first) = self.tasks.front_mut() {
             let work = service.min(*first);
             *first -= work;
@@ -66,6 +67,29 @@ proptest! {
             queue.serve();
             model.serve();
             prop_assert_eq!(queue.length() as usize, model.tasks.len());
+        }
+    }
+
+    /// What a task that has just joined is told of its time in the queue is what comes true.
+    #[test]
+    fn the_time_in_the_queue_is_known_in_advance(
+        capacity in 1..9u32,
+        service in prop_oneof![10_000..3_000_000u64, Just(1_000_000), Just(333_333)],
+        arrivals in prop::collection::vec(0..4usize, 1..40),
+    ) {
+        let mut queue = FifoQueue::new(capacity, service);
+        for arriving in arrivals {
+            for _ in 0..arriving {
+                queue.join();
+            }
+            // Those that come later stand behind it: all that is there now is served by then.
+            let (mut alone, told) = (queue.clone(), queue.slots_to_serve());
+            for slot in 0..told {
+                prop_assert!(alone.length() > 0, "empty after {} of {} slots", slot, told);
+                alone.serve();
+            }
+            prop_assert_eq!(alone.length(), 0);
+            queue.serve();
         }
     }
 

@@ -34,7 +34,8 @@ pub struct Plan {
     pub seeds: Vec<u64>,
     /// Where curves have points.
     pub curve_slots: Arc<[u64]>,
-    /// Where each trial's sums are kept: the summary's slots, those of expectations, and the last.
+    /// Where each trial's sums are kept: the summary's slots, those of expectations, and the last;
+    /// of endless trials all powers of ten.
     pub marks: Arc<[u64]>,
 }
 
@@ -47,6 +48,8 @@ impl Plan {
             .into_iter()
             .chain(expected)
             .chain(length.slots())
+            // An endless trial has no last slot: policies are compared at the last of these.
+            .chain((5..=12).map(|power| 10u64.pow(power)).filter(|_| length.slots().is_none()))
             .filter(|slot| *slot <= length.last_slot())
             .collect();
         marks.sort_unstable();

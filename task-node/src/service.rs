@@ -88,13 +88,17 @@ async fn play(
             nanoseconds: u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX),
         },
         Err(error) => {
-            tracing::error!(%error, "trial failed");
+            match &error {
+                // An endless trial ends so, and any other that is not wanted any more.
+                TrialError::Orchestrator(_) => tracing::info!(%error, "nobody wants this trial"),
+                error => tracing::error!(%error, "trial failed"),
+            }
             TrialReport::Failed { message: error.to_string() }
         }
     };
     let send = &mut send.lock().await;
     if let Err(error) = send.send(&report).await {
-        tracing::warn!(%error, "the orchestrator does not hear how the trial ended");
+        tracing::info!(%error, "the orchestrator does not hear how the trial ended");
     }
     send.finish();
     send.delivered().await;

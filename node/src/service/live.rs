@@ -41,48 +41,57 @@ pub(super) async fn serve(
     let Live { slot, reports, mut replaced } = live;
     send.send(&LiveReply::Opened).await?;
     let first = match receive.receive().await? {
-        Some(LiveRequest::Begin { slot }) => slot.max(1),
+        // No run gets as far as the largest number, and counting must not go beyond it.
+        Some(LiveRequest::Begin { slot }) => slot.clamp(1, u64::MAX / 2),
         Some(LiveRequest::Offload { .. }) => return Err(SessionFailure::NotBegun),
         None => return Ok(()),
     };
     let begun = Instant::now();
-    let mut timer = Timer::new()?;
     let mut session = LiveSession::new(&spec, first);
-    let mut due = begun + slot;
     let mut diary = Diary::new(policy, &session, begun);
-    send.send(&state(&session)).await?;
-    loop {
-        tokio::select! {
-            biased;
-            _ = &mut replaced => return Ok(()),
-            waited = timer.until(due) => {
-                waited?;
-                let now = Instant::now();
-                // Whoever was kept from working makes up for the slots that have passed.
-                while due <= now {
-                    session.advance();
-                    diary.note(&session);
-                    due += slot;
+    let served = async {
+        let mut timer = Timer::new()?;
+        let mut due = begun + slot;
+        send.send(&state(&session)).await?;
+        loop {
+            tokio::select! {
+                biased;
+                _ = &mut replaced => return Ok(()),
+                waited = timer.until(due) => {
+                    waited?;
+                    let now = Instant::now();
+                    // Whoever was kept from working makes up for the slots that have passed.
+                    while due <= now {
+                        session.advance();
+                        diary.note(&session);
+                        due += slot;
+                    }
+                    metrics.tell(session.helper());
+                    send.send(&state(&session)).await?;
+                    if let Some(report) = diary.due(&session, now) {
+                        // Whoever does not listen any more has ended the seed.
+                        let _ = reports.send(report).await;
+                    }
                 }
-                metrics.tell(session.helper());
-                send.send(&state(&session)).await?;
-                if let Some(report) = diary.due(&session, now) {
-                    // Whoever does not listen any more has ended the seed.
-                    let _ = reports.send(report).await;
+                request = receive.receive() => {
+                    let (slot, task) = match request? {
+                        Some(LiveRequest::Offload { slot, task }) => (slot, task),
+                        Some(LiveRequest::Begin { .. }) => return Err(SessionFailure::BegunTwice),
+                        None => return Ok(()),
+                    };
+                    let outcome = session.offload(slot, &task)?;
+                    metrics.offloaded(session.helper(), outcome);
+                    send.send(&LiveReply::Answer { slot, outcome }).await?;
                 }
-            }
-            request = receive.receive() => {
-                let (slot, task) = match request? {
-                    Some(LiveRequest::Offload { slot, task }) => (slot, task),
-                    Some(LiveRequest::Begin { .. }) => return Err(SessionFailure::BegunTwice),
-                    None => return Ok(()),
-                };
-                let outcome = session.offload(slot, &task)?;
-                metrics.offloaded(session.helper(), outcome);
-                send.send(&LiveReply::Answer { slot, outcome }).await?;
             }
         }
     }
+    .await;
+    // However it ended, the last slots have a regret too.
+    if let Some(report) = diary.rest() {
+        let _ = reports.send(report).await;
+    }
+    served
 }
 
 fn state(session: &LiveSession) -> LiveReply {
@@ -118,5 +127,11 @@ impl Diary {
         let (first, states) = (self.first, std::mem::take(&mut self.states));
         self.first = session.helper().slot() + 1;
         Some(StateReport { policy: self.policy, first, states })
+    }
+
+    /// What is not told yet, once nothing more comes.
+    fn rest(self) -> Option<StateReport> {
+        let Diary { policy, first, states, .. } = self;
+        (!states.is_empty()).then_some(StateReport { policy, first, states })
     }
 }

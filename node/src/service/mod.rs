@@ -141,7 +141,8 @@ async fn accept_task_node(seeds: SharedSeeds, incoming: quinn::Incoming) {
     let from = incoming.remote_address();
     let connection = match incoming.await {
         Ok(connection) => connection,
-        Err(error) => return tracing::warn!(%from, %error, "a peer was turned away"),
+        // Among these are task nodes that gave up trying while this node was not there yet.
+        Err(error) => return tracing::info!(%from, %error, "a peer was turned away"),
     };
     let Some(peer) = PeerName::of_connection(&connection) else {
         tracing::warn!(%from, "a peer without a certificate was turned away");

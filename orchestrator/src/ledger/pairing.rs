@@ -161,6 +161,7 @@ impl Pairing {
         let Some(states) = self.states.get_mut(node) else { return };
         if !values.len().is_multiple_of(states.width.max(1))
             || !values.iter().all(|v| v.is_finite())
+            || first.checked_add(values.len() as u64).is_none()
         {
             return;
         }

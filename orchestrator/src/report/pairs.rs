@@ -2,7 +2,7 @@
 
 use super::Data;
 use super::axis::{Axis, Scale};
-use super::markup::{digits_for, escape, fixed, put};
+use super::markup::{digits_for, escape, fixed, grouped, put};
 use super::plot::label;
 use crate::results::summary::Pair;
 
@@ -40,7 +40,16 @@ pub(super) fn section(data: &Data) -> String {
     };
     let mut out = format!("<h2>Paired differences to {}</h2>\n", escape(&data.label_of(versus)));
     let single = pairs.iter().all(|pair| pair.low.is_none());
+    if data.summary.run.slots.is_none() {
+        put!(
+            out,
+            "<p>Policy minus reference, over the first {} slots. An endless run has one seed, so \
+             nothing here tells skill from luck.</p>\n",
+            grouped(pairs.iter().map(|pair| pair.slot).max().unwrap_or(0))
+        );
+    }
     out.push_str(match single {
+        _ if data.summary.run.slots.is_none() => "",
         true => {
             "<p>Policy minus reference, over the whole run. With one seed there is no interval, \
              so nothing here tells skill from luck: run it with \

@@ -146,8 +146,12 @@ pub struct Pair {
     pub policy: String,
     /// What it is compared with.
     pub versus: String,
-    /// What is compared, at the last slot.
+    /// What is compared.
     pub metric: String,
+    /// The slot at which it is compared: the last, or where trials are endless the last power of ten
+    /// (100 or more) or slot of an expectation that both have reached.
+    #[serde(default)]
+    pub slot: u64,
     /// Mean difference.
     pub mean: f64,
     /// Lower end; null with one seed.
@@ -361,6 +365,7 @@ fn pairs(plan: &Plan, collector: &Collector) -> Vec<Pair> {
                 policy: plan.policies[policy].name.clone(),
                 versus: plan.policies[versus].name.clone(),
                 metric: metric.name().into(),
+                slot: plan.marks[last],
                 mean,
                 low,
                 high,

@@ -44,6 +44,8 @@ pub(super) struct Lost {
     pub(super) peer: PeerName,
     /// How.
     pub(super) error: String,
+    /// Its connection: the same node may be there again over another one.
+    pub(super) connection: usize,
 }
 
 /// Lets nodes in.
@@ -215,7 +217,12 @@ impl Hub {
                 Refusal::Wire(_) => CloseCode::BadMessage,
                 Refusal::Slow(_) => CloseCode::Failed,
             };
-            tracing::warn!(%from, %code, reason = %refusal, "a peer was turned away");
+            // Spares knock again and again, and that is as it should be.
+            if matches!(code, CloseCode::NoPlace | CloseCode::NameTaken) {
+                tracing::info!(%from, %code, reason = %refusal, "a peer was turned away");
+            } else {
+                tracing::warn!(%from, %code, reason = %refusal, "a peer was turned away");
+            }
             connection.close(code.var_int(), refusal.to_string().as_bytes());
         }
     }
@@ -325,7 +332,8 @@ impl Hub {
         self.lock().leave(&peer, certificate);
         self.changed.notify_one();
         // Nobody listens any more when the run is over.
-        let _ = self.lost.send(Lost { peer, error: error.to_string() });
+        let connection = connection.stable_id();
+        let _ = self.lost.send(Lost { peer, error: error.to_string(), connection });
         Ok(())
     }
 }

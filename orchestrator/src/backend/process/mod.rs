@@ -378,7 +378,7 @@ impl Run {
         let Some(node) = helpers.iter().position(|h| h.name == lost.peer.name) else { return };
         tracing::warn!(name = lost.peer.name, error = lost.error, "a helper node is lost");
         self.context.live.node_lost(&lost.peer.name);
-        seed.lose(node);
+        seed.lose(node, lost.connection);
     }
 
     /// The seed `number`, and for each policy what its trial hears in real time.

@@ -77,7 +77,8 @@ impl Seed {
         Seed { number, instance, players, slot_nanoseconds, trials, told, keepers }
     }
 
-    /// Tells all helper nodes at once, and waits until each knows.
+    /// Tells all helper nodes at once, and waits until each knows or cannot be told; gives the first
+    /// of those that cannot.
     pub(super) async fn announce(
         &mut self,
         helpers: &[Option<MemberHandle>],
@@ -91,19 +92,22 @@ impl Seed {
                 (node, helper, told)
             });
         }
+        let mut untold = None;
         while let Some(told) = telling.join_next().await {
             // Telling does not panic.
             let Ok((node, helper, told)) = told else { continue };
             match told {
                 Ok(stream) => self.keep(node, &helper, stream),
-                Err(error) => return Err(Untold { name: helper.name, error }),
+                Err(error) => untold = untold.or(Some(Untold { name: helper.name, error })),
             }
         }
-        Ok(())
+        untold.map_or(Ok(()), Err)
     }
 
     /// In real time: tells helper nodes that have come since, while the trials go on.
     pub(super) fn welcome(&mut self, helpers: &[Option<MemberHandle>]) {
+        // What is over is forgotten.
+        while self.keepers.try_join_next().is_some() {}
         for (node, helper) in helpers.iter().enumerate() {
             let Some(helper) = helper else { continue };
             let id = helper.connection.stable_id();
@@ -128,8 +132,12 @@ impl Seed {
         }
     }
 
-    /// In real time: a helper node is lost.
-    pub(super) fn lose(&mut self, node: usize) {
+    /// In real time: a helper node is lost, which was there over `connection`.
+    pub(super) fn lose(&mut self, node: usize, connection: usize) {
+        if self.told[node].as_ref().is_some_and(|(told, _)| *told != connection) {
+            // It is there again already.
+            return;
+        }
         if let Some((_, task)) = self.told[node].take() {
             task.abort();
         }
