@@ -52,6 +52,7 @@ pub(super) async fn serve(
     let served = async {
         let mut timer = Timer::new()?;
         let mut due = begun + slot;
+        metrics.tell(session.helper());
         send.send(&state(&session)).await?;
         loop {
             tokio::select! {

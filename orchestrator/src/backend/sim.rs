@@ -32,6 +32,13 @@ pub fn run(context: &Context) -> Outcome {
     let plan = &context.plan;
     let mut collector = Collector::new(plan);
     let mut failure = None;
+    let threads = match threads(context) {
+        Ok(threads) => threads,
+        Err(error) => {
+            let failure = RunFailure { message: error.to_string(), help: None };
+            return Outcome { collector, failure: Some(failure) };
+        }
+    };
     for seeds in plan.seeds.chunks(SEEDS_AT_ONCE) {
         if context.stop.load(Ordering::Relaxed) {
             break;
@@ -40,10 +47,12 @@ pub fn run(context: &Context) -> Outcome {
             .iter()
             .flat_map(|seed| (0..plan.policies.len()).map(move |policy| (*seed, policy)))
             .collect();
-        let results: Vec<_> = trials
-            .into_par_iter()
-            .map(|(seed, policy)| play(context, policy, &plan.scenario.instance(seed)))
-            .collect();
+        let results: Vec<_> = threads.install(|| {
+            trials
+                .into_par_iter()
+                .map(|(seed, policy)| play(context, policy, &plan.scenario.instance(seed)))
+                .collect()
+        });
         for result in results {
             match result {
                 Ok(trial) => collector.add(trial),
@@ -55,6 +64,16 @@ pub fn run(context: &Context) -> Outcome {
         }
     }
     Outcome { collector, failure }
+}
+
+/// One thread for each core. Trials that somebody watches, and those without an end, all go on side
+/// by side, however many there are.
+fn threads(context: &Context) -> Result<rayon::ThreadPool, rayon::ThreadPoolBuildError> {
+    let endless = context.plan.scenario.length() == RunLength::Endless;
+    let side_by_side = endless || context.pace.is_some();
+    let least = if side_by_side { context.plan.policies.len() } else { 0 };
+    let threads = rayon::current_num_threads().max(least);
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build()
 }
 
 /// Plays one trial.
@@ -107,7 +126,7 @@ pub fn play(
     let status = match end {
         TrialEnd::Complete => Status::Complete,
         // There is no other end for it.
-        TrialEnd::Stopped(_) if plan.scenario.length() == RunLength::Endless => Status::Complete,
+        TrialEnd::Stopped(1..) if plan.scenario.length() == RunLength::Endless => Status::Complete,
         TrialEnd::Stopped(_) => Status::Partial,
     };
     Ok(TrialResult { policy, seed: instance.seed, status, account, seconds, failure: None })

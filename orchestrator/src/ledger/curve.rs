@@ -1,4 +1,4 @@
-//! Curves over slots, at about a thousand logarithmically spaced points, so that memory does not
+//! Curves over slots, at logarithmically spaced points, so that memory does not
 //! grow with the run.
 
 use std::sync::Arc;
@@ -7,7 +7,8 @@ use fogbit_scenario::topology::RunLength;
 
 use super::Totals;
 
-/// Curves have this many points for each tenfold of slots: a thousand over 10,000 slots.
+/// Curves have this many points for each tenfold of slots; fewer at first, where whole slots lie
+/// farther apart than that.
 const POINTS_A_DECADE: u32 = 250;
 /// No trial has more slots than ten to this power; a point later there is none.
 const DECADES: u32 = 12;

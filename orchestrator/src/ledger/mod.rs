@@ -111,7 +111,7 @@ pub struct Account {
     pub chosen: Vec<u64>,
     /// The sums at the marks, as far as the trial got.
     pub marks: Vec<Totals>,
-    /// The sums at about a thousand slots.
+    /// The sums at some hundred slots.
     pub curves: Curves,
 }
 

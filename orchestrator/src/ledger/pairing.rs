@@ -262,3 +262,6 @@ impl States {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -268,7 +268,7 @@ fn policy(plan: &Plan, collector: &Collector, index: usize) -> PolicySummary {
     let mut chosen_share = vec![0.0; plan.scenario.nodes()];
     for row in &rows {
         for (share, count) in chosen_share.iter_mut().zip(&row.chosen) {
-            *share += *count as f64 / offloaded;
+            *share += *count as f64 / offloaded.max(1.0);
         }
     }
     let last = |curve: Curve| {

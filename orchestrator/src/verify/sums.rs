@@ -7,6 +7,7 @@ use fogbit_scenario::{Bit, Scenario};
 
 use super::{Compared, MOST_FINDINGS, close, unreadable};
 use crate::exit::Failure;
+use crate::plan::Status;
 use crate::results::read::{self, Decision};
 use crate::results::summary::TrialSummary;
 
@@ -30,6 +31,9 @@ pub(super) fn verify_trial(
     trial: &TrialSummary,
     compared: &mut Compared,
 ) -> Result<(), Failure> {
+    if trial.slots == 0 && trial.status != Status::Complete {
+        return Ok(()); // it was not begun
+    }
     let rows = read::decisions(dir, &trial.policy, trial.seed).map_err(|error| {
         unreadable(&error).help("endless runs, and runs with --no-decisions, keep no decisions")
     })?;

@@ -46,13 +46,18 @@ pub struct WallClock {
     /// How long a slot takes, for example `"20ms"` (1 ms to 1 h).
     pub slot: TimeSpan,
     /// An answer that takes longer counts as timed out, and a helper node that is silent for this
-    /// long as absent (1 ms to 1 h, and no less than a slot).
-    #[serde(default = "one_second")]
-    pub timeout: TimeSpan,
+    /// long as absent (1 ms to 1 h, and no less than a slot). Left out it is a second, or five slots
+    /// if that is more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<TimeSpan>,
 }
 
-fn one_second() -> TimeSpan {
-    TimeSpan(Duration::from_secs(1))
+impl WallClock {
+    /// After which time an answer is given up, and a silent helper node.
+    pub fn timeout(&self) -> TimeSpan {
+        let usual = || TimeSpan((self.slot.0 * 5).max(Duration::from_secs(1)));
+        self.timeout.unwrap_or_else(usual)
+    }
 }
 
 /// A length of time as people write it: a number with a unit, such as `"20ms"` or `"1m 30s"`.

@@ -52,6 +52,9 @@ pub(crate) fn validate(
     if !check.faults.is_empty() {
         return Err(check.into_faults());
     }
+    if let Clock::Wall(clock) = &mut topology.clock {
+        clock.timeout = Some(clock.timeout());
+    }
     Ok(Scenario { topology, trace, helpers, features, path: path.to_owned() })
 }
 
@@ -181,7 +184,8 @@ impl Check<'_, '_> {
 
     fn wall_clock(&mut self, clock: &WallClock, topology: &Topology) {
         let before = self.faults.len();
-        for (key, span) in [("slot", clock.slot), ("timeout", clock.timeout)] {
+        let given = clock.timeout.map(|timeout| ("timeout", timeout));
+        for (key, span) in [("slot", clock.slot)].into_iter().chain(given) {
             if !(SHORTEST_SPAN..=LONGEST_SPAN).contains(&span) {
                 self.fail(
                     way!["clock", key],
@@ -190,10 +194,10 @@ impl Check<'_, '_> {
                 );
             }
         }
-        if clock.timeout < clock.slot && self.faults.len() == before {
+        if clock.timeout() < clock.slot && self.faults.len() == before {
             self.fail(
                 way!["clock", "timeout"],
-                format!("timeout = \"{}\" is less than a slot of {}", clock.timeout, clock.slot),
+                format!("timeout = \"{}\" is less than a slot of {}", clock.timeout(), clock.slot),
                 "helper nodes tell their state once a slot: several slots",
             );
         }

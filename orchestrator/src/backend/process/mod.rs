@@ -406,7 +406,7 @@ impl Run {
             }
             Clock::Wall(clock) => Pace::Wall {
                 slot_nanoseconds: nanoseconds(clock.slot),
-                timeout_nanoseconds: nanoseconds(clock.timeout),
+                timeout_nanoseconds: nanoseconds(clock.timeout()),
             },
         }
     }
