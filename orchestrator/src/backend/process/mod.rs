@@ -5,33 +5,27 @@ mod children;
 mod cores;
 mod hub;
 mod live;
+mod play;
 mod seed;
 mod targets;
 mod trial;
 
-use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fogbit_scenario::Instance;
-use fogbit_scenario::topology::{Clock, TimeSpan};
 use fogbit_transport::token::Tokens;
-use fogbit_transport::wire::{Pace, Player, TrialId, TrialOrder};
 use fogbit_transport::{CloseCode, Role};
 use quinn::Endpoint;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
 
 use self::children::{Children, Ended, Start};
 use self::cores::Cores;
-use self::hub::{Hub, Lost, MemberHandle};
-use self::seed::{NodeEvent, Seed, Untold};
+use self::hub::{Hub, Lost};
 pub use self::targets::Targets;
 use super::{Context, Outcome, RunFailure};
-use crate::exit::tell;
-use crate::plan::{Collector, PlannedPolicy, Status};
+use crate::plan::Collector;
 
 /// Child processes must have joined within this time.
 const JOIN_DEADLINE: Duration = Duration::from_secs(30);
@@ -257,254 +251,10 @@ impl Run {
         live.members(Role::Helper, helpers);
         live.members(Role::TaskNode, task_nodes);
     }
-
-    /// Plays all policies under one seed, side by side.
-    async fn play_seed(
-        &mut self,
-        number: u64,
-        instance: Arc<Instance>,
-        collector: &mut Collector,
-    ) -> Result<(), Early> {
-        let helpers = self.hub.helpers();
-        let real_time = self.real_time();
-        if !real_time && helpers.iter().any(Option::is_none) {
-            return Err(failed("a helper node is gone").into());
-        }
-        let players = self.players()?;
-        let (mut seed, events) = self.seed(number, &instance, &players);
-        tokio::select! {
-            biased;
-            _ = self.stopped.wait_for(|stop| *stop) => return Err(Early::Stopped),
-            ended = self.children.ended() => return Err(death(&ended).into()),
-            told = seed.announce(&helpers) => match told {
-                Err(Untold { name, error }) if !real_time => {
-                    return Err(failed(format!("helper node {name}: {error}")).into());
-                }
-                // In real time it is missed like one that was lost.
-                Ok(()) | Err(_) => {}
-            }
-        }
-        let mut trials = self.start_trials(number, &instance, &helpers, players, events);
-        let mut results = Vec::new();
-        let mut failure = None;
-        let mut dead_task_nodes = BTreeMap::new();
-        let stop_trials = trials.stop.clone();
-        let mut stopped = self.stopped.clone();
-        while !trials.set.is_empty() {
-            tokio::select! {
-                biased;
-                Some(joined) = trials.set.join_next() => match joined {
-                    Ok(Ok(result)) => results.push(result),
-                    Ok(Err(error)) => {
-                        failure.get_or_insert_with(|| failed(format!("cannot write results: {error}")));
-                        let _ = stop_trials.send(true);
-                    }
-                    Err(error) => {
-                        failure.get_or_insert_with(|| failed(format!("a trial panicked: {error}")));
-                        let _ = stop_trials.send(true);
-                    }
-                },
-                ended = self.children.ended() => {
-                    let death = death(&ended);
-                    // What is known to be dead need not be waited for.
-                    self.hub.disconnect(ended.role, &ended.name);
-                    match ended.role {
-                        Role::Helper if real_time => tell(format_args!("{}", death.message)),
-                        Role::Helper => {
-                            let _ = stop_trials.send(true);
-                            failure.get_or_insert(death);
-                        }
-                        Role::TaskNode | Role::Orchestrator => {
-                            // It fails its own trials; the others go on.
-                            dead_task_nodes.insert(ended.name.clone(), death.message.clone());
-                            failure.get_or_insert(death);
-                        }
-                    }
-                }
-                Some(lost) = self.lost.recv() => {
-                    self.show_members();
-                    if lost.peer.role == Role::Helper && real_time {
-                        self.miss(&lost, &mut seed);
-                    } else if lost.peer.role == Role::Helper && failure.is_none() {
-                        failure = Some(self.explain(lost).await);
-                        let _ = stop_trials.send(true);
-                    }
-                }
-                () = self.hub.changed() => {
-                    self.show_members();
-                    if real_time {
-                        seed.welcome(&self.hub.helpers());
-                    }
-                }
-                _ = stopped.wait_for(|stop| *stop), if !*stop_trials.borrow() => {
-                    let _ = stop_trials.send(true);
-                }
-            }
-        }
-        drop(seed);
-        // Trials end in any order; their results count in the order of the plan.
-        results.sort_by_key(|result| result.policy);
-        for mut result in results {
-            if let Some(death) = dead_task_nodes.get(&task_node_name(result.policy)) {
-                result.failure = result.failure.map(|_| death.clone());
-            }
-            // Whoever was interrupted as well did not fail.
-            let interrupted = *self.stopped.borrow();
-            if let (Some(failure), Status::Partial, false) = (&failure, result.status, interrupted)
-            {
-                result.status = Status::Failed;
-                result.failure = Some(failure.message.clone());
-            }
-            if result.status == Status::Failed && failure.is_none() {
-                let policy = self.context.plan.policies[result.policy].name.clone();
-                let why = result.failure.clone().unwrap_or_default();
-                failure = Some(self.explain_trial(&policy, &why).await);
-            }
-            collector.add(result);
-        }
-        if let Some(failure) = failure {
-            return Err(failure.into());
-        }
-        if *self.stopped.borrow() { Err(Early::Stopped) } else { Ok(()) }
-    }
-
-    fn real_time(&self) -> bool {
-        self.context.plan.scenario.wall_clock().is_some()
-    }
-
-    /// In real time a helper node that is lost is missed, and the run goes on.
-    fn miss(&self, lost: &Lost, seed: &mut Seed) {
-        let helpers = self.context.plan.scenario.helpers();
-        let Some(node) = helpers.iter().position(|h| h.name == lost.peer.name) else { return };
-        tracing::warn!(name = lost.peer.name, error = lost.error, "a helper node is lost");
-        self.context.live.node_lost(&lost.peer.name);
-        seed.lose(node, lost.connection);
-    }
-
-    /// The seed `number`, and for each policy what its trial hears in real time.
-    fn seed(
-        &self,
-        number: u64,
-        instance: &Arc<Instance>,
-        players: &[MemberHandle],
-    ) -> (Seed, Vec<mpsc::UnboundedReceiver<NodeEvent>>) {
-        let plan = &self.context.plan;
-        let player = |(policy, member): (&PlannedPolicy, &MemberHandle)| Player {
-            policy: policy.name.clone(),
-            task_node: member.name.clone(),
-        };
-        let players = plan.policies.iter().zip(players).map(player).collect();
-        let (senders, receivers) = plan.policies.iter().map(|_| mpsc::unbounded_channel()).unzip();
-        let slot = plan.scenario.wall_clock().map(|clock| nanoseconds(clock.slot));
-        (Seed::new(number, Arc::clone(instance), players, slot, senders), receivers)
-    }
-
-    fn pace(&self) -> Pace {
-        match self.context.plan.scenario.clock() {
-            Clock::Slot(clock) => {
-                Pace::Slot { lookahead: clock.lookahead, slots_per_second: self.context.pace }
-            }
-            Clock::Wall(clock) => Pace::Wall {
-                slot_nanoseconds: nanoseconds(clock.slot),
-                timeout_nanoseconds: nanoseconds(clock.timeout()),
-            },
-        }
-    }
-
-    fn start_trials(
-        &self,
-        number: u64,
-        instance: &Arc<Instance>,
-        helpers: &[Option<MemberHandle>],
-        players: Vec<MemberHandle>,
-        events: Vec<mpsc::UnboundedReceiver<NodeEvent>>,
-    ) -> Trials {
-        let plan = &self.context.plan;
-        let names = instance.helpers.iter().map(|helper| helper.name.clone());
-        let listening = helpers.iter().map(|helper| helper.as_ref().and_then(|h| h.listens));
-        let addresses: Vec<(String, Option<SocketAddr>)> = names.zip(listening).collect();
-        let present: Arc<[bool]> = helpers.iter().map(Option::is_some).collect();
-        let stop = watch::Sender::new(false);
-        let mut set = JoinSet::new();
-        let real_time = self.real_time();
-        let all = plan.policies.iter().zip(players).zip(events).enumerate();
-        for (index, ((policy, member), events)) in all {
-            let order = TrialOrder {
-                trial: TrialId { seed_number: number, policy: index as u32 },
-                name: policy.name.clone(),
-                policy: serde_json::to_string(&policy.spec).expect("a policy is plain data"),
-                policy_key: plan.policy_key(index, instance.seed),
-                helpers: addresses.clone(),
-                features: instance.features as u32,
-                tasks: instance.tasks.clone(),
-                slots: plan.scenario.last_slot(),
-                pace: self.pace(),
-            };
-            let (context, instance) = (self.context.clone(), Arc::clone(instance));
-            let (stopped, present) = (stop.subscribe(), Arc::clone(&present));
-            set.spawn(async move {
-                if real_time {
-                    live::drive(&context, &member, order, &instance, &present, events, stopped)
-                        .await
-                } else {
-                    trial::drive(&context, &member, order, &instance, stopped).await
-                }
-            });
-        }
-        Trials { set, stop }
-    }
-
-    /// The task node that plays each policy.
-    fn players(&self) -> Result<Vec<MemberHandle>, RunFailure> {
-        let task_nodes = self.hub.task_nodes();
-        let player = |index: usize| {
-            let own = task_node_name(index);
-            let member = match &self.nodes {
-                Nodes::Children { .. } => task_nodes.iter().find(|m| m.name == own),
-                Nodes::Others { .. } => task_nodes.get(index % task_nodes.len().max(1)),
-            };
-            member.cloned().ok_or_else(|| failed(format!("task node {own} is gone")))
-        };
-        (0..self.context.plan.policies.len()).map(player).collect()
-    }
-
-    /// What became of a helper node whose connection is lost.
-    async fn explain(&mut self, lost: Lost) -> RunFailure {
-        let own_death = async {
-            loop {
-                let ended = self.children.ended().await;
-                if ended.name == lost.peer.name {
-                    return ended;
-                }
-            }
-        };
-        match tokio::time::timeout(DEATH_NOTICE, own_death).await {
-            Ok(ended) => death(&ended),
-            Err(_) => failed(format!("helper node {} is gone: {}", lost.peer.name, lost.error)),
-        }
-    }
-
-    /// Why a trial failed, if a process died of the same cause.
-    async fn explain_trial(&mut self, policy: &str, why: &str) -> RunFailure {
-        match tokio::time::timeout(DEATH_NOTICE, self.children.ended()).await {
-            Ok(ended) => death(&ended),
-            Err(_) => failed(format!("the trial of {policy} failed: {why}")),
-        }
-    }
-}
-
-/// The trials of one seed.
-struct Trials {
-    set: JoinSet<std::io::Result<crate::plan::TrialResult>>,
-    stop: watch::Sender<bool>,
 }
 
 fn task_node_name(index: usize) -> String {
     format!("task-{index}")
-}
-
-fn nanoseconds(span: TimeSpan) -> u64 {
-    u64::try_from(span.0.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn what(role: Role) -> &'static str {

@@ -1,0 +1,305 @@
+//! One seed: all policies side by side, from the first word to the helper nodes to the last result.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use fogbit_scenario::Instance;
+use fogbit_scenario::topology::{Clock, TimeSpan};
+use fogbit_transport::Role;
+use fogbit_transport::wire::{Pace, Player, TrialId, TrialOrder};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinError, JoinSet};
+
+use super::children::Ended;
+use super::hub::{Lost, MemberHandle};
+use super::seed::{NodeEvent, Seed, Untold};
+use super::{DEATH_NOTICE, Early, Nodes, Run, death, failed, live, task_node_name, trial};
+use crate::backend::RunFailure;
+use crate::exit::tell;
+use crate::plan::{Collector, PlannedPolicy, Status, TrialResult};
+
+/// The trials of one seed while they go on.
+struct Playing {
+    seed: Seed,
+    trials: JoinSet<std::io::Result<TrialResult>>,
+    /// Turns true when they are to end.
+    stop: watch::Sender<bool>,
+    /// Those that have ended, in any order.
+    results: Vec<TrialResult>,
+    failure: Option<RunFailure>,
+    /// Task nodes that died, and how.
+    dead_task_nodes: BTreeMap<String, String>,
+}
+
+impl Playing {
+    /// Ends all trials.
+    fn stop(&self) {
+        let _ = self.stop.send(true);
+    }
+
+    /// Ends all trials because of `failure`, unless there was another before.
+    fn fail(&mut self, failure: RunFailure) {
+        self.failure.get_or_insert(failure);
+        self.stop();
+    }
+
+    /// A trial has ended.
+    fn ended(&mut self, ended: Result<std::io::Result<TrialResult>, JoinError>) {
+        match ended {
+            Ok(Ok(result)) => self.results.push(result),
+            Ok(Err(error)) => self.fail(failed(format!("cannot write results: {error}"))),
+            Err(error) => self.fail(failed(format!("a trial panicked: {error}"))),
+        }
+    }
+}
+
+impl Run {
+    /// Plays all policies under one seed, side by side.
+    pub(super) async fn play_seed(
+        &mut self,
+        number: u64,
+        instance: Arc<Instance>,
+        collector: &mut Collector,
+    ) -> Result<(), Early> {
+        let mut playing = self.begin_seed(number, &instance).await?;
+        self.watch(&mut playing).await;
+        self.settle(playing, collector).await
+    }
+
+    /// Tells the helper nodes of the seed, and starts its trials.
+    async fn begin_seed(
+        &mut self,
+        number: u64,
+        instance: &Arc<Instance>,
+    ) -> Result<Playing, Early> {
+        let helpers = self.hub.helpers();
+        if !self.real_time() && helpers.iter().any(Option::is_none) {
+            return Err(failed("a helper node is gone").into());
+        }
+        let players = self.players()?;
+        let (mut seed, events) = self.seed(number, instance, &players);
+        let told = tokio::select! {
+            biased;
+            _ = self.stopped.wait_for(|stop| *stop) => return Err(Early::Stopped),
+            ended = self.children.ended() => return Err(death(&ended).into()),
+            told = seed.announce(&helpers) => told,
+        };
+        // In real time it is missed like one that was lost.
+        if let (Err(Untold { name, error }), false) = (told, self.real_time()) {
+            return Err(failed(format!("helper node {name}: {error}")).into());
+        }
+        let stop = watch::Sender::new(false);
+        let trials = self.start_trials(number, instance, &helpers, players, events, &stop);
+        let (results, dead_task_nodes) = (Vec::new(), BTreeMap::new());
+        Ok(Playing { seed, trials, stop, results, failure: None, dead_task_nodes })
+    }
+
+    /// Looks after the trials until the last has ended.
+    async fn watch(&mut self, playing: &mut Playing) {
+        let mut stopped = self.stopped.clone();
+        while !playing.trials.is_empty() {
+            tokio::select! {
+                biased;
+                Some(ended) = playing.trials.join_next() => playing.ended(ended),
+                ended = self.children.ended() => self.child_ended(&ended, playing),
+                Some(lost) = self.lost.recv() => self.member_lost(lost, playing).await,
+                () = self.hub.changed() => {
+                    self.show_members();
+                    if self.real_time() {
+                        playing.seed.welcome(&self.hub.helpers());
+                    }
+                }
+                _ = stopped.wait_for(|stop| *stop), if !*playing.stop.borrow() => playing.stop(),
+            }
+        }
+    }
+
+    /// A process that this one started is dead.
+    fn child_ended(&self, ended: &Ended, playing: &mut Playing) {
+        let death = death(ended);
+        // What is known to be dead need not be waited for.
+        self.hub.disconnect(ended.role, &ended.name);
+        match ended.role {
+            Role::Helper if self.real_time() => tell(format_args!("{}", death.message)),
+            Role::Helper => playing.fail(death),
+            Role::TaskNode | Role::Orchestrator => {
+                // It fails its own trials; the others go on.
+                playing.dead_task_nodes.insert(ended.name.clone(), death.message.clone());
+                playing.failure.get_or_insert(death);
+            }
+        }
+    }
+
+    /// A node is gone. In lockstep nothing can go on without a helper node; in real time it is
+    /// missed.
+    async fn member_lost(&mut self, lost: Lost, playing: &mut Playing) {
+        self.show_members();
+        if lost.peer.role != Role::Helper {
+            return;
+        }
+        if self.real_time() {
+            self.miss(&lost, &mut playing.seed);
+        } else if playing.failure.is_none() {
+            let failure = self.explain(lost).await;
+            playing.fail(failure);
+        }
+    }
+
+    /// Hands on what the trials came to, in the order of the plan.
+    async fn settle(&mut self, playing: Playing, collector: &mut Collector) -> Result<(), Early> {
+        let Playing { seed, mut results, mut failure, dead_task_nodes, .. } = playing;
+        drop(seed);
+        results.sort_by_key(|result| result.policy);
+        for mut result in results {
+            if let Some(death) = dead_task_nodes.get(&task_node_name(result.policy)) {
+                result.failure = result.failure.map(|_| death.clone());
+            }
+            // Whoever was interrupted as well did not fail.
+            let interrupted = *self.stopped.borrow();
+            if let (Some(failure), Status::Partial, false) = (&failure, result.status, interrupted)
+            {
+                result.status = Status::Failed;
+                result.failure = Some(failure.message.clone());
+            }
+            if result.status == Status::Failed && failure.is_none() {
+                let policy = self.context.plan.policies[result.policy].name.clone();
+                let why = result.failure.clone().unwrap_or_default();
+                failure = Some(self.explain_trial(&policy, &why).await);
+            }
+            collector.add(result);
+        }
+        if let Some(failure) = failure {
+            return Err(failure.into());
+        }
+        if *self.stopped.borrow() { Err(Early::Stopped) } else { Ok(()) }
+    }
+
+    fn real_time(&self) -> bool {
+        self.context.plan.scenario.wall_clock().is_some()
+    }
+
+    /// In real time a helper node that is lost is missed, and the run goes on.
+    fn miss(&self, lost: &Lost, seed: &mut Seed) {
+        let helpers = self.context.plan.scenario.helpers();
+        let Some(node) = helpers.iter().position(|h| h.name == lost.peer.name) else { return };
+        tracing::warn!(name = lost.peer.name, error = lost.error, "a helper node is lost");
+        self.context.live.node_lost(&lost.peer.name);
+        seed.lose(node, lost.connection);
+    }
+
+    /// The seed `number`, and for each policy what its trial hears in real time.
+    fn seed(
+        &self,
+        number: u64,
+        instance: &Arc<Instance>,
+        players: &[MemberHandle],
+    ) -> (Seed, Vec<mpsc::UnboundedReceiver<NodeEvent>>) {
+        let plan = &self.context.plan;
+        let player = |(policy, member): (&PlannedPolicy, &MemberHandle)| Player {
+            policy: policy.name.clone(),
+            task_node: member.name.clone(),
+        };
+        let players = plan.policies.iter().zip(players).map(player).collect();
+        let (senders, receivers) = plan.policies.iter().map(|_| mpsc::unbounded_channel()).unzip();
+        let slot = plan.scenario.wall_clock().map(|clock| nanoseconds(clock.slot));
+        (Seed::new(number, Arc::clone(instance), players, slot, senders), receivers)
+    }
+
+    fn pace(&self) -> Pace {
+        match self.context.plan.scenario.clock() {
+            Clock::Slot(clock) => {
+                Pace::Slot { lookahead: clock.lookahead, slots_per_second: self.context.pace }
+            }
+            Clock::Wall(clock) => Pace::Wall {
+                slot_nanoseconds: nanoseconds(clock.slot),
+                timeout_nanoseconds: nanoseconds(clock.timeout()),
+            },
+        }
+    }
+
+    fn start_trials(
+        &self,
+        number: u64,
+        instance: &Arc<Instance>,
+        helpers: &[Option<MemberHandle>],
+        players: Vec<MemberHandle>,
+        events: Vec<mpsc::UnboundedReceiver<NodeEvent>>,
+        stop: &watch::Sender<bool>,
+    ) -> JoinSet<std::io::Result<TrialResult>> {
+        let plan = &self.context.plan;
+        let names = instance.helpers.iter().map(|helper| helper.name.clone());
+        let listening = helpers.iter().map(|helper| helper.as_ref().and_then(|h| h.listens));
+        let addresses: Vec<(String, Option<SocketAddr>)> = names.zip(listening).collect();
+        let present: Arc<[bool]> = helpers.iter().map(Option::is_some).collect();
+        let mut set = JoinSet::new();
+        let real_time = self.real_time();
+        let all = plan.policies.iter().zip(players).zip(events).enumerate();
+        for (index, ((policy, member), events)) in all {
+            let order = TrialOrder {
+                trial: TrialId { seed_number: number, policy: index as u32 },
+                name: policy.name.clone(),
+                policy: serde_json::to_string(&policy.spec).expect("a policy is plain data"),
+                policy_key: plan.policy_key(index, instance.seed),
+                helpers: addresses.clone(),
+                features: instance.features as u32,
+                tasks: instance.tasks.clone(),
+                slots: plan.scenario.last_slot(),
+                pace: self.pace(),
+            };
+            let (context, instance) = (self.context.clone(), Arc::clone(instance));
+            let (stopped, present) = (stop.subscribe(), Arc::clone(&present));
+            set.spawn(async move {
+                if real_time {
+                    live::drive(&context, &member, order, &instance, &present, events, stopped)
+                        .await
+                } else {
+                    trial::drive(&context, &member, order, &instance, stopped).await
+                }
+            });
+        }
+        set
+    }
+
+    /// The task node that plays each policy.
+    fn players(&self) -> Result<Vec<MemberHandle>, RunFailure> {
+        let task_nodes = self.hub.task_nodes();
+        let player = |index: usize| {
+            let own = task_node_name(index);
+            let member = match &self.nodes {
+                Nodes::Children { .. } => task_nodes.iter().find(|m| m.name == own),
+                Nodes::Others { .. } => task_nodes.get(index % task_nodes.len().max(1)),
+            };
+            member.cloned().ok_or_else(|| failed(format!("task node {own} is gone")))
+        };
+        (0..self.context.plan.policies.len()).map(player).collect()
+    }
+
+    /// What became of a helper node whose connection is lost.
+    async fn explain(&mut self, lost: Lost) -> RunFailure {
+        let own_death = async {
+            loop {
+                let ended = self.children.ended().await;
+                if ended.name == lost.peer.name {
+                    return ended;
+                }
+            }
+        };
+        match tokio::time::timeout(DEATH_NOTICE, own_death).await {
+            Ok(ended) => death(&ended),
+            Err(_) => failed(format!("helper node {} is gone: {}", lost.peer.name, lost.error)),
+        }
+    }
+
+    /// Why a trial failed, if a process died of the same cause.
+    async fn explain_trial(&mut self, policy: &str, why: &str) -> RunFailure {
+        match tokio::time::timeout(DEATH_NOTICE, self.children.ended()).await {
+            Ok(ended) => death(&ended),
+            Err(_) => failed(format!("the trial of {policy} failed: {why}")),
+        }
+    }
+}
+
+fn nanoseconds(span: TimeSpan) -> u64 {
+    u64::try_from(span.0.as_nanos()).unwrap_or(u64::MAX)
+}
