@@ -9,8 +9,8 @@ use std::sync::atomic::AtomicBool;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fogbit::backend::{Context, sim};
+use fogbit::live::Live;
 use fogbit::plan::Plan;
-use fogbit::progress::Progress;
 use fogbit_scenario::{Scenario, TopologyFile};
 
 const SLOTS: u64 = 100_000;
@@ -23,7 +23,8 @@ fn trial(criterion: &mut Criterion) {
     scenario.keep_policies(|name| name == "toof");
     let plan = Arc::new(Plan::new(scenario));
     let context = Context {
-        progress: Arc::new(Progress::new(&plan)),
+        live: Arc::new(Live::new(&plan, "sim", &prometheus::Registry::new()).unwrap()),
+        pace: None,
         plan: Arc::clone(&plan),
         decisions: None,
         stop: Arc::new(AtomicBool::new(false)),

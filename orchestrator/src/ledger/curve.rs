@@ -87,3 +87,23 @@ impl Curves {
         self.covered.push(covered);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trials_of_any_length_share_their_points() {
+        let endless = curve_slots(RunLength::Endless, &[]);
+        assert_eq!((endless[0], endless.last().copied()), (1, Some(1_000_000_000_000)));
+        for slots in [1, 7, 999, 10_000, 123_456_789] {
+            let mut points = curve_slots(RunLength::Slots(slots), &[5]).to_vec();
+            assert!(points.is_sorted_by(|a, b| a < b), "ascending, and each once");
+            assert_eq!(points.last(), Some(&slots));
+            points.pop();
+            assert!(points.iter().all(|slot| *slot == 5 || endless.contains(slot)), "{slots}");
+            let shared = endless.iter().filter(|slot| **slot < slots).count();
+            assert!(points.len() == shared || points.len() == shared + 1, "none is left out");
+        }
+    }
+}
