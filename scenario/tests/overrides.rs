@@ -126,7 +126,7 @@ const BAD: &[(&[&str], &str, &str)] = &[
     (&["«node.name=carl»"], "`node` is a list of 2: give a number below 2", ""),
     (&["«node.0.name.x=carl»"], "`name` is not a table", ""),
     (&["«policies.clock.lambda=1»"], "missing key `kind`", "`toof`, `greedy`"),
-    (&["slots=«many»"], "wrong type: string \"many\"", "a whole number"),
+    (&["slots=«many»"], "wrong value: string \"many\"", "a number of slots, or \"endless\""),
     (&["slots= «0»"], "a trial cannot have 0 slots", "from 1"),
     (&["slots=1", "slots=«0»"], "a trial cannot have 0 slots", "from 1"),
     (&["slots=«0»", "seeds=1"], "a trial cannot have 0 slots", "from 1"),

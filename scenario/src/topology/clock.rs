@@ -55,7 +55,9 @@ pub struct WallClock {
 impl WallClock {
     /// After which time an answer is given up, and a silent helper node.
     pub fn timeout(&self) -> TimeSpan {
-        let usual = || TimeSpan((self.slot.0 * 5).max(Duration::from_secs(1)));
+        // No longer than one that could be given, and a slot too long is yet to be told.
+        let (shortest, longest) = (Duration::from_secs(1), Duration::from_secs(3600));
+        let usual = || TimeSpan(self.slot.0.saturating_mul(5).clamp(shortest, longest));
         self.timeout.unwrap_or_else(usual)
     }
 }
