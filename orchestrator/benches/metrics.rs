@@ -15,8 +15,9 @@ use std::time::{Duration, Instant};
 
 use fogbit::stats::Interval;
 
-const PAIRS: usize = 12;
-const SLOTS: u64 = 20_000;
+const PAIRS: usize = 20;
+/// Two seconds or so: several scrapes fall into each run.
+const SLOTS: u64 = 40_000;
 /// Prometheus asks every five to fifteen seconds; this is more than anybody wants.
 const SCRAPE_EVERY: Duration = Duration::from_secs(1);
 const SCRAPES: usize = 50;
@@ -89,6 +90,9 @@ fn cost_of_metrics() {
         ratios.push((with / without).ln());
     }
     let Interval { mean, low, high } = Interval::of(&ratios);
+    ratios.sort_by(f64::total_cmp);
+    let median = 0.5 * (ratios[(PAIRS - 1) / 2] + ratios[PAIRS / 2]);
+    println!("median of the ratios: {:.3}", median.exp());
     println!(
         "ratio of slot rates, with metrics to without: {:.3} (95 % interval {:.3} to {:.3})",
         mean.exp(),
@@ -104,10 +108,10 @@ fn rate(metrics: bool) -> f64 {
     let address = metrics.then(free_address);
     let slots = format!("slots={SLOTS}");
     let mut run = start("paper.toml", &["--policy", "toof", "--set", &slots], address, &out);
-    let over = AtomicBool::new(false);
+    let over = &AtomicBool::new(false);
     std::thread::scope(|scope| {
         if let Some(address) = address {
-            scope.spawn(|| scrape_all(address, &over));
+            scope.spawn(move || scrape_all(address, over));
         }
         let status = run.0.wait().unwrap();
         over.store(true, Ordering::Relaxed);

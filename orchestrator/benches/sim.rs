@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fogbit::backend::{Context, sim};
-use fogbit::live::Live;
+use fogbit::board::Board;
 use fogbit::plan::Plan;
 use fogbit_scenario::{Scenario, TopologyFile};
 
@@ -23,7 +23,7 @@ fn trial(criterion: &mut Criterion) {
     scenario.keep_policies(|name| name == "toof");
     let plan = Arc::new(Plan::new(scenario));
     let context = Context {
-        live: Arc::new(Live::new(&plan, "sim", &prometheus::Registry::new()).unwrap()),
+        board: Arc::new(Board::new(&plan, "sim", &prometheus::Registry::new()).unwrap()),
         pace: None,
         plan: Arc::clone(&plan),
         decisions: None,

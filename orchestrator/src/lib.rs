@@ -2,13 +2,13 @@
 //! the regret ledger, and writes results and reports.
 
 pub mod backend;
+pub mod board;
 pub mod cli;
 pub mod exit;
 pub mod expect;
 pub mod exporter;
 pub mod graph;
 pub mod ledger;
-pub mod live;
 pub mod plan;
 pub mod progress;
 pub mod report;

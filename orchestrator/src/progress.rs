@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::board::{Board, Standing};
 use crate::exit::tell;
-use crate::live::{Live, Standing};
 
 /// How often bars are drawn anew.
 const DRAW_EVERY: Duration = Duration::from_millis(100);
 /// How often a line is written where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// Shows a [`Live`] board until it is dropped.
+/// Shows a [`Board`] board until it is dropped.
 #[derive(Debug)]
 pub struct Display {
     stop: Arc<AtomicBool>,
@@ -25,16 +25,16 @@ pub struct Display {
 }
 
 impl Display {
-    /// Starts to show `live`; `quiet` shows nothing.
-    pub fn start(live: Arc<Live>, quiet: bool) -> Display {
+    /// Starts to show `board`; `quiet` shows nothing.
+    pub fn start(board: Arc<Board>, quiet: bool) -> Display {
         let stop = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stop);
         let thread = (!quiet).then(|| {
             std::thread::spawn(move || {
                 if std::io::stderr().is_terminal() {
-                    draw_bars(&live, &told);
+                    draw_bars(&board, &told);
                 } else {
-                    write_lines(&live, &told);
+                    write_lines(&board, &told);
                 }
             })
         });
@@ -53,10 +53,10 @@ impl Drop for Display {
     }
 }
 
-fn draw_bars(live: &Live, stop: &AtomicBool) {
+fn draw_bars(board: &Board, stop: &AtomicBool) {
     let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-    let width = live.standings().map(|policy| policy.name.len()).max().unwrap_or(0);
-    let template = match live.planned() {
+    let width = board.standings().map(|policy| policy.name.len()).max().unwrap_or(0);
+    let template = match board.planned() {
         Some(_) => format!("{{prefix:>{width}}} {{bar:30}} {{percent:>3}} %  {{msg}}"),
         None => format!("{{prefix:>{width}}} {{spinner}} {{human_pos:>13}} slots  {{msg}}"),
     };
@@ -67,10 +67,10 @@ fn draw_bars(live: &Live, stop: &AtomicBool) {
     stage.set_style(
         ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar()),
     );
-    let drawn: Vec<ProgressBar> = live
+    let drawn: Vec<ProgressBar> = board
         .standings()
         .map(|policy| {
-            let bar = bars.add(match live.planned() {
+            let bar = bars.add(match board.planned() {
                 Some(slots) => ProgressBar::new(slots),
                 None => ProgressBar::no_length(),
             });
@@ -80,8 +80,8 @@ fn draw_bars(live: &Live, stop: &AtomicBool) {
         })
         .collect();
     while !stop.load(Ordering::Relaxed) {
-        stage.set_message(live.stage_text());
-        for (policy, bar) in live.standings().zip(&drawn) {
+        stage.set_message(board.stage_text());
+        for (policy, bar) in board.standings().zip(&drawn) {
             bar.set_position(policy.slots);
             if let Some(regret) = policy.average_regret {
                 bar.set_message(format!("average regret {regret:.4}"));
@@ -96,11 +96,11 @@ fn draw_bars(live: &Live, stop: &AtomicBool) {
     let _ = bars.clear();
 }
 
-fn write_lines(live: &Live, stop: &AtomicBool) {
+fn write_lines(board: &Board, stop: &AtomicBool) {
     let mut last = Instant::now();
     let mut stage = String::new();
     while !stop.load(Ordering::Relaxed) {
-        let now = live.stage_text();
+        let now = board.stage_text();
         if now != stage && !now.is_empty() {
             tell(format_args!("{now}"));
             stage = now;
@@ -108,7 +108,7 @@ fn write_lines(live: &Live, stop: &AtomicBool) {
         if last.elapsed() >= LINE_EVERY {
             last = Instant::now();
             let parts: Vec<String> =
-                live.standings().map(|policy| describe(&policy, live.planned())).collect();
+                board.standings().map(|policy| describe(&policy, board.planned())).collect();
             tell(format_args!("{}", parts.join(" | ")));
         }
         std::thread::park_timeout(DRAW_EVERY);

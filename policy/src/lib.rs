@@ -4,8 +4,7 @@
 //! of the node it chose. Everything here is pure: no clock, no network, no global randomness; the
 //! same calls give the same choices, bit for bit.
 //!
-//! To add a policy: a file in `one_bit/`, a variant in `fogbit_scenario`'s `PolicySpec`, a line in
-//! [`build`] and one in [`CATALOGUE`].
+//! How to add one is in the README.
 
 pub mod one_bit;
 

@@ -9,8 +9,8 @@ use std::sync::atomic::AtomicBool;
 
 use fogbit_scenario::Instance;
 
+use crate::board::Board;
 use crate::ledger::Ledger;
-use crate::live::Live;
 use crate::plan::{Collector, Plan};
 use crate::results::ResultsDir;
 
@@ -22,7 +22,7 @@ pub struct Context {
     /// Where decision files go; none keeps none.
     pub decisions: Option<ResultsDir>,
     /// Whom to tell how it goes.
-    pub live: Arc<Live>,
+    pub board: Arc<Board>,
     /// At most this many slots a second in each trial, in the slot clock.
     pub pace: Option<f64>,
     /// Set to stop as soon as possible.

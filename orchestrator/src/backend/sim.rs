@@ -16,8 +16,8 @@ use fogbit_task_node::{
 use rayon::prelude::*;
 
 use super::{Context, Outcome, RunFailure};
+use crate::board::{Board, Told};
 use crate::ledger::Ledger;
-use crate::live::{Live, Told};
 use crate::plan::{Collector, Status, TrialResult};
 
 /// Seeds that are played before their curves are averaged and forgotten.
@@ -98,7 +98,7 @@ pub fn play(
     let ledger = context.ledger(policy, instance).map_err(|error| unwritable(0, error))?;
     let mut recorder = SimRecorder {
         ledger,
-        live: &context.live,
+        board: &context.board,
         policy,
         slots: plan.scenario.last_slot(),
         tell_every: context.pace.map_or(TELL_EVERY, |pace| (pace / 10.0).clamp(1.0, 4096.0) as u64),
@@ -121,7 +121,7 @@ pub fn play(
         &context.stop,
     ))?;
     let seconds = started.elapsed().as_secs_f64();
-    context.live.publish(policy, &mut recorder.ledger, None, &mut recorder.told);
+    context.board.publish(policy, &mut recorder.ledger, None, &mut recorder.told);
     let account = recorder.ledger.close().map_err(|error| unwritable(0, error))?;
     let status = match end {
         TrialEnd::Complete => Status::Complete,
@@ -144,7 +144,7 @@ fn now<F: Future>(future: F) -> F::Output {
 /// The ledger looks at the trial's own contexts.
 struct SimRecorder<'p> {
     ledger: Ledger,
-    live: &'p Live,
+    board: &'p Board,
     policy: usize,
     slots: u64,
     tell_every: u64,
@@ -162,7 +162,7 @@ impl Recorder for SimRecorder<'_> {
             .record(contexts, node, outcome, policy)
             .map_err(|error| TrialError::Record { slot, reason: error.to_string() })?;
         if slot.is_multiple_of(self.tell_every) || slot == self.slots {
-            self.live.publish(self.policy, &mut self.ledger, policy, &mut self.told);
+            self.board.publish(self.policy, &mut self.ledger, policy, &mut self.told);
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,10 +20,10 @@ use super::topology::TopologyArgs;
 use super::{print, table};
 use crate::backend::process::Targets;
 use crate::backend::{Context, Outcome, process, sim};
+use crate::board::Board;
 use crate::exit::{Exit, Failure, tell};
 use crate::expect::Judgement;
 use crate::exporter::{Exporter, process_registry};
-use crate::live::Live;
 use crate::plan::{Plan, Status};
 use crate::progress::Display;
 use crate::report;
@@ -164,8 +165,8 @@ pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let network = Network::prepare(&args, &runtime)?;
     let plan = Arc::new(Plan::new(scenario));
     let registry = process_registry("orchestrator", HashMap::new());
-    let live = Live::new(&plan, args.backend.name(), &registry);
-    let live = Arc::new(live.map_err(|error| Failure::new(Exit::Internal, error))?);
+    let board = Board::new(&plan, args.backend.name(), &registry);
+    let board = Arc::new(board.map_err(|error| Failure::new(Exit::Internal, error))?);
     let targets = Targets::new(exporter.is_some());
     if let Some(exporter) = &exporter {
         exporter.handle().set_registry(registry);
@@ -179,13 +180,13 @@ pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let context = Context {
         plan,
         // Where there is no end, they would fill the disk.
-        decisions: (!args.no_decisions && live.planned().is_some()).then(|| dir.clone()),
-        live: Arc::clone(&live),
+        decisions: (!args.no_decisions && board.planned().is_some()).then(|| dir.clone()),
+        board: Arc::clone(&board),
         pace: args.pace,
         stop: Arc::new(AtomicBool::new(false)),
     };
     let ending = Ending {
-        display: Display::start(live, args.quiet),
+        display: Display::start(board, args.quiet),
         started: Instant::now(),
         context: context.clone(),
         dir,
@@ -195,7 +196,10 @@ pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
         linger: args.linger,
         metrics: exporter.as_ref().map(Exporter::address),
     };
-    runtime.block_on(play(&args, context, network, targets, ending))
+    let played = runtime.block_on(play(&args, context, network, targets, ending));
+    // Trials in virtual time may still be under way; nobody wants them any more.
+    runtime.shutdown_background();
+    played
 }
 
 /// A runtime on this thread alone: one process, one core.
@@ -233,6 +237,12 @@ fn results_dir(args: &RunArgs, scenario: &Scenario) -> Result<ResultsDir, Failur
         match error {
             ResultsError::Exists(_) => {
                 failure.help("results are never overwritten: choose another --out")
+            }
+            ResultsError::Write { error, .. } if error.kind() == ErrorKind::PermissionDenied => {
+                failure.help(
+                    "the folder has to belong to the user that this process runs as; in Docker \
+                     Compose that is FOGBIT_USER (docs/deploy.md)",
+                )
             }
             ResultsError::Write { .. } => failure,
         }
@@ -290,8 +300,8 @@ async fn play(
     tokio::select! {
         biased;
         played = &mut played => played,
-        // Whoever asks twice does not want to wait.
-        () = signal() => std::process::exit(Exit::Interrupted as i32),
+        // Whoever asks twice does not want to wait; what must not be left is removed all the same.
+        () = signal() => Ok(Exit::Interrupted),
     }
 }
 
@@ -331,14 +341,14 @@ impl Ending {
             self.backend.name(),
             status,
             self.started.elapsed().as_secs_f64(),
-            real_time.then(|| self.context.live.counted()),
+            real_time.then(|| (self.context.board.counted(), self.context.board.losses())),
         );
         self.manifest.end(status, reason, summary.run.valid);
         if let Err(failure) = finish(&self.dir, plan, &outcome, &summary, &self.manifest) {
             // It must not look as if the run were still going on; a full disk may have room for this.
             let reason = "the results could not be written".to_owned();
             self.manifest.end(RunStatus::Failed, Some(reason), summary.run.valid);
-            let _ = self.dir.write("manifest.json", &self.manifest.to_json());
+            self.dir.overwrite("manifest.json", &self.manifest.to_json());
             return Err(failure);
         }
         match self.format {

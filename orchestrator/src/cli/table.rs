@@ -40,6 +40,15 @@ pub(crate) fn render(summary: &Summary, dir: &Path) -> String {
     if summary.policies.iter().any(|p| p.tasks.refused > 0) {
         let _ = writeln!(text, "{}", losses(summary, "refused by full queues", |t| t.refused));
     }
+    if let Some(losses) = run.node_losses.filter(|losses| *losses > 0) {
+        let _ = writeln!(text, "helper nodes were lost {losses} times while the run went on");
+    }
+    if summary.policies.iter().any(|p| p.idle_slots > 0) {
+        let idle = summary.policies.iter().filter(|p| p.idle_slots > 0);
+        let parts: Vec<String> =
+            idle.map(|p| format!("{} {}", p.name, grouped(p.idle_slots as f64))).collect();
+        let _ = writeln!(text, "slots in which no helper node was there: {}", parts.join(", "));
+    }
     if summary.policies.iter().any(|p| p.tasks.timed_out > 0) {
         let _ = writeln!(text, "{}", losses(summary, "without an answer in time", |t| t.timed_out));
     }

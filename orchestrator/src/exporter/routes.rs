@@ -1,5 +1,6 @@
 //! What is answered to a request.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http_body_util::Full;
@@ -18,8 +19,9 @@ const HTML: &str = "text/html; charset=utf-8";
 
 type Answer = Response<Full<Bytes>>;
 
-/// The answer to any request; hyper leaves the body away where the method is HEAD.
-pub(super) fn answer<B>(shared: &Shared, request: &Request<B>) -> Answer {
+/// The answer to any request; hyper leaves the body away where the method is HEAD. `own` is the
+/// address at which this client has found the process.
+pub(super) fn answer<B>(shared: &Shared, own: Option<IpAddr>, request: &Request<B>) -> Answer {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
         answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -30,7 +32,7 @@ pub(super) fn answer<B>(shared: &Shared, request: &Request<B>) -> Answer {
     match (request.uri().path(), find) {
         ("/metrics", _) => metrics(shared),
         ("/healthz", _) => text(StatusCode::OK, "ok\n"),
-        ("/targets", Some(find)) => reply(StatusCode::OK, JSON, discovery(&find())),
+        ("/targets", Some(find)) => reply(StatusCode::OK, JSON, discovery(&find(), own)),
         ("/", find) => reply(StatusCode::OK, HTML, index(&shared.role, find.is_some())),
         _ => text(StatusCode::NOT_FOUND, "not found\n"),
     }
@@ -62,15 +64,19 @@ struct Labels<'a> {
     node: Option<&'a str>,
 }
 
-fn discovery(targets: &[Target]) -> String {
-    let groups: Vec<Group<'_>> = targets
-        .iter()
-        .map(|target| Group {
-            targets: [target.address.to_string()],
-            labels: Labels { role: &target.role, node: target.node.as_deref() },
-        })
-        .collect();
+fn discovery(targets: &[Target], own: Option<IpAddr>) -> String {
+    let groups: Vec<Group<'_>> = targets.iter().map(|target| group(target, own)).collect();
     serde_json::to_string(&groups).expect("targets are plain data")
+}
+
+fn group(target: &Target, own: Option<IpAddr>) -> Group<'_> {
+    let mut address = target.address;
+    // Whoever listens on all addresses is found where this client has found it.
+    if let (true, Some(own)) = (address.ip().is_unspecified(), own) {
+        address.set_ip(own);
+    }
+    let labels = Labels { role: &target.role, node: target.node.as_deref() };
+    Group { targets: [address.to_string()], labels }
 }
 
 fn index(role: &str, has_targets: bool) -> String {

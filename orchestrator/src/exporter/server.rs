@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot};
 
@@ -16,6 +16,8 @@ use super::{Shared, routes};
 
 /// A connection is closed after this long, whatever its client is doing.
 const CONNECTION_TIME: Duration = Duration::from_secs(10);
+/// And after this long without a whole request: slow clients must not take the places of others.
+const REQUEST_TIME: Duration = Duration::from_secs(1);
 /// So many connections are served at once; more of them wait.
 const CONNECTIONS: usize = 64;
 /// Bytes that a connection keeps of what its client sends.
@@ -81,11 +83,14 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) -> Infallible {
 /// Answers one request. Connections are not kept for the next one, so that the limit of time is one
 /// of the request and cuts no scrape short that came late on a connection.
 async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+    let own = stream.local_addr().map(|address| address.ip().to_canonical()).ok();
     let service = service_fn(move |request| {
-        let answer = routes::answer(&shared, &request);
+        let answer = routes::answer(&shared, own, &request);
         async move { Ok::<_, Infallible>(answer) }
     });
     let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(REQUEST_TIME)
         .keep_alive(false)
         .max_buf_size(CONNECTION_BUFFER)
         .serve_connection(TokioIo::new(stream), service);

@@ -90,6 +90,14 @@ impl ResultsDir {
         write_whole(&path, content).map_err(|error| ResultsError::Write { path, error })
     }
 
+    /// Writes over a file where there is no room for another beside it. Where even that fails there
+    /// is nothing left to do.
+    pub fn overwrite(&self, name: &str, content: &[u8]) {
+        if self.write(name, content).is_err() {
+            let _ = fs::write(self.path.join(name), content);
+        }
+    }
+
     /// The decision file of a trial, to be written row by row.
     ///
     /// # Errors

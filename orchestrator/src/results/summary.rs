@@ -49,6 +49,9 @@ pub struct RunSummary {
     /// those of the last minute where trials are endless.
     #[serde(default)]
     pub late_share: Option<f64>,
+    /// In real time how often a helper node was lost while the run went on.
+    #[serde(default)]
+    pub node_losses: Option<u64>,
     /// How far it got.
     pub status: RunStatus,
     /// Number of seeds.
@@ -94,6 +97,9 @@ pub struct PolicySummary {
     pub happy_share: Option<f64>,
     /// What became of the tasks, over all complete trials.
     pub tasks: TaskCounts,
+    /// Slots of all complete trials in which no helper node was there (wall clock).
+    #[serde(default)]
+    pub idle_slots: u64,
     /// Share of the tasks that each node got, in the order of their numbers.
     pub chosen_share: Vec<f64>,
     /// Right side of (19) at the last slot, for policies with a confidence region.
@@ -210,14 +216,15 @@ pub fn reference_policy(plan: &Plan) -> usize {
 }
 
 impl Summary {
-    /// Adds up a run.
+    /// Adds up a run; `real_time` are the slots by which it is judged, and how often helper nodes
+    /// were lost.
     pub fn new(
         plan: &Plan,
         collector: &Collector,
         backend: &str,
         status: RunStatus,
         seconds: f64,
-        begun: Option<Begun>,
+        real_time: Option<(Begun, u64)>,
     ) -> Summary {
         let scenario = &plan.scenario;
         let run = RunSummary {
@@ -226,8 +233,9 @@ impl Summary {
             backend: backend.into(),
             slots: scenario.length().slots(),
             clock: scenario.clock().kind().into(),
-            valid: begun.is_none_or(|begun| begun.valid()),
-            late_share: begun.map(|begun| begun.late_share()),
+            valid: real_time.is_none_or(|(begun, _)| begun.valid()),
+            late_share: real_time.map(|(begun, _)| begun.late_share()),
+            node_losses: real_time.map(|(_, losses)| losses),
             status,
             seeds: plan.seeds.len() as u64,
             nodes: scenario.helpers().iter().map(|h| h.name.clone()).collect(),
@@ -296,6 +304,7 @@ fn policy(plan: &Plan, collector: &Collector, index: usize) -> PolicySummary {
             .map(|(reward, optimal)| reward.mean / optimal.mean),
         reward,
         optimal_reward,
+        idle_slots: rows.iter().map(|row| row.totals.idle).sum(),
         happy_share: (offloaded > 0.0).then(|| happy as f64 / offloaded),
         tasks,
         chosen_share,

@@ -114,7 +114,8 @@ fn verify_trial(
         return Ok(None); // it was not begun
     }
     let rows = read::decisions(dir, &trial.policy, trial.seed).map_err(|error| {
-        unreadable(&error).help("a run with --no-decisions keeps nothing that could be verified")
+        unreadable(&error)
+            .help("endless runs, and runs with --no-decisions, keep nothing that could be verified")
     })?;
     compared.trials += 1;
     let mut again = Again::new(&scenario.instance(trial.seed), spec, &trial.policy);
@@ -425,7 +426,8 @@ fn diff_trial(
     compared: &mut Compared,
 ) -> Result<(), Failure> {
     let kept_none = |error: ReadError| {
-        unreadable(&error).help("a run with --no-decisions keeps nothing to compare")
+        unreadable(&error)
+            .help("endless runs, and runs with --no-decisions, keep nothing to compare")
     };
     let mut rows_a = read::decisions(a, policy, seed).map_err(kept_none)?;
     let mut rows_b = read::decisions(b, policy, seed).map_err(kept_none)?;

@@ -158,14 +158,14 @@ impl Drop for Stopped {
 #[test]
 fn a_run_that_falls_behind_is_invalid() {
     let dir = tempfile::tempdir().unwrap();
-    let file = topology(dir.path(), "300", "10ms", &["round-robin"]);
+    let file = topology(dir.path(), "600", "10ms", &["round-robin"]);
     let out = dir.path().join("out");
     let (mut child, watch) = start(&file, &[], &out);
     watch.wait_until("the first slots", |now| now.of("fogbit_slot", "round-robin") > 0.0);
     let nodes = nodes_of(&child);
     let task_node = nodes.iter().find(|node| node.arguments.iter().any(|a| a == "task-node"));
     let stopped = Stopped::stop(task_node.unwrap());
-    // Fifty slots of three hundred: one in a hundred may be late.
+    // Fifty slots of six hundred: one in a hundred may be late.
     std::thread::sleep(Duration::from_millis(500));
     drop(stopped);
     assert_eq!(wait_for_end(&mut child), Some(3));

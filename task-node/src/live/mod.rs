@@ -209,6 +209,8 @@ impl LiveFog {
                 Some(event) = self.events.recv() => self.apply(event),
             }
         }
+        // Whoever was kept from working has to let the links say what they have heard.
+        tokio::task::yield_now().await;
         for _ in 0..WAITING_EVENTS {
             let Ok(event) = self.events.try_recv() else { break };
             self.apply(event);

@@ -44,6 +44,8 @@ pub(super) struct Lost {
     pub(super) peer: PeerName,
     /// How.
     pub(super) error: String,
+    /// Whether it was stopped, rather than lost.
+    pub(super) left: bool,
     /// Its connection: the same node may be there again over another one.
     pub(super) connection: usize,
 }
@@ -332,8 +334,8 @@ impl Hub {
         self.lock().leave(&peer, certificate);
         self.changed.notify_one();
         // Nobody listens any more when the run is over.
-        let connection = connection.stable_id();
-        let _ = self.lost.send(Lost { peer, error: error.to_string(), connection });
+        let (connection, left) = (connection.stable_id(), error.code() == Some(CloseCode::Stopped));
+        let _ = self.lost.send(Lost { peer, error: error.to_string(), left, connection });
         Ok(())
     }
 }

@@ -13,11 +13,13 @@ use tokio::sync::{mpsc, watch};
 use super::hub::MemberHandle;
 use super::seed::NodeEvent;
 use crate::backend::Context;
+use crate::board::Told;
 use crate::ledger::{Account, Pairing, PairingError};
-use crate::live::Told;
 use crate::plan::{Status, TrialResult};
 use crate::validity::Begun;
 
+/// A task node that has told nothing for longer has missed the slots of that time.
+const SILENCE_ALLOWED: Duration = Duration::from_secs(1);
 /// How often slots are booked whose states do not come any more.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -61,6 +63,10 @@ pub(super) async fn drive(
         told: Told::nothing(instance.seed),
         events,
         begun: Instant::now(),
+        slot: context.plan.scenario.wall_clock().map_or(Duration::ZERO, |clock| clock.slot.0),
+        first_slot: None,
+        slots_begun: 0,
+        missed: 0,
     };
     let played = tokio::select! {
         biased;
@@ -72,7 +78,7 @@ pub(super) async fn drive(
         Some(Ok(())) => (Status::Complete, None),
         Some(Err(failure)) => (Status::Failed, Some(failure.to_string())),
         // There is no other end for it.
-        None if endless => (Status::Complete, None),
+        None if endless && trial.pairing.ledger().totals().slots > 0 => (Status::Complete, None),
         None => (Status::Partial, None),
     };
     trial.publish();
@@ -90,6 +96,14 @@ struct Trial<'c> {
     told: Told,
     events: mpsc::UnboundedReceiver<NodeEvent>,
     begun: Instant,
+    /// The length of a slot.
+    slot: Duration,
+    /// When the first slots were told.
+    first_slot: Option<Instant>,
+    /// How many slots the task node says have begun.
+    slots_begun: u64,
+    /// Slots counted as late that the task node has not told of yet.
+    missed: u64,
 }
 
 impl Trial<'_> {
@@ -128,6 +142,9 @@ impl Trial<'_> {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
             self.pairing.book(self.begun.elapsed())?;
+            if !done {
+                self.look_for_missed();
+            }
             self.publish();
             if done && self.pairing.is_settled() {
                 let (played, slots) = (self.pairing.ledger().totals().slots, self.last);
@@ -166,8 +183,7 @@ impl Trial<'_> {
                 if !estimates.is_empty() {
                     self.pairing.ledger_mut().believe(estimates);
                 }
-                let begun = Begun { slots: begun.into(), late: late.min(begun).into() };
-                self.context.live.begun(self.policy, begun);
+                self.begun(Begun { slots: begun.into(), late: late.min(begun).into() });
                 Ok(false)
             }
             TrialReport::Done { .. } => Ok(true),
@@ -176,8 +192,31 @@ impl Trial<'_> {
         }
     }
 
+    /// Counts slots that the task node says have begun, but for those that were missed before.
+    fn begun(&mut self, mut begun: Begun) {
+        self.first_slot.get_or_insert_with(Instant::now);
+        self.slots_begun += begun.slots;
+        let known = self.missed.min(begun.slots);
+        self.missed -= known;
+        begun = Begun { slots: begun.slots - known, late: begun.late.saturating_sub(known) };
+        self.context.board.begun(self.policy, begun);
+    }
+
+    /// Counts slots as late that should have begun and did not, as far as anybody knows: a task node
+    /// that hangs says nothing.
+    fn look_for_missed(&mut self) {
+        let Some(first) = self.first_slot else { return };
+        let passed = first.elapsed().saturating_sub(SILENCE_ALLOWED).as_nanos();
+        let due = u64::try_from(passed / self.slot.as_nanos().max(1)).unwrap_or(u64::MAX);
+        let missing = due.min(self.last).saturating_sub(self.slots_begun + self.missed);
+        if missing > 0 {
+            self.missed += missing;
+            self.context.board.begun(self.policy, Begun { slots: missing, late: missing });
+        }
+    }
+
     fn publish(&mut self) {
         let ledger = self.pairing.ledger_mut();
-        self.context.live.publish(self.policy, ledger, None, &mut self.told);
+        self.context.board.publish(self.policy, ledger, None, &mut self.told);
     }
 }

@@ -193,7 +193,7 @@ impl Run {
         for (number, seed) in plan.seeds.iter().enumerate() {
             let stage =
                 if seeds > 1 { format!("seed {} of {seeds}", number + 1) } else { String::new() };
-            self.context.live.stage(stage);
+            self.context.board.stage(stage);
             let instance = Arc::new(plan.scenario.instance(*seed));
             self.play_seed(number as u64, instance, collector).await?;
         }
@@ -215,7 +215,7 @@ impl Run {
             if helpers >= wanted_helpers && tasks >= wanted_tasks {
                 return Ok(());
             }
-            self.context.live.stage(format!(
+            self.context.board.stage(format!(
                 "waiting for nodes: {helpers} of {wanted_helpers} helper nodes, \
                  {tasks} of {wanted_tasks} task nodes{hint}"
             ));
@@ -243,13 +243,13 @@ impl Run {
 
     /// Shows who is there.
     fn show_members(&self) {
-        let live = &self.context.live;
+        let board = &self.context.board;
         for (place, helper) in self.hub.helpers().iter().zip(self.context.plan.scenario.helpers()) {
-            live.node_present(&helper.name, place.is_some());
+            board.node_present(&helper.name, place.is_some());
         }
         let (helpers, task_nodes) = self.hub.count();
-        live.members(Role::Helper, helpers);
-        live.members(Role::TaskNode, task_nodes);
+        board.members(Role::Helper, helpers);
+        board.members(Role::TaskNode, task_nodes);
     }
 }
 

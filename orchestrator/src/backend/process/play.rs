@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fogbit_scenario::Instance;
-use fogbit_scenario::topology::{Clock, TimeSpan};
+use fogbit_scenario::topology::{Clock, RunLength, TimeSpan};
 use fogbit_transport::Role;
 use fogbit_transport::wire::{Pace, Player, TrialId, TrialOrder};
 use tokio::sync::{mpsc, watch};
@@ -14,10 +15,16 @@ use tokio::task::{JoinError, JoinSet};
 use super::children::Ended;
 use super::hub::{Lost, MemberHandle};
 use super::seed::{NodeEvent, Seed, Untold};
-use super::{DEATH_NOTICE, Early, Nodes, Run, death, failed, live, task_node_name, trial};
+use super::{DEATH_NOTICE, Early, Nodes, Run, death, failed, live, task_node_name, trial, what};
 use crate::backend::RunFailure;
 use crate::exit::tell;
 use crate::plan::{Collector, PlannedPolicy, Status, TrialResult};
+
+/// After some node was stopped, this process is given so long to be stopped as well.
+const STOP_NOTICE: Duration = Duration::from_secs(10);
+
+/// In real time the helper nodes are given so long to hear of a seed before it begins.
+const ANNOUNCEMENT: Duration = Duration::from_secs(2);
 
 /// The trials of one seed while they go on.
 struct Playing {
@@ -30,6 +37,8 @@ struct Playing {
     failure: Option<RunFailure>,
     /// Task nodes that died, and how.
     dead_task_nodes: BTreeMap<String, String>,
+    /// Whether some node was stopped by somebody.
+    left: bool,
 }
 
 impl Playing {
@@ -84,15 +93,22 @@ impl Run {
             _ = self.stopped.wait_for(|stop| *stop) => return Err(Early::Stopped),
             ended = self.children.ended() => return Err(death(&ended).into()),
             told = seed.announce(&helpers) => told,
+            // In real time whoever is slow comes later, or is missed like one that was lost.
+            () = tokio::time::sleep(ANNOUNCEMENT), if self.real_time() => Ok(()),
         };
-        // In real time it is missed like one that was lost.
-        if let (Err(Untold { name, error }), false) = (told, self.real_time()) {
-            return Err(failed(format!("helper node {name}: {error}")).into());
+        match told {
+            Err(Untold { name, error }) if !self.real_time() => {
+                return Err(failed(format!("helper node {name}: {error}")).into());
+            }
+            Ok(()) | Err(_) => {}
+        }
+        if self.real_time() {
+            seed.welcome(&helpers);
         }
         let stop = watch::Sender::new(false);
         let trials = self.start_trials(number, instance, &helpers, players, events, &stop);
         let (results, dead_task_nodes) = (Vec::new(), BTreeMap::new());
-        Ok(Playing { seed, trials, stop, results, failure: None, dead_task_nodes })
+        Ok(Playing { seed, trials, stop, results, failure: None, dead_task_nodes, left: false })
     }
 
     /// Looks after the trials until the last has ended.
@@ -125,6 +141,7 @@ impl Run {
             Role::Helper => playing.fail(death),
             Role::TaskNode | Role::Orchestrator => {
                 // It fails its own trials; the others go on.
+                tell(format_args!("{}", death.message));
                 playing.dead_task_nodes.insert(ended.name.clone(), death.message.clone());
                 playing.failure.get_or_insert(death);
             }
@@ -135,7 +152,13 @@ impl Run {
     /// missed.
     async fn member_lost(&mut self, lost: Lost, playing: &mut Playing) {
         self.show_members();
+        playing.left |= lost.left;
         if lost.peer.role != Role::Helper {
+            // Of a process that this one started it is known already how it died.
+            if !playing.dead_task_nodes.contains_key(&lost.peer.name) {
+                let (what, name) = (what(lost.peer.role), &lost.peer.name);
+                tell(format_args!("{what} {name} is gone: {}", lost.error));
+            }
             return;
         }
         if self.real_time() {
@@ -148,8 +171,16 @@ impl Run {
 
     /// Hands on what the trials came to, in the order of the plan.
     async fn settle(&mut self, playing: Playing, collector: &mut Collector) -> Result<(), Early> {
-        let Playing { seed, mut results, mut failure, dead_task_nodes, .. } = playing;
+        let Playing { seed, mut results, mut failure, dead_task_nodes, mut left, .. } = playing;
         drop(seed);
+        while let Ok(lost) = self.lost.try_recv() {
+            left |= lost.left;
+        }
+        let failed_trials = results.iter().any(|result| result.status == Status::Failed);
+        if left && (failure.is_some() || failed_trials) && self.is_stopped_too().await {
+            failure = None;
+            results.iter_mut().for_each(|result| self.was_stopped(result));
+        }
         results.sort_by_key(|result| result.policy);
         for mut result in results {
             if let Some(death) = dead_task_nodes.get(&task_node_name(result.policy)) {
@@ -175,6 +206,24 @@ impl Run {
         if *self.stopped.borrow() { Err(Early::Stopped) } else { Ok(()) }
     }
 
+    /// Whether this process is stopped as well. Whoever stops everything may begin with the nodes:
+    /// Docker Compose does.
+    async fn is_stopped_too(&mut self) -> bool {
+        let stopped = self.stopped.wait_for(|stop| *stop);
+        tokio::time::timeout(STOP_NOTICE, stopped).await.is_ok_and(|stopped| stopped.is_ok())
+    }
+
+    /// A trial whose nodes were stopped did not fail.
+    fn was_stopped(&self, result: &mut TrialResult) {
+        if result.status != Status::Failed {
+            return;
+        }
+        let endless = self.context.plan.scenario.length() == RunLength::Endless;
+        let ended = endless && result.account.totals.slots > 0;
+        result.status = if ended { Status::Complete } else { Status::Partial };
+        result.failure = None;
+    }
+
     fn real_time(&self) -> bool {
         self.context.plan.scenario.wall_clock().is_some()
     }
@@ -184,7 +233,7 @@ impl Run {
         let helpers = self.context.plan.scenario.helpers();
         let Some(node) = helpers.iter().position(|h| h.name == lost.peer.name) else { return };
         tracing::warn!(name = lost.peer.name, error = lost.error, "a helper node is lost");
-        self.context.live.node_lost(&lost.peer.name);
+        self.context.board.node_lost(&lost.peer.name);
         seed.lose(node, lost.connection);
     }
 

@@ -11,8 +11,8 @@ use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, WireError};
 
 use super::hub::MemberHandle;
 use crate::backend::Context;
+use crate::board::Told;
 use crate::ledger::{Account, Replay, ReplayError};
-use crate::live::Told;
 use crate::plan::{Status, TrialResult};
 
 /// Why a trial failed.
@@ -69,7 +69,11 @@ pub(super) async fn drive(
         Some(Ok(())) => (Status::Complete, None),
         Some(Err(failure)) => (Status::Failed, Some(failure.to_string())),
         // There is no other end for it.
-        None if plan.scenario.length() == RunLength::Endless => (Status::Complete, None),
+        None if plan.scenario.length() == RunLength::Endless
+            && trial.replay.ledger().totals().slots > 0 =>
+        {
+            (Status::Complete, None)
+        }
         None => (Status::Partial, None),
     };
     let seconds = trial.seconds.unwrap_or_else(|| started.elapsed().as_secs_f64());
@@ -157,6 +161,6 @@ impl Trial<'_> {
 
     fn tell(&mut self) {
         let (ledger, policy) = self.replay.ledger_and_policy();
-        self.context.live.publish(self.policy, ledger, policy, &mut self.told);
+        self.context.board.publish(self.policy, ledger, policy, &mut self.told);
     }
 }

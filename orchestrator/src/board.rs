@@ -18,8 +18,8 @@ use crate::validity::{Begun, Validity};
 
 /// The board of one run.
 #[derive(Debug)]
-pub struct Live {
-    policies: Vec<LivePolicy>,
+pub struct Board {
+    policies: Vec<PolicyBoard>,
     nodes: Vec<String>,
     /// Length of a trial; 0 where it is endless.
     slots: u64,
@@ -37,7 +37,7 @@ pub struct Live {
 
 /// What is known of one policy.
 #[derive(Debug)]
-struct LivePolicy {
+struct PolicyBoard {
     name: String,
     slots: IntCounter,
     late_slots: IntCounter,
@@ -127,12 +127,12 @@ impl Maker<'_> {
     }
 }
 
-impl Live {
+impl Board {
     /// Of a run of `plan` that has not begun; its metrics go to `registry`.
     ///
     /// # Errors
     /// If the registry has metrics of these names already.
-    pub fn new(plan: &Plan, backend: &str, registry: &Registry) -> prometheus::Result<Live> {
+    pub fn new(plan: &Plan, backend: &str, registry: &Registry) -> prometheus::Result<Board> {
         let make = Maker(registry);
         let scenario = &plan.scenario;
         let info = make.int_gauge(
@@ -155,7 +155,7 @@ impl Live {
         valid.set(1);
         let nodes: Vec<String> = scenario.helpers().iter().map(|h| h.name.clone()).collect();
         let endless = scenario.length().slots().is_none();
-        Ok(Live {
+        Ok(Board {
             policies: policies(&make, plan, &nodes)?,
             slots,
             seeds: plan.seeds.len() as u64,
@@ -192,19 +192,19 @@ impl Live {
         playing: Option<&dyn Policy>,
         told: &mut Told,
     ) {
-        let live = &self.policies[policy];
+        let shown = &self.policies[policy];
         let totals = *ledger.totals();
-        live.count(&told.totals, &totals);
+        shown.count(&told.totals, &totals);
         told.nodes.resize(self.nodes.len(), NodeTotals::default());
-        for ((counters, before), now) in live.nodes.iter().zip(&mut told.nodes).zip(ledger.nodes())
+        for ((counters, before), now) in shown.nodes.iter().zip(&mut told.nodes).zip(ledger.nodes())
         {
             counters.count(before, now);
             *before = *now;
         }
         told.totals = totals;
-        live.show(told.seed, &totals);
+        shown.show(told.seed, &totals);
         ledger.weight_errors(playing, |node, error| {
-            self.weight_error.with_label_values(&[&live.name, &self.nodes[node]]).set(error);
+            self.weight_error.with_label_values(&[&shown.name, &self.nodes[node]]).set(error);
         });
     }
 
@@ -232,6 +232,12 @@ impl Live {
     /// The helper node was lost while the run went on.
     pub fn node_lost(&self, name: &str) {
         self.node_losses.with_label_values(&[name]).inc();
+    }
+
+    /// How often helper nodes were lost while the run went on.
+    pub fn losses(&self) -> u64 {
+        let of = |node: &String| self.node_losses.with_label_values(&[node]).get();
+        self.nodes.iter().map(of).sum()
     }
 
     /// How many processes of a role belong to the run.
@@ -273,7 +279,7 @@ fn policies(
     make: &Maker<'_>,
     plan: &Plan,
     nodes: &[String],
-) -> prometheus::Result<Vec<LivePolicy>> {
+) -> prometheus::Result<Vec<PolicyBoard>> {
     let policy = &["policy"];
     let slots = make.int_counter("fogbit_slots_total", "Slots accounted for", policy)?;
     let late = make.int_counter(
@@ -315,7 +321,7 @@ fn policies(
         "fogbit_cumulative_optimal_reward",
         "Sum of 2 P* - 1 under this seed: the expected reward of the best choices",
     )?;
-    let live = plan.policies.iter().map(|planned| {
+    let boards = plan.policies.iter().map(|planned| {
         let name = [planned.name.as_str()];
         let counters = |node: &String| {
             let both = [planned.name.as_str(), node.as_str()];
@@ -328,7 +334,7 @@ fn policies(
                 timed_out: timed_out.with_label_values(&both),
             }
         };
-        LivePolicy {
+        PolicyBoard {
             name: planned.name.clone(),
             slots: slots.with_label_values(&name),
             late_slots: late.with_label_values(&name),
@@ -346,10 +352,10 @@ fn policies(
             cumulative_optimal_reward: optimal.with_label_values(&name),
         }
     });
-    Ok(live.collect())
+    Ok(boards.collect())
 }
 
-impl LivePolicy {
+impl PolicyBoard {
     /// Counts what has come since `before`.
     fn count(&self, before: &Totals, now: &Totals) {
         self.slots.inc_by(now.slots - before.slots);
