@@ -12,6 +12,7 @@ use fogbit_node::HelperMetrics;
 use fogbit_task_node::TaskNodeMetrics;
 use fogbit_transport::token::{Tokens, token_file};
 use fogbit_transport::{Member, MemberOptions, Role, Token};
+use prometheus::Registry;
 use tokio::sync::{oneshot, watch};
 
 use super::joining::{Joining, TokenSource, Wait, parse_token};
@@ -189,7 +190,11 @@ async fn serve_member(
         Role::Helper => HashMap::from([("node".to_owned(), member.name.clone())]),
         Role::TaskNode | Role::Orchestrator => HashMap::new(),
     };
-    let registry = process_registry(role.label(), labels);
+    // Without anybody to ask, what looks at the process itself would only take room.
+    let registry = match exporter {
+        Some(_) => process_registry(role.label(), labels),
+        None => Registry::new(),
+    };
     let show = || {
         if let Some(exporter) = exporter {
             exporter.handle().set_registry(registry.clone());
