@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fogbit_scenario::Scenario;
 use fogbit_scenario::draw::Key;
-use fogbit_scenario::topology::PolicySpec;
+use fogbit_scenario::topology::{PolicySpec, RunLength};
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{Account, Totals, curve_slots};
@@ -64,6 +64,12 @@ impl Plan {
             marks: marks.into(),
             scenario: Arc::new(scenario),
         }
+    }
+
+    /// How far a trial got that was stopped after `slots` slots: an endless one has no other end.
+    pub fn stopped(&self, slots: u64) -> Status {
+        let endless = self.scenario.length() == RunLength::Endless;
+        if endless && slots > 0 { Status::Complete } else { Status::Partial }
     }
 
     /// The policy's private randomness under a seed.

@@ -125,9 +125,7 @@ pub fn play(
     let account = recorder.ledger.close().map_err(|error| unwritable(0, error))?;
     let status = match end {
         TrialEnd::Complete => Status::Complete,
-        // There is no other end for it.
-        TrialEnd::Stopped(1..) if plan.scenario.length() == RunLength::Endless => Status::Complete,
-        TrialEnd::Stopped(_) => Status::Partial,
+        TrialEnd::Stopped(slots) => plan.stopped(slots),
     };
     Ok(TrialResult { policy, seed: instance.seed, status, account, seconds, failure: None })
 }

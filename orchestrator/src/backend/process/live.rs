@@ -4,7 +4,6 @@
 use std::time::{Duration, Instant};
 
 use fogbit_scenario::Instance;
-use fogbit_scenario::topology::RunLength;
 use fogbit_transport::codec::CONTROL_LIMIT;
 use fogbit_transport::wire::{TrialAnswer, TrialOrder, TrialReport};
 use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, WireError};
@@ -73,13 +72,10 @@ pub(super) async fn drive(
         _ = stopped.wait_for(|stop| *stop) => None,
         played = trial.play(member, order) => Some(played),
     };
-    let endless = context.plan.scenario.length() == RunLength::Endless;
     let (status, failure) = match played {
         Some(Ok(())) => (Status::Complete, None),
         Some(Err(failure)) => (Status::Failed, Some(failure.to_string())),
-        // There is no other end for it.
-        None if endless && trial.pairing.ledger().totals().slots > 0 => (Status::Complete, None),
-        None => (Status::Partial, None),
+        None => (context.plan.stopped(trial.pairing.ledger().totals().slots), None),
     };
     trial.publish();
     let seconds = trial.begun.elapsed().as_secs_f64();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fogbit_scenario::Instance;
-use fogbit_scenario::topology::{Clock, RunLength, TimeSpan};
+use fogbit_scenario::topology::{Clock, TimeSpan};
 use fogbit_transport::Role;
 use fogbit_transport::wire::{Pace, Player, TrialId, TrialOrder};
 use tokio::sync::{mpsc, watch};
@@ -218,9 +218,7 @@ impl Run {
         if result.status != Status::Failed {
             return;
         }
-        let endless = self.context.plan.scenario.length() == RunLength::Endless;
-        let ended = endless && result.account.totals.slots > 0;
-        result.status = if ended { Status::Complete } else { Status::Partial };
+        result.status = self.context.plan.stopped(result.account.totals.slots);
         result.failure = None;
     }
 

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use fogbit_scenario::Instance;
 use fogbit_scenario::instance::may_ask_for_the_truth;
-use fogbit_scenario::topology::RunLength;
 use fogbit_transport::codec::CONTROL_LIMIT;
 use fogbit_transport::wire::{TrialAnswer, TrialOrder, TrialReport};
 use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, WireError};
@@ -68,13 +67,7 @@ pub(super) async fn drive(
     let (status, failure) = match played {
         Some(Ok(())) => (Status::Complete, None),
         Some(Err(failure)) => (Status::Failed, Some(failure.to_string())),
-        // There is no other end for it.
-        None if plan.scenario.length() == RunLength::Endless
-            && trial.replay.ledger().totals().slots > 0 =>
-        {
-            (Status::Complete, None)
-        }
-        None => (Status::Partial, None),
+        None => (plan.stopped(trial.replay.ledger().totals().slots), None),
     };
     let seconds = trial.seconds.unwrap_or_else(|| started.elapsed().as_secs_f64());
     let account: Account = trial.replay.into_ledger().close()?;
