@@ -6,15 +6,19 @@
 use std::sync::Arc;
 
 use fogbit_scenario::draw::{Stream, normal_cdf, poisson};
-use fogbit_scenario::feedback::{Outcome, bit, happiness};
-use fogbit_scenario::instance::{CqiSpec, FeedbackDraws, HelperSpec, QueueSpec, StateSpec};
+use fogbit_scenario::feedback::{FeedbackModel, Outcome, bit};
+use fogbit_scenario::instance::{
+    CqiSpec, FeedbackDraws, HelperSpec, QueueSpec, StateSpec, UniformFeature,
+};
+use fogbit_scenario::weights::WeightPath;
 
 use crate::queue::FifoQueue;
 
 /// A helper node within one trial. A clone goes its own way from here.
 #[derive(Debug, Clone)]
 pub struct Helper {
-    weights: Arc<[f64]>,
+    weights: WeightPath,
+    response: FeedbackModel,
     slot: u64,
     model: Model,
     feedback: Feedback,
@@ -25,8 +29,16 @@ pub struct Helper {
 #[derive(Debug, Clone)]
 #[expect(clippy::large_enum_variant, reason = "read in every slot: a box would cost a hop")]
 enum Model {
-    Model { queue: Queue, cqi: Cqi },
+    Model { queue: Queue, cqi: Cqi, noise: Vec<Noise> },
     Trace { width: usize, values: Arc<[f64]> },
+}
+
+/// A feature that says nothing.
+#[derive(Debug, Clone)]
+struct Noise {
+    stream: Stream,
+    low: f64,
+    span: f64,
 }
 
 #[derive(Debug, Clone)]
@@ -81,9 +93,11 @@ impl Helper {
     /// what arrives in that slot.
     pub fn starting_at(spec: &HelperSpec, first: u64) -> Helper {
         let (model, state) = match &spec.state {
-            StateSpec::Model { queue, cpu_frequency, cqi } => {
-                let model = Model::Model { queue: Queue::new(queue), cqi: Cqi::new(cqi) };
-                (model, vec![0.0, *cpu_frequency, 0.0])
+            StateSpec::Model { queue, cpu_frequency, cqi, noise } => {
+                let mut state = vec![0.0, *cpu_frequency, 0.0];
+                state.resize(3 + noise.len(), 0.0);
+                let noise = noise.iter().map(Noise::new).collect();
+                (Model::Model { queue: Queue::new(queue), cqi: Cqi::new(cqi), noise }, state)
             }
             StateSpec::Trace { width, values } => {
                 let width = *width as usize;
@@ -94,8 +108,8 @@ impl Helper {
             FeedbackDraws::Keyed(key) => Feedback::Keyed(Stream::new(key)),
             FeedbackDraws::Trace(draws) => Feedback::Trace(Arc::clone(draws)),
         };
-        let weights = spec.weights.as_slice().into();
-        let mut helper = Helper { weights, slot: first, model, feedback, state };
+        let (weights, response) = (WeightPath::new(spec), spec.model);
+        let mut helper = Helper { weights, response, slot: first, model, feedback, state };
         helper.begin_slot();
         helper
     }
@@ -156,20 +170,21 @@ impl Helper {
         self.offload_drawing(self.slot, task)
     }
 
-    /// As [`offload`](Self::offload), with the draw that belongs to slot `draw`: in real time a
-    /// task may arrive in another slot than it was sent in, and two must not share a draw.
+    /// As [`offload`](Self::offload), with the draw and the weights that belong to slot `sent`: in
+    /// real time a task may arrive in another slot than it was sent in, and two must not share a
+    /// draw.
     #[inline]
-    pub fn offload_drawing(&mut self, draw: u64, task: &[f64]) -> Outcome {
+    pub fn offload_drawing(&mut self, sent: u64, task: &[f64]) -> Outcome {
         debug_assert_eq!(task.len(), self.task_width());
         let mut product = 0.0;
-        for (x, w) in task.iter().chain(&self.state).zip(self.weights.iter()) {
+        for (x, w) in task.iter().chain(&self.state).zip(self.weights.at(sent)) {
             product += x * w;
         }
         let draw = match &mut self.feedback {
-            Feedback::Keyed(stream) => stream.uniform(draw),
-            Feedback::Trace(draws) => draws[draw as usize - 1],
+            Feedback::Keyed(stream) => stream.uniform(sent),
+            Feedback::Trace(draws) => draws[sent as usize - 1],
         };
-        let bit = bit(draw, happiness(product));
+        let bit = bit(draw, self.response.told(self.response.happiness(product)));
         if let Model::Model { queue: Queue::Fifo { queue, .. }, .. } = &mut self.model
             && !queue.join()
         {
@@ -191,9 +206,12 @@ impl Helper {
     #[inline]
     fn begin_slot(&mut self) {
         match &mut self.model {
-            Model::Model { queue, cqi } => {
+            Model::Model { queue, cqi, noise } => {
                 self.state[0] = queue.begin_slot(self.slot);
                 self.state[2] = cqi.begin_slot(self.slot);
+                for (value, noise) in self.state[3..].iter_mut().zip(noise) {
+                    *value = noise.low + noise.stream.uniform(self.slot) * noise.span;
+                }
             }
             Model::Trace { width, values } => {
                 // Past its end a trace says nothing; a trial is never longer than its trace.
@@ -203,6 +221,13 @@ impl Helper {
                 }
             }
         }
+    }
+}
+
+impl Noise {
+    fn new(feature: &UniformFeature) -> Noise {
+        let UniformFeature { key, low, span } = feature;
+        Noise { stream: Stream::new(key), low: *low, span: *span }
     }
 }
 

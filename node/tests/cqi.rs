@@ -2,9 +2,11 @@
 
 use fogbit_node::Helper;
 use fogbit_scenario::draw::{Key, Purpose, normal};
+use fogbit_scenario::feedback::FeedbackModel;
 use fogbit_scenario::instance::{
     CqiSpec, FeedbackDraws, HelperSpec, QueueSpec, StateSpec, UniformFeature,
 };
+use fogbit_scenario::weights::WeightMotion;
 
 /// A node whose channel quality is uniform on [0, 1).
 fn helper(seed: u64, correlation: f64) -> Helper {
@@ -14,12 +16,15 @@ fn helper(seed: u64, correlation: f64) -> Helper {
         node: 0,
         name: "h0".into(),
         weights: vec![0.0; 5],
+        motion: WeightMotion::default(),
         state: StateSpec::Model {
             queue: QueueSpec::Drawn(feature(Purpose::Queue)),
             cpu_frequency: 0.0,
             cqi: CqiSpec::Autoregressive { feature: feature(Purpose::Cqi), correlation },
+            noise: vec![],
         },
         feedback: FeedbackDraws::Keyed(Key::derive(seed, Purpose::Feedback, 0)),
+        model: FeedbackModel::default(),
     })
 }
 

@@ -3,10 +3,12 @@
 
 use fogbit_node::{Helper, LiveSession, SessionError};
 use fogbit_scenario::draw::{Key, Purpose};
+use fogbit_scenario::feedback::FeedbackModel;
 use fogbit_scenario::feedback::Outcome;
 use fogbit_scenario::instance::{
     CqiSpec, FeedbackDraws, HelperSpec, QueueSpec, StateSpec, UniformFeature,
 };
+use fogbit_scenario::weights::WeightMotion;
 use proptest::prelude::*;
 
 const UNIT: f64 = 0.447;
@@ -47,8 +49,10 @@ impl Node {
             node: 0,
             name: "h0".into(),
             weights: vec![-0.5, -0.5, -0.5, 0.3, 0.3],
-            state: StateSpec::Model { queue, cpu_frequency: 0.3, cqi },
+            motion: WeightMotion::default(),
+            state: StateSpec::Model { queue, cpu_frequency: 0.3, cqi, noise: vec![] },
             feedback: FeedbackDraws::Keyed(key(Purpose::Feedback)),
+            model: FeedbackModel::default(),
         }
     }
 }

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use fogbit_node::{Helper, MAX_LOOKAHEAD, Session, SessionError};
 use fogbit_scenario::draw::{Key, Purpose};
+use fogbit_scenario::feedback::FeedbackModel;
 use fogbit_scenario::instance::{
     CqiSpec, FeedbackDraws, HelperSpec, QueueSpec, StateSpec, UniformFeature,
 };
+use fogbit_scenario::weights::WeightMotion;
 use proptest::prelude::*;
 
 const UNIT: f64 = 0.447;
@@ -44,8 +46,10 @@ impl Node {
             node: 0,
             name: "h0".into(),
             weights: vec![-0.5, -0.5, -0.5, 0.3, 0.3],
-            state: StateSpec::Model { queue, cpu_frequency: 0.3, cqi },
+            motion: WeightMotion::default(),
+            state: StateSpec::Model { queue, cpu_frequency: 0.3, cqi, noise: vec![] },
             feedback: FeedbackDraws::Keyed(key(Purpose::Feedback)),
+            model: FeedbackModel::default(),
         }
     }
 }
@@ -171,8 +175,10 @@ fn rows_of_a_trace_are_announced_as_they_are() {
         node: 0,
         name: "h0".into(),
         weights: vec![0.5, 0.5, 0.5],
+        motion: WeightMotion::default(),
         state: StateSpec::Trace { width: 2, values: Arc::clone(&values) },
         feedback: FeedbackDraws::Trace((0..10).map(|v| f64::from(v) / 10.0).collect()),
+        model: FeedbackModel::default(),
     };
     let mut session = Session::new(&spec);
     assert_eq!(session.announce(1, 10).unwrap(), values[..]);

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use fogbit_scenario::Scenario;
 use fogbit_scenario::draw::Key;
 use fogbit_scenario::topology::{PolicySpec, RunLength};
+use fogbit_scenario::{Instance, Scenario};
+use fogbit_task_node::{Decider, TruthOracle};
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::{Account, Totals, curve_slots};
+use crate::ledger::{Account, Replica, Totals, curve_slots};
 use crate::stats::Running;
 
 /// The slots at which every summary states the average regret.
@@ -70,6 +71,28 @@ impl Plan {
     pub fn stopped(&self, slots: u64) -> Status {
         let endless = self.scenario.length() == RunLength::Endless;
         if endless && slots > 0 { Status::Complete } else { Status::Partial }
+    }
+
+    /// What decides in the trials of a policy under one seed.
+    pub fn decider(&self, policy: usize, instance: &Instance) -> Decider<TruthOracle> {
+        match self.replica(policy, instance) {
+            Replica::Policy(policy) => Decider::Policy(policy),
+            Replica::Oracle(oracle) => Decider::Oracle(oracle),
+            Replica::Nobody => unreachable!("every policy can be made here"),
+        }
+    }
+
+    /// A copy of what decides in the trials of a policy under one seed, as far as it can be had.
+    pub fn replica(&self, policy: usize, instance: &Instance) -> Replica {
+        let spec = &self.policies[policy].spec;
+        if let Some(oracle) = TruthOracle::new(spec, instance) {
+            return Replica::Oracle(oracle);
+        }
+        let key = self.policy_key(policy, instance.seed);
+        match fogbit_policy::build(spec, instance.helpers.len(), instance.features, &key) {
+            Some(policy) => Replica::Policy(policy),
+            None => Replica::Nobody,
+        }
     }
 
     /// The policy's private randomness under a seed.

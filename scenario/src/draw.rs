@@ -33,6 +33,13 @@ pub enum Purpose<'a> {
     OwnTasks,
     /// The uniform draw behind the one-bit feedback of one helper node.
     Feedback,
+    /// The feature of this number, from 0, that says nothing, of one helper node.
+    Noise(u32),
+    /// The direction in which the weights of one helper node turn (draw `i` for feature `i`): of its
+    /// first weights, 0, or of those that its n-th change brings.
+    Drift(u32),
+    /// The weights that the n-th change, from 1, of one helper node brings.
+    ChangedWeights(u32),
     /// Private randomness of the policy of this name.
     Policy(&'a str),
 }
@@ -48,6 +55,9 @@ impl Purpose<'_> {
             Purpose::Queue => "node.queue".into(),
             Purpose::OwnTasks => "node.own_tasks".into(),
             Purpose::Feedback => "node.feedback".into(),
+            Purpose::Noise(index) => format!("node.noise/{index}"),
+            Purpose::Drift(change) => format!("node.drift/{change}"),
+            Purpose::ChangedWeights(change) => format!("node.weights/{change}"),
             Purpose::Policy(name) => format!("policy/{name}"),
         }
     }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::draw::normal_cdf;
+
 /// The one bit of feedback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Bit {
@@ -69,6 +71,45 @@ impl Outcome {
             Some(0) => Some(Outcome::Refused),
             Some(sign) => Bit::from_sign(sign).map(Outcome::Answered),
         }
+    }
+}
+
+/// How a helper node turns `x.w` into happiness, and its happiness into the bit it tells.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct FeedbackModel {
+    /// From `x.w` to happiness.
+    pub response: Response,
+    /// Probability that the bit is turned over on its way.
+    pub flip: f64,
+}
+
+/// From `x.w` to happiness, the probability that the node is happy with the task.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub enum Response {
+    /// `1 / (1 + exp(-x.w))`, equation (2) of arXiv 1806.10547.
+    #[default]
+    Logit,
+    /// The standard normal distribution function of `x.w`.
+    Probit,
+    /// 1 where `x.w` is at least this, else 0.
+    Threshold(f64),
+}
+
+impl FeedbackModel {
+    /// Probability that a node is happy with a task of product `x.w`.
+    #[inline]
+    pub fn happiness(&self, product: f64) -> f64 {
+        match self.response {
+            Response::Logit => happiness(product),
+            Response::Probit => normal_cdf(product),
+            Response::Threshold(level) => f64::from(u8::from(product >= level)),
+        }
+    }
+
+    /// Probability that a node of this happiness tells a happy bit.
+    #[inline]
+    pub fn told(&self, happiness: f64) -> f64 {
+        self.flip + (1.0 - 2.0 * self.flip) * happiness
     }
 }
 

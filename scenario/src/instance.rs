@@ -6,8 +6,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::draw::{Key, Purpose, Stream};
+use crate::feedback::FeedbackModel;
+use crate::rules::TrialRules;
 use crate::scenario::Scenario;
-use crate::topology::{Cqi, Features, PolicySpec, Queue, Range, Weights};
+use crate::topology::{Cqi, Drift, Features, PolicySpec, Queue, Range, Weights};
+use crate::weights::{Turn, WeightChange, WeightMotion};
 
 /// A scenario under one seed. Only the orchestrator holds all of it.
 #[derive(Debug, Clone)]
@@ -20,6 +23,8 @@ pub struct Instance {
     pub helpers: Vec<HelperSpec>,
     /// The task node's part.
     pub tasks: TaskSpec,
+    /// Who is there in which slot, and when bits are learnt.
+    pub rules: TrialRules,
 }
 
 /// What one helper node knows: its hidden weights, its model and its own keys.
@@ -29,12 +34,16 @@ pub struct HelperSpec {
     pub node: u32,
     /// Its name in the topology.
     pub name: String,
-    /// Hidden weights w, one for each feature: the task's features first, then the node's.
+    /// Hidden weights w in slot 1, one for each feature: the task's features first, then the node's.
     pub weights: Vec<f64>,
+    /// How they change.
+    pub motion: WeightMotion,
     /// The node's own features, slot after slot.
     pub state: StateSpec,
     /// The draw behind the bit of each slot.
     pub feedback: FeedbackDraws,
+    /// How it turns `x.w` into that bit.
+    pub model: FeedbackModel,
 }
 
 /// Where the features of a helper node come from.
@@ -48,6 +57,8 @@ pub enum StateSpec {
         cpu_frequency: f64,
         /// Channel quality.
         cqi: CqiSpec,
+        /// Features that say nothing, which come last.
+        noise: Vec<UniformFeature>,
     },
     /// Rows of a trace, `width` values a slot.
     Trace {
@@ -185,10 +196,10 @@ impl Instance {
     pub(crate) fn new(scenario: &Scenario, seed: u64) -> Instance {
         let features = scenario.features();
         let helpers = (0..scenario.nodes()).map(|node| helper(scenario, seed, node)).collect();
-        Instance { seed, features, helpers, tasks: tasks(scenario, seed) }
+        Instance { seed, features, helpers, tasks: tasks(scenario, seed), rules: scenario.rules() }
     }
 
-    /// Hidden weights, node after node.
+    /// Hidden weights in slot 1, node after node; [`Truth`](crate::Truth) has those of any slot.
     pub fn weights(&self) -> Vec<Vec<f64>> {
         self.helpers.iter().map(|helper| helper.weights.clone()).collect()
     }
@@ -199,8 +210,9 @@ pub fn policy_key(seed: u64, name: &str) -> Key {
     Key::derive(seed, Purpose::Policy(name), 0)
 }
 
-/// Whether the task node of this policy may ask for the truth.
-pub fn may_ask_for_the_truth(policy: &PolicySpec) -> bool {
+/// Whether this policy is told more than a task node can see, so that its choices come from an
+/// oracle.
+pub fn asks_an_oracle(policy: &PolicySpec) -> bool {
     matches!(policy, PolicySpec::Optimal(_))
 }
 
@@ -224,6 +236,12 @@ fn helper(scenario: &Scenario, seed: u64, node: usize) -> HelperSpec {
                 queue: queue(&spec.queue, unit, &key),
                 cpu_frequency,
                 cqi: cqi(&spec.cqi, unit / full.cqi, key(Purpose::Cqi)),
+                noise: (0..model.noise)
+                    .map(|index| {
+                        let range = Range { min: 0.0, max: 1.0 };
+                        UniformFeature::new(key(Purpose::Noise(index)), range, unit)
+                    })
+                    .collect(),
             }
         }
         (Features::Trace(_), None) => unreachable!("a scenario with trace features has its trace"),
@@ -235,9 +253,11 @@ fn helper(scenario: &Scenario, seed: u64, node: usize) -> HelperSpec {
     HelperSpec {
         node: node as u32,
         name: spec.name.clone(),
-        weights: weights(scenario, &spec.weights, seed, node),
+        weights: weights(scenario, &spec.weights, seed, node, 0),
+        motion: motion(scenario, seed, node),
         state,
         feedback,
+        model: scenario.topology().feedback.model(),
     }
 }
 
@@ -297,9 +317,18 @@ fn tasks(scenario: &Scenario, seed: u64) -> TaskSpec {
     }
 }
 
-fn weights(scenario: &Scenario, weights: &Weights, seed: u64, node: usize) -> Vec<f64> {
-    let mut stream = Stream::new(&Key::derive(seed, Purpose::Weights, node));
-    match weights {
+/// The weights of `node` from its n-th change on, where n = `change`; at first, 0.
+fn weights(
+    scenario: &Scenario,
+    weights: &Weights,
+    seed: u64,
+    node: usize,
+    change: u32,
+) -> Vec<f64> {
+    let purpose = if change == 0 { Purpose::Weights } else { Purpose::ChangedWeights(change) };
+    let mut stream = Stream::new(&Key::derive(seed, purpose, node));
+    let weighted = scenario.features() - scenario.noise_features();
+    let mut weights = match weights {
         Weights::Given(given) => given.values.clone(),
         Weights::Trace(_) => {
             scenario.trace().and_then(|t| t.weights(node)).expect("checked with the trace").to_vec()
@@ -312,10 +341,53 @@ fn weights(scenario: &Scenario, weights: &Weights, seed: u64, node: usize) -> Ve
             scaled_to(raw, signs.norm)
         }
         Weights::Sphere(sphere) => {
-            let raw = (1..=scenario.features() as u64).map(|i| stream.normal(i)).collect();
+            let raw = (1..=weighted as u64).map(|i| stream.normal(i)).collect();
             scaled_to(raw, sphere.norm)
         }
+    };
+    weights.resize(scenario.features(), 0.0);
+    weights
+}
+
+/// How the weights of `node` change after slot 1.
+fn motion(scenario: &Scenario, seed: u64, node: usize) -> WeightMotion {
+    let helper = &scenario.helpers()[node];
+    let first = weights(scenario, &helper.weights, seed, node, 0);
+    let turn = |weights: &[f64], change| turn(scenario, weights, seed, node, change);
+    let events = scenario.topology().events.iter();
+    let own = events.filter(|e| e.node.as_ref().is_none_or(|name| *name == helper.name));
+    let changes = own.filter_map(|event| Some((event.at, event.weights.as_ref()?)));
+    WeightMotion {
+        turn: turn(&first, 0),
+        changes: (1..)
+            .zip(changes)
+            .map(|(change, (from, spec))| {
+                let weights = weights(scenario, spec, seed, node, change);
+                WeightChange { from, turn: turn(&weights, change), weights }
+            })
+            .collect(),
     }
+}
+
+/// How the weights turn that come with the n-th change of `node`, where n = `change`.
+fn turn(scenario: &Scenario, weights: &[f64], seed: u64, node: usize, change: u32) -> Option<Turn> {
+    let Drift::Rotate(rotate) = &scenario.helpers()[node].drift else { return None };
+    let mut stream = Stream::new(&Key::derive(seed, Purpose::Drift(change), node));
+    let weighted = scenario.features() - scenario.noise_features();
+    let mut toward: Vec<f64> = (1..=weighted as u64).map(|i| stream.normal(i)).collect();
+    toward.resize(weights.len(), 0.0);
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).fold(0.0, |sum, (x, y)| sum + x * y);
+    let square = dot(weights, weights);
+    if square > 0.0 {
+        let along = dot(&toward, weights) / square;
+        for (value, w) in toward.iter_mut().zip(weights) {
+            *value -= along * w;
+        }
+    }
+    let toward = scaled_to(toward, libm::sqrt(square));
+    // With a single feature there is nowhere to turn to: what is left is rounding.
+    let toward = if weighted > 1 { toward } else { vec![0.0; weights.len()] };
+    Some(Turn { toward, period: rotate.period_slots })
 }
 
 fn scaled_to(mut vector: Vec<f64>, norm: f64) -> Vec<f64> {

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use crate::fault::Faults;
 use crate::instance::Instance;
+use crate::rules::{Presence, TrialRules};
 use crate::topology::document::TopologyFile;
 use crate::topology::{
-    Clock, Cqi, PolicySpec, Queue, Range, RunLength, Topology, WallClock, Weights,
+    Action, Clock, Cqi, Drift, PolicySpec, Queue, Range, RunLength, Topology, WallClock, Weights,
 };
 use crate::trace::Trace;
 use crate::validate::validate;
@@ -28,6 +29,8 @@ pub struct Helper {
     pub name: String,
     /// Where its weights come from.
     pub weights: Weights,
+    /// How they drift.
+    pub drift: Drift,
     /// Its CPU frequency in GHz; a fixed one has `min == max`.
     pub cpu_frequency_ghz: Range,
     /// Its channel quality.
@@ -94,6 +97,33 @@ impl Scenario {
     /// Number of features d.
     pub fn features(&self) -> usize {
         self.features
+    }
+
+    /// How many of the features say nothing; they are the last.
+    pub fn noise_features(&self) -> usize {
+        match &self.topology.features {
+            crate::topology::Features::Model(model) => model.noise as usize,
+            crate::topology::Features::Trace(_) => 0,
+        }
+    }
+
+    /// Who is there in which slot, and when bits are learnt.
+    pub fn rules(&self) -> TrialRules {
+        let schedule = self.topology.events.iter().filter_map(|event| {
+            let name = event.node.as_ref()?;
+            let node = self.helpers.iter().position(|helper| helper.name == *name)?;
+            let present = event.action? == Action::Join;
+            Some(Presence { at: event.at, node: node as u32, present })
+        });
+        let mut schedule: Vec<Presence> = schedule.collect();
+        // Who joins first is away until then.
+        for node in 0..self.helpers.len() as u32 {
+            let first = schedule.iter().position(|presence| presence.node == node);
+            if first.is_some_and(|first| schedule[first].present) {
+                schedule.insert(0, Presence { at: 1, node, present: false });
+            }
+        }
+        TrialRules { delay_slots: self.topology.feedback.delay_slots(), schedule }
     }
 
     /// The helper nodes.

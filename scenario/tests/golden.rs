@@ -31,6 +31,11 @@ fn key(columns: &[&str]) -> Key {
         "node.queue" => Purpose::Queue,
         "node.own_tasks" => Purpose::OwnTasks,
         "node.feedback" => Purpose::Feedback,
+        "node.noise/0" => Purpose::Noise(0),
+        "node.noise/12" => Purpose::Noise(12),
+        "node.drift/0" => Purpose::Drift(0),
+        "node.drift/2" => Purpose::Drift(2),
+        "node.weights/1" => Purpose::ChangedWeights(1),
         other => Purpose::Policy(other.strip_prefix("policy/").expect("a policy")),
     };
     Key::derive(columns[2].parse().unwrap(), purpose, columns[3].parse().unwrap())

@@ -1,6 +1,6 @@
 //! The task node of Fogbit: the trial loop, written once for all backends.
 //!
-//! [`run_trial`] is generic over the [`Fog`] (where the nodes are), the [`Decider`] (who decides)
+//! [`Trial::play`] is generic over the [`Fog`] (where the nodes are), the [`Decider`] (who decides)
 //! and the [`Recorder`] (who is told). [`SimFog`] holds the helper nodes' state machines in this
 //! process, [`QuicFog`] reaches helper nodes over QUIC in lockstep, `LiveFog` does so in real time,
 //! and [`serve`] plays the trials that an orchestrator orders.
@@ -9,6 +9,7 @@ mod connections;
 mod live;
 mod lockstep;
 mod metrics;
+mod oracle;
 mod pace;
 mod service;
 mod sim;
@@ -16,9 +17,10 @@ mod trial;
 
 pub use lockstep::QuicFog;
 pub use metrics::TaskNodeMetrics;
+pub use oracle::TruthOracle;
 pub use pace::Pacer;
 pub use service::{ServeError, serve};
 pub use sim::SimFog;
 pub use trial::{
-    Arrival, Decider, Fog, NoTruth, Recorder, Step, TrialEnd, TrialError, Truth, run_trial,
+    Arrival, Decider, Fog, NoOracle, Oracle, Recorder, Step, Trial, TrialEnd, TrialError,
 };

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use fogbit_policy::Policy;
 use fogbit_scenario::contexts::ContextDigest;
 use fogbit_scenario::feedback::Outcome;
-use fogbit_scenario::instance::may_ask_for_the_truth;
+use fogbit_scenario::instance::asks_an_oracle;
 use fogbit_scenario::topology::PolicySpec;
 use fogbit_scenario::{Contexts, TaskSource};
 use fogbit_transport::codec::CONTROL_LIMIT;
@@ -21,7 +21,7 @@ use tokio::sync::{Mutex, watch};
 use crate::live::{LiveFog, LiveRecorder, LiveTrial, Punctuality};
 use crate::lockstep::QuicFog;
 use crate::metrics::{TaskNodeMetrics, TrialMetrics};
-use crate::trial::{Decider, NoTruth, Recorder, Step, TrialError, Truth, run_trial};
+use crate::trial::{Decider, NoOracle, Oracle, Recorder, Step, Trial, TrialError};
 
 /// Decisions are told at least this often, so that the orchestrator can show how it goes.
 const REPORT_EVERY: Duration = Duration::from_millis(100);
@@ -155,7 +155,7 @@ impl Player {
         }
     }
 
-    /// The policy, unless it is one that asks for the truth.
+    /// The policy, unless it is one that asks an oracle.
     fn policy(&self, spec: &PolicySpec) -> Option<Box<dyn Policy>> {
         let (nodes, features) = self.shape();
         fogbit_policy::build(spec, nodes, features, &self.order.policy_key)
@@ -168,7 +168,7 @@ impl Player {
     async fn lockstep(
         &self,
         mut fog: QuicFog,
-        mut tasks: TaskSource,
+        tasks: TaskSource,
         policy: Option<Box<dyn Policy>>,
         spec: &PolicySpec,
         receive: FrameReceiver,
@@ -180,26 +180,28 @@ impl Player {
         }));
         let mut decider = match policy {
             Some(policy) => Decider::Policy(policy),
-            None if may_ask_for_the_truth(spec) => {
-                Decider::Optimal(RemoteTruth { reports: Arc::clone(&reports), receive })
+            None if asks_an_oracle(spec) => {
+                Decider::Oracle(RemoteOracle { reports: Arc::clone(&reports), receive })
             }
             None => return Err(unplayable(spec)),
         };
         let slots = self.order.slots;
         let mut recorder = RemoteRecorder { reports, slots, digest: ContextDigest::new() };
-        let (nodes, features) = self.shape();
-        let mut contexts = Contexts::new(nodes, features);
         // The orchestrator stops a trial by ending this process or its connection.
         let never = AtomicBool::new(false);
-        run_trial(&mut fog, &mut tasks, &mut decider, &mut recorder, &mut contexts, slots, &never)
-            .await?;
+        self.trial(tasks).play(&mut fog, &mut decider, &mut recorder, &never).await?;
         Ok(())
+    }
+
+    fn trial(&self, tasks: TaskSource) -> Trial<'_> {
+        let (rules, slots) = (&self.order.rules, self.order.slots);
+        Trial { tasks, rules, shape: self.shape(), slots }
     }
 
     async fn live(
         &self,
         live: LiveTrial,
-        mut tasks: TaskSource,
+        tasks: TaskSource,
         policy: Box<dyn Policy>,
         metrics: &TrialMetrics,
     ) -> Result<(), TrialError> {
@@ -211,18 +213,9 @@ impl Player {
         let mut fog =
             LiveFog::begin(Arc::clone(&self.member), connections, live, metrics, punctuality)
                 .await?;
-        let mut decider: Decider<NoTruth> = Decider::Policy(policy);
+        let mut decider: Decider<NoOracle> = Decider::Policy(policy);
         let never = AtomicBool::new(false);
-        run_trial(
-            &mut fog,
-            &mut tasks,
-            &mut decider,
-            &mut recorder,
-            &mut Contexts::new(nodes, features),
-            self.order.slots,
-            &never,
-        )
-        .await?;
+        self.trial(tasks).play(&mut fog, &mut decider, &mut recorder, &never).await?;
         recorder.tell().await
     }
 
@@ -340,23 +333,23 @@ impl Recorder for RemoteRecorder {
     }
 }
 
-/// The door of `optimal` in a process that does not know the truth: it asks the orchestrator.
+/// The oracle in a process that does not know the truth: it asks the orchestrator.
 #[derive(Debug)]
-struct RemoteTruth {
+struct RemoteOracle {
     reports: Arc<Mutex<Reports>>,
     receive: FrameReceiver,
 }
 
-impl Truth for RemoteTruth {
-    async fn best_node(&mut self, _slot: u64, _contexts: &Contexts) -> Result<usize, TrialError> {
+impl Oracle for RemoteOracle {
+    async fn choose(&mut self, _slot: u64, _contexts: &Contexts) -> Result<usize, TrialError> {
         let mut reports = self.reports.lock().await;
         // The orchestrator makes the contexts of the slot itself, from what was decided before.
         if !reports.decisions.is_empty() {
             reports.tell(None).await?;
         }
-        reports.send(&TrialReport::AskBest).await?;
+        reports.send(&TrialReport::AskChoice).await?;
         match self.receive.expect().await.map_err(TrialError::Orchestrator)? {
-            TrialAnswer::Best { node } => Ok(node as usize),
+            TrialAnswer::Choice { node } => Ok(node as usize),
             other @ TrialAnswer::Helper { .. } => {
                 let reason = format!("unexpected {other:?}");
                 Err(TrialError::Orchestrator(WireError::Malformed(reason)))

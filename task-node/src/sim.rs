@@ -1,11 +1,10 @@
 //! The fog in this process: the helper nodes' state machines, called directly.
 
 use fogbit_node::Helper;
-use fogbit_policy::one_bit::best_node;
 use fogbit_scenario::feedback::Outcome;
 use fogbit_scenario::{Contexts, Instance};
 
-use crate::trial::{Fog, TrialError, Truth};
+use crate::trial::{Fog, TrialError};
 
 /// All helper nodes of one instance in virtual time.
 #[derive(Debug, Clone)]
@@ -50,12 +49,5 @@ impl Fog for SimFog {
         task: &[f64],
     ) -> Result<Option<Outcome>, TrialError> {
         Ok(Some(self.offload_now(node, task)))
-    }
-}
-
-/// The door of `optimal` in this process: the hidden weights themselves, node after node.
-impl Truth for Vec<Vec<f64>> {
-    async fn best_node(&mut self, _slot: u64, contexts: &Contexts) -> Result<usize, TrialError> {
-        Ok(best_node(contexts, self).0)
     }
 }

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use fogbit_policy::Policy;
 use fogbit_scenario::feedback::Outcome;
-use fogbit_scenario::{Contexts, TaskSource};
+use fogbit_scenario::rules::Roll;
+use fogbit_scenario::{Contexts, TaskSource, TrialRules};
 use fogbit_transport::{MemberError, WireError};
 
 /// Why a trial cannot go on.
@@ -100,22 +101,29 @@ pub struct Arrival {
     pub outcome: Outcome,
 }
 
-/// The door through which the policy `optimal` is told the best node. Nobody else has one.
-pub trait Truth {
-    /// The best node of `slot` by the hidden weights.
-    fn best_node(
+/// Who knows more than a task node can see, and decides for the policies `optimal` and
+/// `full-information`. Nobody else asks.
+pub trait Oracle {
+    /// The node for the task of `slot`. Called once a slot, in order.
+    fn choose(
         &mut self,
         slot: u64,
         contexts: &Contexts,
     ) -> impl Future<Output = Result<usize, TrialError>>;
+
+    /// The policy behind the choices, if there is one and it is here; it has learnt from the last
+    /// slot.
+    fn policy(&self) -> Option<&dyn Policy> {
+        None
+    }
 }
 
 /// For trials whose policy decides by itself.
 #[derive(Debug, Clone, Copy)]
-pub enum NoTruth {}
+pub enum NoOracle {}
 
-impl Truth for NoTruth {
-    async fn best_node(&mut self, _slot: u64, _contexts: &Contexts) -> Result<usize, TrialError> {
+impl Oracle for NoOracle {
+    async fn choose(&mut self, _slot: u64, _contexts: &Contexts) -> Result<usize, TrialError> {
         match *self {}
     }
 }
@@ -124,15 +132,15 @@ impl Truth for NoTruth {
 pub enum Decider<T> {
     /// A policy that sees what a task node sees.
     Policy(Box<dyn Policy>),
-    /// The policy `optimal`, which asks.
-    Optimal(T),
+    /// One that knows more.
+    Oracle(T),
 }
 
 impl<T> std::fmt::Debug for Decider<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Decider::Policy(_) => "Decider::Policy",
-            Decider::Optimal(_) => "Decider::Optimal",
+            Decider::Oracle(_) => "Decider::Oracle",
         })
     }
 }
@@ -175,44 +183,89 @@ pub enum TrialEnd {
     Stopped(u64),
 }
 
-/// Plays the slots 1 to `slots`, or until `stop` is set.
-///
-/// # Errors
-/// The first error of the fog or the recorder; the trial is then void from that slot on.
-pub async fn run_trial<F, T, R>(
-    fog: &mut F,
-    tasks: &mut TaskSource,
-    decider: &mut Decider<T>,
-    recorder: &mut R,
-    contexts: &mut Contexts,
-    slots: u64,
-    stop: &AtomicBool,
-) -> Result<TrialEnd, TrialError>
-where
-    F: Fog,
-    T: Truth,
-    R: Recorder,
-{
-    let mut task = vec![0.0; tasks.width()];
-    let mut outstanding = Outstanding::default();
-    for slot in 1..=slots {
-        if stop.load(Ordering::Relaxed) {
-            return Ok(TrialEnd::Stopped(slot - 1));
+/// What is played.
+#[derive(Debug)]
+pub struct Trial<'t> {
+    /// The tasks.
+    pub tasks: TaskSource,
+    /// Who is there in which slot, and when bits are learnt.
+    pub rules: &'t TrialRules,
+    /// Number of helper nodes and of features.
+    pub shape: (usize, usize),
+    /// The last slot.
+    pub slots: u64,
+}
+
+impl Trial<'_> {
+    /// Plays the slots from 1 on, or until `stop` is set.
+    ///
+    /// # Errors
+    /// The first error of the fog or the recorder; the trial is then void from that slot on.
+    pub async fn play<F, T, R>(
+        &mut self,
+        fog: &mut F,
+        decider: &mut Decider<T>,
+        recorder: &mut R,
+        stop: &AtomicBool,
+    ) -> Result<TrialEnd, TrialError>
+    where
+        F: Fog,
+        T: Oracle,
+        R: Recorder,
+    {
+        let mut contexts = Contexts::new(self.shape.0, self.shape.1);
+        let mut task = vec![0.0; self.tasks.width()];
+        let mut roll = Roll::new(self.rules);
+        let mut outstanding = Outstanding::new(self.rules, decider);
+        let mut end = TrialEnd::Complete;
+        for slot in 1..=self.slots {
+            if stop.load(Ordering::Relaxed) {
+                end = TrialEnd::Stopped(slot - 1);
+                break;
+            }
+            self.tasks.read(slot, &mut task);
+            contexts.set_task(&task);
+            roll.begin(slot, &mut contexts);
+            fog.observe(slot, &mut contexts).await?;
+            roll.mask(&mut contexts);
+            while let Some(arrival) = fog.arrived() {
+                outstanding.hold(arrival);
+            }
+            outstanding.settle(slot, recorder, decider).await?;
+            if contexts.present() == 0 {
+                outstanding.wait_for_nobody(slot, &contexts);
+                continue;
+            }
+            let node = decider.decide(slot, &contexts).await?;
+            match fog.offload(slot, node, &task).await? {
+                Some(outcome) if outstanding.delay == 0 => {
+                    let step = Step { slot, contexts: &contexts, node, outcome };
+                    recorder.record(step, decider.learn(&step)).await?;
+                }
+                Some(outcome) => {
+                    outstanding.wait_for(slot, node, &contexts);
+                    outstanding.hold(Arrival { slot, outcome });
+                }
+                None => outstanding.wait_for(slot, node, &contexts),
+            }
         }
-        tasks.read(slot, &mut task);
-        contexts.set_task(&task);
-        fog.observe(slot, contexts).await?;
-        while let Some(arrival) = fog.arrived() {
-            outstanding.learn(arrival, decider);
+        if end == TrialEnd::Complete {
+            while let Some(arrival) = fog.next_arrival().await? {
+                outstanding.hold(arrival);
+            }
         }
-        outstanding.record(recorder, decider).await?;
-        if contexts.present() == 0 {
-            outstanding.wait_for_nobody(slot, contexts);
-            continue;
-        }
-        let node = match decider {
+        outstanding.settle(u64::MAX, recorder, decider).await?;
+        Ok(end)
+    }
+}
+
+impl<T: Oracle> Decider<T> {
+    /// The node for the task of `slot`, which is one that is there.
+    #[inline]
+    async fn decide(&mut self, slot: u64, contexts: &Contexts) -> Result<usize, TrialError> {
+        let node = match self {
             Decider::Policy(policy) => policy.decide(slot, contexts),
-            Decider::Optimal(truth) => truth.best_node(slot, contexts).await?,
+            Decider::Oracle(oracle) => oracle.choose(slot, contexts).await?,
         };
         if node >= contexts.nodes() {
             return Err(TrialError::NoSuchNode { slot, node, nodes: contexts.nodes() });
@@ -220,36 +273,36 @@ where
         if !contexts.is_present(node) {
             return Err(TrialError::AbsentNode { slot, node });
         }
-        match fog.offload(slot, node, &task).await? {
-            Some(outcome) => {
-                let step = Step { slot, contexts, node, outcome };
-                recorder.record(step, decider.learn(&step)).await?;
-            }
-            None => outstanding.wait_for(slot, node, contexts),
-        }
+        Ok(node)
     }
-    while let Some(arrival) = fog.next_arrival().await? {
-        outstanding.learn(arrival, decider);
-    }
-    outstanding.record(recorder, decider).await?;
-    Ok(TrialEnd::Complete)
-}
 
-impl<T> Decider<T> {
     /// Has the policy learn the bit, if there is one; gives the policy.
     #[inline]
     fn learn(&mut self, step: &Step<'_>) -> Option<&dyn Policy> {
-        let Decider::Policy(policy) = self else { return None };
-        if let Outcome::Answered(bit) = step.outcome {
+        if let (Decider::Policy(policy), Outcome::Answered(bit)) = (&mut *self, step.outcome) {
             policy.learn(step.slot, step.contexts, step.node, bit);
         }
-        Some(&**policy)
+        self.policy()
+    }
+
+    fn policy(&self) -> Option<&dyn Policy> {
+        match self {
+            Decider::Policy(policy) => Some(&**policy),
+            Decider::Oracle(oracle) => oracle.policy(),
+        }
     }
 }
 
-/// Slots whose outcome has not come yet, and those after them, which are recorded in order.
-#[derive(Debug, Default)]
-struct Outstanding(VecDeque<Waiting>);
+/// Slots whose outcome has not come yet or is not learnt yet, and those after them: they are
+/// recorded in order.
+#[derive(Debug)]
+struct Outstanding {
+    /// How many slots later than in its own an outcome is learnt.
+    delay: u64,
+    slots: VecDeque<Waiting>,
+    /// Outcomes that have come and wait to be learnt.
+    held: VecDeque<Arrival>,
+}
 
 #[derive(Debug)]
 struct Waiting {
@@ -261,20 +314,59 @@ struct Waiting {
 }
 
 impl Outstanding {
+    /// Before slot 1. Oracles do not learn from outcomes, so that these need not wait for them.
+    fn new<T>(rules: &TrialRules, decider: &Decider<T>) -> Outstanding {
+        let delay = match decider {
+            Decider::Policy(_) => u64::from(rules.delay_slots),
+            Decider::Oracle(_) => 0,
+        };
+        Outstanding { delay, slots: VecDeque::new(), held: VecDeque::new() }
+    }
+
     fn wait_for(&mut self, slot: u64, node: usize, contexts: &Contexts) {
         let contexts = contexts.clone();
-        self.0.push_back(Waiting { slot, contexts, node: Some(node), outcome: None });
+        self.slots.push_back(Waiting { slot, contexts, node: Some(node), outcome: None });
     }
 
     fn wait_for_nobody(&mut self, slot: u64, contexts: &Contexts) {
         let contexts = contexts.clone();
-        self.0.push_back(Waiting { slot, contexts, node: None, outcome: None });
+        self.slots.push_back(Waiting { slot, contexts, node: None, outcome: None });
     }
 
-    /// Learns an outcome as soon as it is there, whatever came before it.
-    fn learn<T>(&mut self, arrival: Arrival, decider: &mut Decider<T>) {
+    /// Keeps an outcome until it is to be learnt.
+    fn hold(&mut self, arrival: Arrival) {
+        self.held.push_back(arrival);
+    }
+
+    /// Learns what is due before the decision of `slot`, whatever came before it, and records all
+    /// slots before the first whose outcome is still to be learnt.
+    #[inline]
+    async fn settle<T: Oracle, R: Recorder>(
+        &mut self,
+        slot: u64,
+        recorder: &mut R,
+        decider: &mut Decider<T>,
+    ) -> Result<(), TrialError> {
+        if self.slots.is_empty() {
+            return Ok(());
+        }
+        let mut index = 0;
+        while let Some(arrival) = self.held.get(index).copied() {
+            if arrival.slot.saturating_add(self.delay) < slot {
+                self.held.remove(index);
+                self.learn(arrival, decider);
+                // At once: whoever is told sees the policy as it was after this slot.
+                self.record(recorder, decider).await?;
+            } else {
+                index += 1;
+            }
+        }
+        self.record(recorder, decider).await
+    }
+
+    fn learn<T: Oracle>(&mut self, arrival: Arrival, decider: &mut Decider<T>) {
         let Arrival { slot, outcome } = arrival;
-        let waiting = self.0.iter_mut().find(|waiting| waiting.slot == slot);
+        let waiting = self.slots.iter_mut().find(|waiting| waiting.slot == slot);
         let Some(Waiting { contexts, node: Some(node), outcome: found, .. }) = waiting else {
             return;
         };
@@ -283,25 +375,22 @@ impl Outstanding {
     }
 
     /// Records all slots before the first whose outcome is still due.
-    async fn record<T, R: Recorder>(
+    async fn record<T: Oracle, R: Recorder>(
         &mut self,
         recorder: &mut R,
         decider: &Decider<T>,
     ) -> Result<(), TrialError> {
-        while let Some(front) = self.0.front() {
+        while let Some(front) = self.slots.front() {
             let Waiting { slot, contexts, node, outcome } = front;
             match (*node, *outcome) {
                 (Some(_), None) => return Ok(()),
                 (None, _) => recorder.idle(*slot).await?,
                 (Some(node), Some(outcome)) => {
-                    let policy = match decider {
-                        Decider::Policy(policy) => Some(&**policy),
-                        Decider::Optimal(_) => None,
-                    };
-                    recorder.record(Step { slot: *slot, contexts, node, outcome }, policy).await?;
+                    let step = Step { slot: *slot, contexts, node, outcome };
+                    recorder.record(step, decider.policy()).await?;
                 }
             }
-            self.0.pop_front();
+            self.slots.pop_front();
         }
         Ok(())
     }

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use fogbit_policy::Policy;
 use fogbit_scenario::feedback::{Bit, Outcome};
 use fogbit_scenario::instance::TaskSpec;
-use fogbit_scenario::{Contexts, TaskSource};
+use fogbit_scenario::{Contexts, TaskSource, TrialRules};
 use fogbit_task_node::{
-    Arrival, Decider, Fog, NoTruth, Pacer, Recorder, Step, TrialEnd, TrialError, run_trial,
+    Arrival, Decider, Fog, NoOracle, Pacer, Recorder, Step, Trial, TrialEnd, TrialError,
 };
 
 const NODES: usize = 4;
@@ -178,6 +178,10 @@ fn no_tasks() -> TaskSource {
     TaskSource::new(&TaskSpec::Drawn(Vec::new()))
 }
 
+fn trial(rules: &TrialRules, slots: u64) -> Trial<'_> {
+    Trial { tasks: no_tasks(), rules, shape: (NODES, 1), slots }
+}
+
 /// Plays `plans`; what became of the trial, what was recorded, and the policy's diary.
 fn play(plans: &[Plan]) -> (Result<TrialEnd, TrialError>, Record, Diary) {
     let diary = Arc::new(Mutex::new(Diary::default()));
@@ -192,13 +196,10 @@ fn play_with(
     policy: Box<dyn Policy>,
     record: &mut Record,
 ) -> Result<TrialEnd, TrialError> {
-    now(run_trial(
+    now(trial(&TrialRules::default(), plans.len() as u64).play(
         &mut PlannedFog::new(plans),
-        &mut no_tasks(),
-        &mut Decider::<NoTruth>::Policy(policy),
+        &mut Decider::<NoOracle>::Policy(policy),
         record,
-        &mut Contexts::new(NODES, 1),
-        plans.len() as u64,
         &AtomicBool::new(false),
     ))
 }
@@ -315,13 +316,10 @@ fn a_trial_that_is_stopped_says_how_far_it_got() {
         |slot| Plan { present: [true; NODES], outcome: Outcome::Answered(Bit::Happy), heard: slot };
     let plans: Vec<Plan> = (1..=20).map(plan).collect();
     let stop = AtomicBool::new(false);
-    let end = now(run_trial(
+    let end = now(trial(&TrialRules::default(), 20).play(
         &mut PlannedFog::new(&plans),
-        &mut no_tasks(),
-        &mut Decider::<NoTruth>::Policy(Box::new(Stubborn(0))),
+        &mut Decider::<NoOracle>::Policy(Box::new(Stubborn(0))),
         &mut StopAfter(7, &stop),
-        &mut Contexts::new(NODES, 1),
-        20,
         &stop,
     ));
     assert_eq!(end.unwrap(), TrialEnd::Stopped(7));

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use fogbit_scenario::TrialRules;
 use fogbit_scenario::draw::Key;
 use fogbit_scenario::feedback::Outcome;
 use fogbit_scenario::instance::{HelperSpec, TaskSpec};
@@ -123,6 +124,8 @@ pub struct TrialOrder {
     pub features: u32,
     /// The tasks.
     pub tasks: TaskSpec,
+    /// Who is there in which slot, and when bits are learnt.
+    pub rules: TrialRules,
     /// The last slot of the trial; the largest number where it is endless.
     pub slots: u64,
     /// How time passes.
@@ -174,10 +177,10 @@ pub enum TrialReport {
         /// nothing or has not learnt since.
         estimates: Vec<f64>,
     },
-    /// The policy `optimal` asks for the best node of the slot after those told. The orchestrator
-    /// knows the contexts of that slot by itself: a question about invented ones would be a way to
-    /// the weights.
-    AskBest,
+    /// A policy that knows more than a task node can see (`optimal`, `full-information`) asks for
+    /// its choice in the slot after those told. The orchestrator knows the contexts of that slot by
+    /// itself: a question about invented ones would be a way to the weights.
+    AskChoice,
     /// Every slot was played and told.
     Done {
         /// How long it took, in nanoseconds.
@@ -204,8 +207,8 @@ pub struct LiveStep {
 /// Orchestrator to task node, on a trial's stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum TrialAnswer {
-    /// The best node of a slot, in answer to [`TrialReport::AskBest`].
-    Best {
+    /// The choice in a slot, in answer to [`TrialReport::AskChoice`].
+    Choice {
         /// The node.
         node: u32,
     },

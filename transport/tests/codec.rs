@@ -46,7 +46,7 @@ fn report() -> impl Strategy<Value = TrialReport> {
     prop_oneof![
         (prop::collection::vec((any::<u32>(), outcome()), 0..1000), any::<Option<u64>>())
             .prop_map(|(decisions, digest)| TrialReport::Decisions { decisions, digest }),
-        Just(TrialReport::AskBest),
+        Just(TrialReport::AskChoice),
         any::<u64>().prop_map(|nanoseconds| TrialReport::Done { nanoseconds }),
         ".*".prop_map(|message| TrialReport::Failed { message }),
     ]

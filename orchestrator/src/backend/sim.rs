@@ -10,9 +10,7 @@ use fogbit_policy::Policy;
 use fogbit_scenario::feedback::Outcome as TaskOutcome;
 use fogbit_scenario::topology::RunLength;
 use fogbit_scenario::{Contexts, Instance, TaskSource};
-use fogbit_task_node::{
-    Decider, Fog, Pacer, Recorder, SimFog, Step, TrialEnd, TrialError, run_trial,
-};
+use fogbit_task_node::{Fog, Pacer, Recorder, SimFog, Step, Trial, TrialEnd, TrialError};
 use rayon::prelude::*;
 
 use super::{Context, Outcome, RunFailure};
@@ -88,13 +86,7 @@ pub fn play(
     let unwritable =
         |slot: u64, error: std::io::Error| TrialError::Record { slot, reason: error.to_string() };
     let plan = &context.plan;
-    let (nodes, features) = (instance.helpers.len(), instance.features);
-    let key = plan.policy_key(policy, instance.seed);
-    let built = fogbit_policy::build(&plan.policies[policy].spec, nodes, features, &key);
-    let mut decider = match built {
-        Some(built) => Decider::Policy(built),
-        None => Decider::Optimal(instance.weights()),
-    };
+    let mut decider = plan.decider(policy, instance);
     let ledger = context.ledger(policy, instance).map_err(|error| unwritable(0, error))?;
     let mut recorder = SimRecorder {
         ledger,
@@ -104,22 +96,19 @@ pub fn play(
         tell_every: context.pace.map_or(TELL_EVERY, |pace| (pace / 10.0).clamp(1.0, 4096.0) as u64),
         told: Told::nothing(instance.seed),
     };
-    let mut tasks = TaskSource::new(&instance.tasks);
+    let mut trial = Trial {
+        tasks: TaskSource::new(&instance.tasks),
+        rules: &instance.rules,
+        shape: (instance.helpers.len(), instance.features),
+        slots: plan.scenario.last_slot(),
+    };
     let started = Instant::now();
     let mut fog = Paced {
         fog: SimFog::new(instance),
         pacer: context.pace.map(Pacer::new),
         stop: &context.stop,
     };
-    let end = now(run_trial(
-        &mut fog,
-        &mut tasks,
-        &mut decider,
-        &mut recorder,
-        &mut Contexts::new(nodes, features),
-        plan.scenario.last_slot(),
-        &context.stop,
-    ))?;
+    let end = now(trial.play(&mut fog, &mut decider, &mut recorder, &context.stop))?;
     let seconds = started.elapsed().as_secs_f64();
     context.board.publish(policy, &mut recorder.ledger, None, &mut recorder.told);
     let account = recorder.ledger.close().map_err(|error| unwritable(0, error))?;

@@ -11,15 +11,15 @@ mod replay;
 
 pub use curve::{Curves, curve_slots};
 pub use pairing::{Pairing, PairingError};
-pub use replay::{Replay, ReplayError};
+pub use replay::{Replay, ReplayError, Replica};
 
 use std::io::Write;
 use std::sync::Arc;
 
 use fogbit_policy::Policy;
 use fogbit_policy::one_bit::argmax;
-use fogbit_scenario::feedback::{Bit, Outcome, happiness};
-use fogbit_scenario::{Contexts, Instance};
+use fogbit_scenario::feedback::{Bit, Outcome};
+use fogbit_scenario::{Contexts, Instance, Truth};
 
 /// What a trial adds up to.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -34,7 +34,8 @@ pub struct Totals {
     pub regret_happiness: f64,
     /// +1 for each happy bit, -1 for anything else.
     pub reward: i64,
-    /// Sum of 2 P* - 1 on the policy's own path: the expected reward of the best choices.
+    /// Sum of 2 P* - 1 on the policy's own path, where P* counts bits as they are told: the expected
+    /// reward of the best choices.
     pub optimal_reward: f64,
     /// Happy bits.
     pub happy: u64,
@@ -89,8 +90,8 @@ pub struct Loss {
     pub linear: f64,
     /// P* - P.
     pub happiness: f64,
-    /// P*.
-    pub best_happiness: f64,
+    /// Probability that the best node tells a happy bit: P* where no bit is turned over.
+    pub best_told: f64,
 }
 
 /// How well the confidence region (14) keeps its promise.
@@ -117,14 +118,15 @@ pub struct Account {
 
 /// The ledger of one trial.
 pub struct Ledger {
-    /// Hidden weights, node after node.
-    weights: Vec<Vec<f64>>,
-    /// The same, feature after feature.
+    truth: Truth,
+    /// The hidden weights of this slot, feature after feature.
     weight_rows: Vec<f64>,
     products: Vec<f64>,
     totals: Totals,
     nodes: Vec<NodeTotals>,
     coverage: Option<Coverage>,
+    /// The weights are others than those of the distances.
+    coverage_is_stale: bool,
     /// What a task node in real time says its policy believes; empty where it says nothing.
     estimates: Vec<f64>,
     mark_slots: Arc<[u64]>,
@@ -140,6 +142,11 @@ impl std::fmt::Debug for Ledger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Ledger").field("totals", &self.totals).finish_non_exhaustive()
     }
+}
+
+/// Weights node after node, as one list feature after feature.
+fn rows(weights: &[Vec<f64>], features: usize) -> Vec<f64> {
+    (0..features).flat_map(|f| weights.iter().map(move |w| w[f])).collect()
 }
 
 /// First line of a decision file.
@@ -158,20 +165,19 @@ impl Ledger {
         mark_slots: Arc<[u64]>,
         mut decisions: Option<Box<dyn Write + Send>>,
     ) -> std::io::Result<Ledger> {
-        let weights = instance.weights();
-        let (nodes, features) = (weights.len(), instance.features);
-        let weight_rows =
-            (0..features).flat_map(|f| weights.iter().map(move |w| w[f])).collect::<Vec<_>>();
+        let truth = Truth::new(instance);
+        let (nodes, features) = (instance.helpers.len(), instance.features);
         if let Some(decisions) = &mut decisions {
             decisions.write_all(DECISION_HEADER.as_bytes())?;
         }
         Ok(Ledger {
-            weights,
-            weight_rows,
+            weight_rows: rows(truth.weights(), features),
+            truth,
             products: vec![0.0; nodes],
             totals: Totals::default(),
             nodes: vec![NodeTotals::default(); nodes],
             coverage: None,
+            coverage_is_stale: false,
             estimates: Vec::new(),
             mark_slots,
             marks: Vec::new(),
@@ -203,6 +209,11 @@ impl Ledger {
     #[inline]
     pub fn price(&mut self, contexts: &Contexts, node: usize) -> Loss {
         let nodes = self.products.len();
+        if self.truth.step_to(self.totals.slots + 1) {
+            self.weight_rows = rows(self.truth.weights(), contexts.features());
+            // The weights have left the estimates where they are.
+            self.coverage_is_stale = true;
+        }
         self.products.fill(0.0);
         for (feature, row) in self.weight_rows.chunks_exact(nodes).enumerate() {
             for ((product, x), w) in self.products.iter_mut().zip(contexts.row(feature)).zip(row) {
@@ -213,8 +224,14 @@ impl Ledger {
         contexts.mask(&mut self.products);
         // Where the chosen node is gone and nobody else is left, it was the best there was.
         let best = self.products[argmax(&self.products)].max(chosen);
-        let (best_happiness, chosen_happiness) = (happiness(best), happiness(chosen));
-        Loss { linear: best - chosen, happiness: best_happiness - chosen_happiness, best_happiness }
+        // All nodes of a topology answer by the same model.
+        let model = self.truth.model(node);
+        let (best_happiness, chosen_happiness) = (model.happiness(best), model.happiness(chosen));
+        Loss {
+            linear: best - chosen,
+            happiness: best_happiness - chosen_happiness,
+            best_told: model.told(best_happiness),
+        }
     }
 
     /// Books what a slot's task came to; `policy` has already learnt from it.
@@ -234,7 +251,7 @@ impl Ledger {
         totals.regret_linear += loss.linear;
         totals.regret_happiness += loss.happiness;
         totals.reward += outcome.reward();
-        totals.optimal_reward += 2.0 * loss.best_happiness - 1.0;
+        totals.optimal_reward += 2.0 * loss.best_told - 1.0;
         match outcome {
             Outcome::Answered(Bit::Happy) => totals.happy += 1,
             Outcome::Answered(Bit::Unhappy) => totals.unhappy += 1,
@@ -288,16 +305,17 @@ impl Ledger {
     #[inline]
     fn check_coverage(&mut self, slot: u64, node: usize, policy: &dyn Policy) {
         let Some(confidence) = policy.belief().and_then(|b| b.confidence()) else { return };
-        let coverage = self.coverage.get_or_insert_with(|| Coverage {
-            distances: self
-                .weights
-                .iter()
-                .enumerate()
-                .map(|(n, w)| confidence.squared_distance(n, w))
-                .collect(),
-            held: 0,
-        });
-        coverage.distances[node] = confidence.squared_distance(node, &self.weights[node]);
+        let weights = self.truth.weights();
+        let distances = || {
+            let nodes = weights.iter().enumerate();
+            nodes.map(|(n, w)| confidence.squared_distance(n, w)).collect()
+        };
+        let coverage =
+            self.coverage.get_or_insert_with(|| Coverage { distances: distances(), held: 0 });
+        if std::mem::take(&mut self.coverage_is_stale) {
+            coverage.distances = distances();
+        }
+        coverage.distances[node] = confidence.squared_distance(node, &weights[node]);
         coverage.held += confidence.covered(slot + 1, &coverage.distances) as u64;
     }
 
@@ -306,11 +324,12 @@ impl Ledger {
         let confidence = policy.and_then(|p| p.belief()).and_then(|b| b.confidence());
         let slots = self.totals.slots;
         let bound = confidence.map(|c| c.average_regret_bound(slots));
-        let all = (slots * self.weights.len() as u64) as f64;
+        let nodes = self.nodes.len();
+        let all = (slots * nodes as u64) as f64;
         let held = self.coverage.as_ref().map(|c| c.held as f64 / all);
         let mut sum = None;
         self.weight_errors(policy, |_, error| *sum.get_or_insert(0.0) += error);
-        let weight_error = sum.map(|sum| sum / self.weights.len() as f64);
+        let weight_error = sum.map(|sum| sum / nodes as f64);
         self.curves.push(&self.totals, weight_error, bound, held);
     }
 
@@ -322,7 +341,7 @@ impl Ledger {
     ) {
         let belief = policy.and_then(|p| p.belief());
         let features = self.estimate.len();
-        for (node, truth) in self.weights.iter().enumerate() {
+        for (node, truth) in self.truth.weights().iter().enumerate() {
             match belief {
                 Some(belief) => belief.estimate(node, &mut self.estimate),
                 None if self.estimates.is_empty() => return,
@@ -344,11 +363,6 @@ impl Ledger {
     /// The sums so far.
     pub fn totals(&self) -> &Totals {
         &self.totals
-    }
-
-    /// The hidden weights, node after node.
-    pub fn weights(&self) -> &[Vec<f64>] {
-        &self.weights
     }
 
     /// Closes the ledger; the decision file is complete when this returns.

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use fogbit_scenario::feedback::Outcome;
+use fogbit_scenario::rules::Roll;
 use fogbit_scenario::{Contexts, Instance, TaskSource};
 use fogbit_transport::wire::LiveStep;
 
@@ -27,6 +28,8 @@ pub struct Pairing {
     task: Vec<f64>,
     contexts: Contexts,
     states: Vec<States>,
+    /// Who is there by schedule.
+    roll: Roll,
     /// What was told and is not booked yet, slot after slot.
     told: VecDeque<Told>,
     /// The last slot told.
@@ -98,6 +101,7 @@ impl Pairing {
             tasks,
             contexts: Contexts::new(instance.helpers.len(), instance.features),
             states: states.collect(),
+            roll: Roll::new(&instance.rules),
             told: VecDeque::new(),
             through: 0,
         }
@@ -210,12 +214,14 @@ impl Pairing {
         };
         self.tasks.read(slot, &mut self.task);
         self.contexts.set_task(&self.task);
+        self.roll.begin(slot, &mut self.contexts);
         for (node, states) in self.states.iter_mut().enumerate() {
             states.forget(slot - 1);
             let known = states.take(slot);
             self.contexts.set_present(node, known);
             self.contexts.set_state(node, &states.last);
         }
+        self.roll.mask(&mut self.contexts);
         let loss = self.ledger.price(&self.contexts, chosen);
         self.ledger.book(chosen, outcome, loss, None)?;
         Ok(())

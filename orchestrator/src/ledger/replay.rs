@@ -1,11 +1,13 @@
 //! A trial that was played elsewhere, replayed from its decisions.
 
+use std::collections::VecDeque;
+
 use fogbit_policy::Policy;
-use fogbit_policy::one_bit::best_node;
 use fogbit_scenario::contexts::ContextDigest;
 use fogbit_scenario::feedback::Outcome;
+use fogbit_scenario::rules::Roll;
 use fogbit_scenario::{Contexts, Instance, TaskSource};
-use fogbit_task_node::SimFog;
+use fogbit_task_node::{SimFog, TruthOracle};
 
 use super::Ledger;
 
@@ -15,20 +17,65 @@ pub struct Replay {
     fog: SimFog,
     tasks: TaskSource,
     task: Vec<f64>,
+    roll: Roll,
     contexts: Contexts,
     digest: ContextDigest,
-    policy: PolicyReplica,
+    decider: Replica,
+    /// The last slot whose choice was made, and the choice.
+    chosen: Option<(u64, Option<usize>)>,
+    /// How many slots later than in its own a bit is learnt.
+    delay: u64,
+    held: VecDeque<Held>,
     ledger: Ledger,
     slot: u64,
 }
 
-/// A copy of the policy that decides and learns as the task node's does: to check its choices, and
-/// for the weight error and (14).
-struct PolicyReplica(Option<Box<dyn Policy>>);
+/// A slot whose bit is not learnt yet.
+#[derive(Debug)]
+struct Held {
+    slot: u64,
+    contexts: Contexts,
+    node: usize,
+    outcome: Outcome,
+}
 
-impl std::fmt::Debug for PolicyReplica {
+/// A copy of what decides in the trial: to check its choices, and for the weight error and (14).
+pub enum Replica {
+    /// A policy.
+    Policy(Box<dyn Policy>),
+    /// What the task node asks.
+    Oracle(TruthOracle),
+    /// None: what decides is elsewhere, and its choices are taken as they are.
+    Nobody,
+}
+
+impl std::fmt::Debug for Replica {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("PolicyReplica")
+        f.write_str("Replica")
+    }
+}
+
+impl Replica {
+    fn choose(&mut self, slot: u64, contexts: &Contexts) -> Option<usize> {
+        match self {
+            Replica::Policy(policy) => Some(policy.decide(slot, contexts)),
+            Replica::Oracle(oracle) => Some(oracle.choose_now(slot, contexts)),
+            Replica::Nobody => None,
+        }
+    }
+
+    fn learn(&mut self, slot: u64, contexts: &Contexts, node: usize, outcome: Outcome) {
+        if let (Replica::Policy(policy), Outcome::Answered(bit)) = (self, outcome) {
+            policy.learn(slot, contexts, node, bit);
+        }
+    }
+
+    fn policy(&self) -> Option<&dyn Policy> {
+        match self {
+            Replica::Policy(policy) => Some(&**policy),
+            Replica::Oracle(oracle) => oracle.policy(),
+            Replica::Nobody => None,
+        }
     }
 }
 
@@ -57,7 +104,7 @@ pub enum ReplayError {
         /// What its policy chooses.
         replayed: usize,
     },
-    /// The node does not exist.
+    /// The node does not exist, or is away by schedule.
     #[error("slot {slot}: there is no node {node}")]
     Node {
         /// The slot.
@@ -89,16 +136,24 @@ pub enum ReplayError {
 }
 
 impl Replay {
-    /// Before slot 1; `policy` is a fresh copy of the trial's.
-    pub fn new(instance: &Instance, policy: Option<Box<dyn Policy>>, ledger: Ledger) -> Replay {
+    /// Before slot 1; `decider` is a fresh copy of what decides in the trial.
+    pub fn new(instance: &Instance, decider: Replica, ledger: Ledger) -> Replay {
         let tasks = TaskSource::new(&instance.tasks);
+        let delay = match decider {
+            Replica::Oracle(_) | Replica::Nobody => 0,
+            Replica::Policy(_) => u64::from(instance.rules.delay_slots),
+        };
         Replay {
             fog: SimFog::new(instance),
             task: vec![0.0; tasks.width()],
             tasks,
+            roll: Roll::new(&instance.rules),
             contexts: Contexts::new(instance.helpers.len(), instance.features),
             digest: ContextDigest::new(),
-            policy: PolicyReplica(policy),
+            decider,
+            chosen: None,
+            delay,
+            held: VecDeque::new(),
             ledger,
             slot: 0,
         }
@@ -113,38 +168,61 @@ impl Replay {
         if node >= self.contexts.nodes() {
             return Err(ReplayError::Node { slot, node });
         }
-        self.observe(slot);
+        let replayed = self.choice(slot)?;
         self.slot = slot;
         self.digest.add(&self.contexts);
-        if let Some(policy) = &mut self.policy.0 {
-            let replayed = policy.decide(slot, &self.contexts);
-            if replayed != node {
-                return Err(ReplayError::Choice { slot, node, replayed });
-            }
+        if let Some(replayed) = replayed.filter(|replayed| *replayed != node) {
+            return Err(ReplayError::Choice { slot, node, replayed });
         }
-        let replayed = self.fog.offload_now(node, &self.task);
-        if told != replayed {
-            return Err(ReplayError::Outcome { slot, node, told, replayed });
+        if !self.contexts.is_present(node) {
+            return Err(ReplayError::Node { slot, node });
         }
-        let policy = &mut self.policy.0;
-        if let (Some(policy), Outcome::Answered(bit)) = (policy.as_mut(), told) {
-            policy.learn(slot, &self.contexts, node, bit);
+        let outcome = self.fog.offload_now(node, &self.task);
+        if told != outcome {
+            return Err(ReplayError::Outcome { slot, node, told, replayed: outcome });
         }
-        self.ledger.record(&self.contexts, node, told, policy.as_deref())?;
+        if self.delay == 0 {
+            self.decider.learn(slot, &self.contexts, node, outcome);
+            self.ledger.record(&self.contexts, node, outcome, self.decider.policy())?;
+        } else {
+            let contexts = self.contexts.clone();
+            self.held.push_back(Held { slot, contexts, node, outcome });
+        }
         Ok(())
     }
 
-    /// The best node of the slot after those replayed, by the hidden weights.
-    pub fn best_of_next_slot(&mut self) -> usize {
-        self.observe(self.slot + 1);
-        best_node(&self.contexts, self.ledger.weights()).0
+    /// What is chosen in the slot after those replayed; none where nobody here can say.
+    ///
+    /// # Errors
+    /// If results cannot be written.
+    pub fn next_choice(&mut self) -> Result<Option<usize>, ReplayError> {
+        self.choice(self.slot + 1)
     }
 
-    /// Makes the contexts of `slot`, which is the one replayed last or the next.
-    fn observe(&mut self, slot: u64) {
+    /// Makes the contexts of `slot`, which is the next, and the choice in it; once.
+    fn choice(&mut self, slot: u64) -> Result<Option<usize>, ReplayError> {
+        if let Some((_, chosen)) = self.chosen.filter(|(of, _)| *of == slot) {
+            return Ok(chosen);
+        }
         self.tasks.read(slot, &mut self.task);
         self.contexts.set_task(&self.task);
+        self.roll.begin(slot, &mut self.contexts);
         self.fog.observe_now(slot, &mut self.contexts);
+        self.roll.mask(&mut self.contexts);
+        self.settle(slot)?;
+        let node = self.decider.choose(slot, &self.contexts);
+        self.chosen = Some((slot, node));
+        Ok(node)
+    }
+
+    /// Learns what is due before the decision of `slot`, and books it.
+    fn settle(&mut self, slot: u64) -> Result<(), ReplayError> {
+        while let Some(held) = self.held.pop_front_if(|held| held.slot + self.delay < slot) {
+            let Held { slot, contexts, node, outcome } = held;
+            self.decider.learn(slot, &contexts, node, outcome);
+            self.ledger.record(&contexts, node, outcome, self.decider.policy())?;
+        }
+        Ok(())
     }
 
     /// Compares the digest of all contexts so far.
@@ -171,11 +249,15 @@ impl Replay {
 
     /// The ledger, and the policy as far as it has learnt.
     pub fn ledger_and_policy(&mut self) -> (&mut Ledger, Option<&dyn Policy>) {
-        (&mut self.ledger, self.policy.0.as_deref())
+        (&mut self.ledger, self.decider.policy())
     }
 
-    /// Ends the replay.
-    pub fn into_ledger(self) -> Ledger {
-        self.ledger
+    /// Ends the replay: what is not learnt yet is learnt now, and everything is booked.
+    ///
+    /// # Errors
+    /// If results cannot be written.
+    pub fn finish(mut self) -> Result<Ledger, ReplayError> {
+        self.settle(u64::MAX)?;
+        Ok(self.ledger)
     }
 }

@@ -6,21 +6,20 @@
 //! the plainest way, straight from the formulas. It is slow on purpose.
 
 mod means;
+mod node;
 mod sums;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 
 use fogbit_policy::Policy;
-use fogbit_scenario::draw::{Key, Stream, normal_cdf, poisson, uniform};
 use fogbit_scenario::feedback::Outcome;
-use fogbit_scenario::instance::{
-    CqiSpec, FeedbackDraws, HelperSpec, QueueSpec, StateSpec, TaskSpec, UniformFeature, policy_key,
-};
+use fogbit_scenario::instance::{TaskSpec, policy_key};
 use fogbit_scenario::topology::PolicySpec;
-use fogbit_scenario::{Bit, Contexts, Instance, Scenario, TopologyFile};
+use fogbit_scenario::{Bit, Contexts, Instance, Scenario, TopologyFile, TrialRules};
 
 use self::means::Recomputed;
+use self::node::{Node, task};
 use crate::exit::{Exit, Failure};
 use crate::plan::{Curve, Status};
 use crate::results::read::{self, Decision, ReadError};
@@ -164,11 +163,13 @@ fn close(a: f64, b: f64) -> bool {
 /// A trial, computed anew from its decisions.
 struct Again {
     nodes: Vec<Node>,
+    rules: TrialRules,
     tasks: TaskSpec,
     features: usize,
     contexts: Contexts,
-    /// None for `optimal`, whose choice is checked against the truth.
-    policy: Option<Box<dyn Policy>>,
+    decider: Decider,
+    /// Slots whose bits are not learnt yet: contexts, node and bit.
+    late: VecDeque<(u64, Contexts, usize, Bit)>,
     slot: u64,
     regret_linear: f64,
     regret_happiness: f64,
@@ -184,10 +185,12 @@ impl Again {
         let (nodes, features) = (instance.helpers.len(), instance.features);
         Again {
             nodes: instance.helpers.iter().map(Node::new).collect(),
+            rules: instance.rules.clone(),
             tasks: instance.tasks.clone(),
             features,
             contexts: Contexts::new(nodes, features),
-            policy: fogbit_policy::build(spec, nodes, features, &policy_key(instance.seed, name)),
+            decider: Decider::new(spec, instance, name),
+            late: VecDeque::new(),
             slot: 0,
             regret_linear: 0.0,
             regret_happiness: 0.0,
@@ -211,33 +214,48 @@ impl Again {
             return compared.find(place(), format!("there is no node {}", row.node));
         }
         let task = task(&self.tasks, slot);
-        let mut products = Vec::new();
+        let (mut products, mut best) = (Vec::new(), None);
         for (index, node) in self.nodes.iter_mut().enumerate() {
             let mut x = task.clone();
             x.extend(node.observe(slot));
             for (feature, value) in x.iter().enumerate().take(self.features) {
                 self.contexts.set(index, feature, *value);
             }
-            products.push(x.iter().zip(&node.spec.weights).fold(0.0, |sum, (x, w)| sum + x * w));
+            let product = x.iter().zip(node.weights(slot)).fold(0.0, |sum, (x, w)| sum + x * w);
+            products.push(product);
+            let present = is_present(&self.rules, index, slot);
+            self.contexts.set_present(index, present);
+            if present && best.is_none_or(|best: usize| product > products[best]) {
+                best = Some(index);
+            }
         }
-        let best =
-            (0..products.len()).fold(0, |b, n| if products[n] > products[b] { n } else { b });
-        let choice = match &mut self.policy {
-            Some(policy) => policy.decide(slot, &self.contexts),
-            None => best,
+        let Some(best) = best else { return compared.find(place(), "no node is there") };
+        if !self.contexts.is_present(row.node) {
+            compared.find(place(), format!("node {} is away", row.node));
+        }
+        let delay = u64::from(self.rules.delay_slots);
+        while let Some((sent, contexts, node, bit)) =
+            self.late.pop_front_if(|(sent, ..)| *sent + delay < slot)
+        {
+            self.decider.learn(sent, &contexts, node, bit);
+        }
+        let choice = match &mut self.decider {
+            Decider::Policy(policy) => policy.decide(slot, &self.contexts),
+            Decider::Optimal => best,
         };
         if choice != row.node {
             compared.find(place(), format!("node {} where the policy chooses {choice}", row.node));
         }
-        let happiness = |product: f64| 1.0 / (1.0 + libm::exp(-product));
+        let happiness = |product: f64| self.nodes[row.node].happiness(product);
         let (best, chosen) = (products[best], products[row.node]);
-        let outcome = self.nodes[row.node].take(slot, happiness(chosen));
+        let (best_happiness, chosen_happiness) = (happiness(best), happiness(chosen));
+        let outcome = self.nodes[row.node].take(slot, chosen_happiness);
         if outcome != row.outcome {
             let (told, right) = (bit(row.outcome), bit(outcome));
             compared.find(place(), format!("bit {told} where {right} is right"));
         }
         let linear = best - chosen;
-        let lost = happiness(best) - happiness(chosen);
+        let lost = best_happiness - chosen_happiness;
         for (name, told, right) in [
             ("regret_linear", row.regret_linear, linear),
             ("regret_happiness", row.regret_happiness, lost),
@@ -246,15 +264,16 @@ impl Again {
                 compared.find(place(), format!("{name} {told:?} where {right:?} is right"));
             }
         }
-        if let (Some(policy), Outcome::Answered(bit)) = (&mut self.policy, outcome) {
-            policy.learn(slot, &self.contexts, row.node, bit);
+        if let Outcome::Answered(bit) = outcome {
+            self.late.push_back((slot, self.contexts.clone(), row.node, bit));
         }
+        let best_told = self.nodes[row.node].told(best_happiness);
         for node in &mut self.nodes {
             node.serve();
         }
         self.regret_linear += linear;
         self.regret_happiness += lost;
-        self.optimal_reward += 2.0 * happiness(best) - 1.0;
+        self.optimal_reward += 2.0 * best_told - 1.0;
         self.reward += if outcome == Outcome::Answered(Bit::Happy) { 1 } else { -1 };
         self.chosen[row.node] += 1;
         self.refused += u64::from(outcome == Outcome::Refused);
@@ -289,109 +308,33 @@ impl Again {
     }
 }
 
-/// The draw of a slot, straight from its key.
-fn draw(key: &Key, slot: u64) -> u64 {
-    Stream::new(key).at(slot)
+/// What decides in a trial, made anew.
+enum Decider {
+    Policy(Box<dyn Policy>),
+    /// The best by the truth.
+    Optimal,
 }
 
-fn uniform_feature(feature: &UniformFeature, slot: u64) -> f64 {
-    feature.low + uniform(draw(&feature.key, slot)) * feature.span
-}
-
-fn task(tasks: &TaskSpec, slot: u64) -> Vec<f64> {
-    match tasks {
-        TaskSpec::Drawn(features) => features.iter().map(|f| uniform_feature(f, slot)).collect(),
-        TaskSpec::Trace { width, values } => row(values, *width, slot),
-    }
-}
-
-fn row(values: &[f64], width: u32, slot: u64) -> Vec<f64> {
-    let width = width as usize;
-    values[(slot as usize - 1) * width..slot as usize * width].to_vec()
-}
-
-/// A helper node in plain words.
-struct Node {
-    spec: HelperSpec,
-    /// Work left of each task in the queue, in millionths of a task, first in first out.
-    queue: VecDeque<u64>,
-    /// State of the autoregressive channel.
-    channel: f64,
-}
-
-impl Node {
-    fn new(spec: &HelperSpec) -> Node {
-        Node { spec: spec.clone(), queue: VecDeque::new(), channel: 0.0 }
-    }
-
-    /// Lets the node's own tasks arrive and gives its features.
-    fn observe(&mut self, slot: u64) -> Vec<f64> {
-        match &self.spec.state {
-            StateSpec::Trace { width, values } => row(values, *width, slot),
-            StateSpec::Model { queue, cpu_frequency, cqi } => {
-                let queue = match queue {
-                    QueueSpec::Drawn(feature) => uniform_feature(feature, slot),
-                    QueueSpec::Fifo { capacity, own_rate, own_key, scale, .. } => {
-                        let u = uniform(draw(own_key, slot));
-                        for _ in 0..poisson(u, *own_rate, libm::exp(-own_rate)) {
-                            if self.queue.len() < *capacity as usize {
-                                self.queue.push_back(1_000_000);
-                            }
-                        }
-                        self.queue.len() as f64 / f64::from(*capacity) * scale
-                    }
-                };
-                let cqi = match cqi {
-                    CqiSpec::Iid(feature) => uniform_feature(feature, slot),
-                    CqiSpec::Autoregressive { feature, correlation } => {
-                        let noise = fogbit_scenario::draw::normal(draw(&feature.key, slot));
-                        self.channel = if slot == 1 {
-                            noise
-                        } else {
-                            let spread = libm::sqrt(1.0 - correlation * correlation);
-                            correlation * self.channel + spread * noise
-                        };
-                        feature.low + normal_cdf(self.channel) * feature.span
-                    }
-                };
-                vec![queue, *cpu_frequency, cqi]
-            }
+impl Decider {
+    fn new(spec: &PolicySpec, instance: &Instance, name: &str) -> Decider {
+        let (nodes, features) = (instance.helpers.len(), instance.features);
+        match fogbit_policy::build(spec, nodes, features, &policy_key(instance.seed, name)) {
+            Some(policy) => Decider::Policy(policy),
+            None => Decider::Optimal,
         }
     }
 
-    /// Draws the bit and queues the task.
-    fn take(&mut self, slot: u64, probability: f64) -> Outcome {
-        let u = match &self.spec.feedback {
-            FeedbackDraws::Keyed(key) => uniform(draw(key, slot)),
-            FeedbackDraws::Trace(draws) => draws[slot as usize - 1],
-        };
-        if let StateSpec::Model { queue: QueueSpec::Fifo { capacity, .. }, .. } = &self.spec.state {
-            if self.queue.len() >= *capacity as usize {
-                return Outcome::Refused;
-            }
-            self.queue.push_back(1_000_000);
+    fn learn(&mut self, slot: u64, contexts: &Contexts, node: usize, bit: Bit) {
+        if let Decider::Policy(policy) = self {
+            policy.learn(slot, contexts, node, bit);
         }
-        Outcome::Answered(if u < probability { Bit::Happy } else { Bit::Unhappy })
     }
+}
 
-    /// Ends the slot.
-    fn serve(&mut self) {
-        let StateSpec::Model { queue: QueueSpec::Fifo { service_micro, .. }, .. } =
-            &self.spec.state
-        else {
-            return;
-        };
-        let mut left = *service_micro;
-        while let Some(first) = self.queue.front_mut() {
-            let work = left.min(*first);
-            *first -= work;
-            left -= work;
-            if *first > 0 {
-                break;
-            }
-            self.queue.pop_front();
-        }
-    }
+/// Whether `node` is there in `slot` by schedule: all are, but for the last word on them.
+fn is_present(rules: &TrialRules, node: usize, slot: u64) -> bool {
+    let own = rules.schedule.iter().filter(|p| p.node as usize == node && p.at <= slot);
+    own.last().is_none_or(|presence| presence.present)
 }
 
 /// Finds the first slot in which two runs part, trial by trial.

@@ -4,7 +4,9 @@
 
 mod clock;
 pub mod document;
+mod event;
 mod expect;
+mod feedback;
 mod length;
 mod message;
 mod node;
@@ -18,11 +20,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use clock::{Clock, SlotClock, TimeSpan, WallClock};
+pub use event::{Action, Event};
 pub use expect::{Bound, Expect, Metric};
+pub use feedback::{Feedback, FeedbackChannel, ThresholdFeedback};
 pub use length::RunLength;
 pub use node::{
-    AutoregressiveCqi, Cqi, DrawnQueue, FifoQueue, Frequency, GivenWeights, HelperNode, IidCqi,
-    NodeDefaults, Queue, SignedWeights, SphereWeights, TraceWeights, Weights, is_node_name,
+    AutoregressiveCqi, Cqi, DrawnQueue, Drift, FifoQueue, Frequency, GivenWeights, HelperNode,
+    IidCqi, NodeDefaults, Queue, RotatingWeights, SignedWeights, SphereWeights, TraceWeights,
+    Weights, is_node_name,
 };
 pub use policy::{
     ExplorationWidth, NoParameters, PaperWidth, PolicySpec, SequentialMle, TunedWidth,
@@ -72,6 +77,10 @@ pub struct Topology {
     pub links: Vec<Link>,
     /// The policies that are compared, by name; the name is yours, `kind` says which policy it is.
     pub policies: IndexMap<String, PolicySpec>,
+    /// What changes while a trial goes on, in the order of the slots: nodes that leave and join,
+    /// weights that are other ones from then on.
+    #[serde(default, rename = "event", skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<Event>,
     /// What the run is expected to show; a run that fails one ends with exit code 1.
     #[serde(default, rename = "expect", skip_serializing_if = "Vec::is_empty")]
     pub expectations: Vec<Expect>,
@@ -99,8 +108,12 @@ impl Default for Features {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModelFeatures {
-    /// The raw value that counts as 1. A feature is `raw / full_scale / sqrt(5)`.
+    /// The raw value that counts as 1. A feature is `raw / full_scale / sqrt(d)`, where d = 5 plus
+    /// those that say nothing.
     pub full_scale: FullScale,
+    /// Number of further features that say nothing: drawn uniformly between 0 and 1 in each slot
+    /// at each node, and of weight 0 (0 to 100).
+    pub noise: u32,
 }
 
 /// The raw values that count as 1; a queue's full scale is its own capacity.
@@ -158,21 +171,6 @@ pub struct Range {
     pub min: f64,
     /// Largest value.
     pub max: f64,
-}
-
-tagged_enum! {
-    /// How a helper node turns its happiness into one bit.
-    #[schemars(transform = crate::tagged::first_kind_is_default)]
-    pub enum Feedback {
-        /// `P(+1) = 1 / (1 + exp(-x.w))`, equation (2) of arXiv 1806.10547.
-        Logit(NoParameters) = "logit",
-    }
-}
-
-impl Default for Feedback {
-    fn default() -> Feedback {
-        Feedback::Logit(NoParameters {})
-    }
 }
 
 /// A task node.

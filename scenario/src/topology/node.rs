@@ -18,6 +18,9 @@ pub struct NodeDefaults {
     /// the trace's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<Weights>,
+    /// How the weights drift; left out, they stay as they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drift>,
     /// CPU frequency in GHz: a number, or an interval from which each node's is drawn once a seed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_frequency_ghz: Option<Frequency>,
@@ -38,6 +41,9 @@ pub struct HelperNode {
     /// Hidden preference weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<Weights>,
+    /// How the weights drift.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drift>,
     /// CPU frequency in GHz: a number, or an interval from which it is drawn once a seed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_frequency_ghz: Option<Frequency>,
@@ -129,6 +135,24 @@ pub struct SphereWeights {
     /// Length of the vector.
     #[serde(default = "one")]
     pub norm: f64,
+}
+
+tagged_enum! {
+    /// How hidden weights drift from slot to slot.
+    pub enum Drift {
+        /// Not at all.
+        None(NoParameters) = "none",
+        /// They turn in a plane that is drawn for each seed and node; their norm stays the same.
+        Rotate(RotatingWeights) = "rotate",
+    }
+}
+
+/// Weights that turn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotatingWeights {
+    /// Slots of a full turn, at least 4. After half of it a node likes what it disliked before.
+    pub period_slots: f64,
 }
 
 /// Weights from the header of the trace.

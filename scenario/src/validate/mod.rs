@@ -1,7 +1,10 @@
 //! From the file's types to a [`Scenario`]: what types alone cannot say.
 
+mod events;
 mod network;
 mod nodes;
+
+use self::nodes::Shape;
 
 use std::path::Path;
 use std::time::Duration;
@@ -17,6 +20,10 @@ use crate::trace::Trace;
 
 /// Number of features of the model: length, complexity, queue, CPU frequency, CQI.
 const MODEL_FEATURES: usize = 5;
+/// Features that say nothing cost as much as others.
+const MOST_NOISE: u32 = 100;
+/// Delays beyond this keep more contexts than a task node has room for.
+const LONGEST_DELAY: u32 = 10_000;
 const MOST_NODES: u32 = 10_000;
 const MOST_SEEDS: u64 = 1_000_000;
 const MOST_SLOTS: u64 = 1_000_000_000_000;
@@ -42,12 +49,14 @@ pub(crate) fn validate(
     }
     let before = check.faults.len();
     check.features(&mut topology, trace.as_ref());
-    let features = trace.as_ref().map_or(MODEL_FEATURES, Trace::features);
-    let helpers = check.helpers(&mut topology, trace.as_ref(), features);
+    let weighted = trace.as_ref().map_or(MODEL_FEATURES, Trace::features);
+    let helpers = check.helpers(&mut topology, trace.as_ref(), weighted);
     check.names_and_links(&topology, &helpers);
+    check.feedback(&topology.feedback);
+    check.events(&topology, &helpers, &Shape { features: weighted, trace: trace.as_ref() });
     if let (Features::Model(model), true) = (&topology.features, check.faults.len() == before) {
         let task = topology.task.clone().unwrap_or_default();
-        check.norms(&topology, &helpers, &task, &model.full_scale);
+        check.norms(&topology, &helpers, &task, model);
     }
     if !check.faults.is_empty() {
         return Err(check.into_faults());
@@ -55,6 +64,10 @@ pub(crate) fn validate(
     if let Clock::Wall(clock) = &mut topology.clock {
         clock.timeout = Some(clock.timeout());
     }
+    let features = match &topology.features {
+        Features::Model(model) => MODEL_FEATURES + model.noise as usize,
+        Features::Trace(_) => weighted,
+    };
     Ok(Scenario { topology, trace, helpers, features, path: path.to_owned() })
 }
 
@@ -343,7 +356,14 @@ impl Check<'_, '_> {
                     }
                 }
             }
-            Features::Model(ModelFeatures { full_scale }) => {
+            Features::Model(ModelFeatures { full_scale, noise }) => {
+                if *noise > MOST_NOISE {
+                    self.fail(
+                        way!["features", "noise"],
+                        format!("noise = {noise} is out of range"),
+                        format!("from 0 to {MOST_NOISE} features that say nothing"),
+                    );
+                }
                 for (key, value) in [
                     ("length_kb", full_scale.length_kb),
                     ("complexity_cycles", full_scale.complexity_cycles),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Check, MODEL_FEATURES};
 use crate::scenario::Helper;
 use crate::topology::places::{Step, way};
-use crate::topology::{Cqi, Frequency, FullScale, Queue, Task, Topology, is_node_name};
+use crate::topology::{Cqi, Frequency, ModelFeatures, Queue, Task, Topology, is_node_name};
 use crate::trace::NORM_TOLERANCE;
 
 const NAME_HELP: &str = "1 to 63 lower-case letters, digits and hyphens, no hyphen at the ends";
@@ -96,8 +96,9 @@ impl Check<'_, '_> {
         topology: &Topology,
         helpers: &[Helper],
         task: &Task,
-        full: &FullScale,
+        model: &ModelFeatures,
     ) {
+        let (full, noise) = (&model.full_scale, f64::from(model.noise));
         let mut told = BTreeSet::new();
         for (index, helper) in helpers.iter().enumerate() {
             let (cqi, cpu) = (largest_cqi(&helper.cqi), helper.cpu_frequency_ghz.max);
@@ -108,7 +109,9 @@ impl Check<'_, '_> {
                 ("cpu_frequency_ghz", cpu / full.cpu_frequency_ghz),
                 ("cqi", cqi / full.cqi),
             ];
-            let square = parts.iter().map(|(_, v)| v * v).sum::<f64>() / MODEL_FEATURES as f64;
+            // Those that say nothing reach 1 as well.
+            let all = MODEL_FEATURES as f64 + noise;
+            let square = (parts.iter().map(|(_, v)| v * v).sum::<f64>() + noise) / all;
             let norm = square.sqrt();
             if norm <= 1.0 + NORM_TOLERANCE {
                 continue;

@@ -4,13 +4,14 @@ use super::{Check, LARGEST, MOST_NODES, below};
 use crate::scenario::Helper;
 use crate::topology::places::{Step, way};
 use crate::topology::{
-    Cqi, DrawnQueue, FifoQueue, Frequency, GivenWeights, HelperNode, IidCqi, NoParameters,
+    Cqi, DrawnQueue, Drift, FifoQueue, Frequency, GivenWeights, HelperNode, IidCqi, NoParameters,
     NodeDefaults, Queue, Range, Topology, Weights,
 };
 use crate::trace::{NORM_TOLERANCE, Trace};
 
 const DEFAULT_CPU_FREQUENCY: Frequency = Frequency::Drawn(Range { min: 0.0, max: 4.0 });
 const DEFAULT_CQI: Cqi = Cqi::Iid(IidCqi { min: 0.0, max: 15.0 });
+const NO_DRIFT: Drift = Drift::None(NoParameters {});
 const DEFAULT_QUEUE: Queue = Queue::Drawn(DrawnQueue { min: 0.0, max: 1.0 });
 
 impl Check<'_, '_> {
@@ -103,6 +104,7 @@ impl Check<'_, '_> {
         let own = NodeDefaults {
             count: None,
             weights: node.weights.clone(),
+            drift: node.drift.clone(),
             cpu_frequency_ghz: node.cpu_frequency_ghz,
             cqi: node.cqi.clone(),
             queue: node.queue.clone(),
@@ -127,6 +129,10 @@ impl Check<'_, '_> {
         if let Some(weights) = &keys.weights {
             self.weights(&below(place, "weights"), weights, shape);
         }
+        if let Some(Drift::Rotate(rotate)) = &keys.drift {
+            let place = below(&below(place, "drift"), "period_slots");
+            self.within(place, "period_slots", rotate.period_slots, 4.0, LARGEST);
+        }
         let frequency = below(place, "cpu_frequency_ghz");
         match keys.cpu_frequency_ghz {
             Some(Frequency::Fixed(value)) => {
@@ -143,7 +149,7 @@ impl Check<'_, '_> {
         }
     }
 
-    fn weights(&mut self, place: &[Step], weights: &Weights, shape: &Shape<'_>) {
+    pub(super) fn weights(&mut self, place: &[Step], weights: &Weights, shape: &Shape<'_>) {
         match weights {
             Weights::Given(given) => self.given(below(place, "values"), given, shape.features),
             Weights::Signs(signs) => {
@@ -257,9 +263,10 @@ impl Check<'_, '_> {
 }
 
 /// What weights have to fit.
-struct Shape<'t> {
-    features: usize,
-    trace: Option<&'t Trace>,
+pub(super) struct Shape<'t> {
+    /// How many weights: features that say nothing have none.
+    pub(super) features: usize,
+    pub(super) trace: Option<&'t Trace>,
 }
 
 /// A helper node that takes from `defaults` what it does not say itself.
@@ -276,6 +283,7 @@ fn helper(name: String, own: &NodeDefaults, defaults: &NodeDefaults) -> Helper {
         name,
         // Only where their lack is a fault already.
         weights: weights.unwrap_or(Weights::Given(GivenWeights { values: Vec::new() })),
+        drift: own.drift.as_ref().or(defaults.drift.as_ref()).cloned().unwrap_or(NO_DRIFT),
         cpu_frequency_ghz,
         cqi: cqi.unwrap_or(DEFAULT_CQI),
         queue: queue.unwrap_or(DEFAULT_QUEUE),

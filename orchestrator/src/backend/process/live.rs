@@ -184,7 +184,7 @@ impl Trial<'_> {
             }
             TrialReport::Done { .. } => Ok(true),
             TrialReport::Failed { message } => Err(TrialFailure::TaskNode(message)),
-            TrialReport::Decisions { .. } | TrialReport::AskBest => Err(TrialFailure::OutOfPlace),
+            TrialReport::Decisions { .. } | TrialReport::AskChoice => Err(TrialFailure::OutOfPlace),
         }
     }
 

@@ -291,6 +291,7 @@ impl Run {
                 helpers: addresses.clone(),
                 features: instance.features as u32,
                 tasks: instance.tasks.clone(),
+                rules: instance.rules.clone(),
                 slots: plan.scenario.last_slot(),
                 pace: self.pace(),
             };

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use fogbit_scenario::Instance;
-use fogbit_scenario::instance::may_ask_for_the_truth;
+use fogbit_scenario::instance::asks_an_oracle;
 use fogbit_transport::codec::CONTROL_LIMIT;
 use fogbit_transport::wire::{TrialAnswer, TrialOrder, TrialReport};
 use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, WireError};
@@ -27,7 +27,7 @@ enum TrialFailure {
     Short { played: u64, slots: u64 },
     #[error("a report that has no place in lockstep")]
     OutOfPlace,
-    #[error("the task node asked for the truth, and its policy is not `optimal`")]
+    #[error("the task node asked for a choice that is its own policy's to make")]
     Truth,
 }
 
@@ -45,15 +45,13 @@ pub(super) async fn drive(
 ) -> std::io::Result<TrialResult> {
     let policy = order.trial.policy as usize;
     let plan = &context.plan;
-    let spec = &plan.policies[policy].spec;
-    let key = plan.policy_key(policy, instance.seed);
-    let replica = fogbit_policy::build(spec, instance.helpers.len(), instance.features, &key);
+    let replica = plan.replica(policy, instance);
     let ledger = context.ledger(policy, instance)?;
     let mut trial = Trial {
         context,
         policy,
         slots: order.slots,
-        may_ask: may_ask_for_the_truth(spec),
+        may_ask: asks_an_oracle(&plan.policies[policy].spec),
         replay: Replay::new(instance, replica, ledger),
         told: Told::nothing(instance.seed),
         seconds: None,
@@ -70,7 +68,7 @@ pub(super) async fn drive(
         None => (plan.stopped(trial.replay.ledger().totals().slots), None),
     };
     let seconds = trial.seconds.unwrap_or_else(|| started.elapsed().as_secs_f64());
-    let account: Account = trial.replay.into_ledger().close()?;
+    let account: Account = trial.replay.finish().map_err(std::io::Error::other)?.close()?;
     Ok(TrialResult { policy, seed: instance.seed, status, account, seconds, failure })
 }
 
@@ -124,9 +122,9 @@ impl Trial<'_> {
                     }
                     self.tell();
                 }
-                TrialReport::AskBest => {
-                    let node = self.best()?;
-                    send.send(&TrialAnswer::Best { node }).await?;
+                TrialReport::AskChoice => {
+                    let node = self.choice()?;
+                    send.send(&TrialAnswer::Choice { node }).await?;
                 }
                 TrialReport::Done { nanoseconds } => {
                     if checked != self.slots {
@@ -141,15 +139,16 @@ impl Trial<'_> {
         }
     }
 
-    /// The door of `optimal`: the best node of the slot after those told, once a slot is enough.
-    fn best(&mut self) -> Result<u32, TrialFailure> {
+    /// The door of the policies that know more: their choice in the slot after those told.
+    fn choice(&mut self) -> Result<u32, TrialFailure> {
         if !self.may_ask {
             return Err(TrialFailure::Truth);
         }
         if self.replay.slot() >= self.slots {
             return Err(ReplayError::TooMany { slots: self.slots }.into());
         }
-        Ok(self.replay.best_of_next_slot() as u32)
+        let node = self.replay.next_choice()?.ok_or(TrialFailure::Truth)?;
+        Ok(node as u32)
     }
 
     fn tell(&mut self) {
