@@ -105,6 +105,8 @@ pub struct TrialResult {
     pub seconds: f64,
     /// Why it failed.
     pub failure: Option<String>,
+    /// Whether it failed by its own policy: then the other trials go on.
+    pub of_policy: bool,
 }
 
 /// One trial without its curves.
@@ -196,7 +198,7 @@ impl Collector {
 
     /// Adds one trial. The order of additions is part of the result: seed by seed.
     pub fn add(&mut self, trial: TrialResult) {
-        let TrialResult { policy, seed, status, account, seconds, failure } = trial;
+        let TrialResult { policy, seed, status, account, seconds, failure, .. } = trial;
         let curves = &account.curves;
         let slots = &self.curve_slots;
         let average = |sums: &[f64]| -> Vec<Option<f64>> {

@@ -9,6 +9,8 @@ use fogbit_scenario::feedback::Outcome;
 use fogbit_scenario::{Contexts, TaskSource};
 use fogbit_transport::{MemberError, WireError};
 
+use crate::external::{ExternalError, ExternalPolicy};
+
 /// Why a trial cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum TrialError {
@@ -55,9 +57,22 @@ pub enum TrialError {
     /// The system gave no timer.
     #[error("no timer: {0}")]
     Timer(#[from] std::io::Error),
+    /// An external policy failed.
+    #[error(transparent)]
+    External(#[from] Box<ExternalError>),
     /// The order of the trial makes no sense.
     #[error("unusable order of a trial: {0}")]
     Order(String),
+}
+
+impl TrialError {
+    /// Whether the fault is the policy's own: trials of other policies can go on.
+    pub fn is_of_policy(&self) -> bool {
+        matches!(
+            self,
+            TrialError::External(_) | TrialError::NoSuchNode { .. } | TrialError::AbsentNode { .. }
+        )
+    }
 }
 
 /// The helper nodes, wherever they are.
@@ -126,6 +141,8 @@ pub enum Decider<T> {
     Policy(Box<dyn Policy>),
     /// The policy `optimal`, which asks.
     Optimal(T),
+    /// A program that sees what a task node sees.
+    External(ExternalPolicy),
 }
 
 impl<T> std::fmt::Debug for Decider<T> {
@@ -133,6 +150,7 @@ impl<T> std::fmt::Debug for Decider<T> {
         f.write_str(match self {
             Decider::Policy(_) => "Decider::Policy",
             Decider::Optimal(_) => "Decider::Optimal",
+            Decider::External(_) => "Decider::External",
         })
     }
 }
@@ -213,6 +231,10 @@ where
         let node = match decider {
             Decider::Policy(policy) => policy.decide(slot, contexts),
             Decider::Optimal(truth) => truth.best_node(slot, contexts).await?,
+            Decider::External(external) => match external.decide(slot, contexts).await? {
+                Some(node) => node,
+                None => return Ok(TrialEnd::Stopped(slot - 1)),
+            },
         };
         if node >= contexts.nodes() {
             return Err(TrialError::NoSuchNode { slot, node, nodes: contexts.nodes() });
@@ -232,6 +254,9 @@ where
         outstanding.learn(arrival, decider);
     }
     outstanding.record(recorder, decider).await?;
+    if let Decider::External(external) = decider {
+        external.finish().await;
+    }
     Ok(TrialEnd::Complete)
 }
 
@@ -239,11 +264,25 @@ impl<T> Decider<T> {
     /// Has the policy learn the bit, if there is one; gives the policy.
     #[inline]
     fn learn(&mut self, step: &Step<'_>) -> Option<&dyn Policy> {
-        let Decider::Policy(policy) = self else { return None };
-        if let Outcome::Answered(bit) = step.outcome {
-            policy.learn(step.slot, step.contexts, step.node, bit);
+        let Step { slot, contexts, node, outcome } = *step;
+        match (&mut *self, outcome) {
+            (Decider::Policy(policy), Outcome::Answered(bit)) => {
+                policy.learn(slot, contexts, node, bit);
+            }
+            (Decider::External(external), Outcome::Answered(bit)) => {
+                external.learn(slot, contexts, node, bit);
+            }
+            _ => {}
         }
-        Some(&**policy)
+        self.policy()
+    }
+
+    /// The policy, where it is in this process.
+    fn policy(&self) -> Option<&dyn Policy> {
+        match self {
+            Decider::Policy(policy) => Some(&**policy),
+            Decider::Optimal(_) | Decider::External(_) => None,
+        }
     }
 }
 
@@ -294,11 +333,8 @@ impl Outstanding {
                 (Some(_), None) => return Ok(()),
                 (None, _) => recorder.idle(*slot).await?,
                 (Some(node), Some(outcome)) => {
-                    let policy = match decider {
-                        Decider::Policy(policy) => Some(&**policy),
-                        Decider::Optimal(_) => None,
-                    };
-                    recorder.record(Step { slot: *slot, contexts, node, outcome }, policy).await?;
+                    let step = Step { slot: *slot, contexts, node, outcome };
+                    recorder.record(step, decider.policy()).await?;
                 }
             }
             self.0.pop_front();

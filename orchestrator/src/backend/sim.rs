@@ -2,23 +2,25 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use fogbit_policy::Policy;
 use fogbit_scenario::feedback::Outcome as TaskOutcome;
-use fogbit_scenario::topology::RunLength;
+use fogbit_scenario::topology::{PolicySpec, RunLength};
 use fogbit_scenario::{Contexts, Instance, TaskSource};
 use fogbit_task_node::{
-    Decider, Fog, Pacer, Recorder, SimFog, Step, TrialEnd, TrialError, run_trial,
+    Decider, ExternalPolicy, ExternalTrial, Fog, Pacer, Recorder, SimFog, Step, TrialEnd,
+    TrialError, Waiting, run_trial,
 };
 use rayon::prelude::*;
 
-use super::{Context, Outcome, RunFailure};
+use super::{Context, Outcome, RunFailure, failed_policies};
 use crate::board::{Board, Told};
 use crate::ledger::Ledger;
-use crate::plan::{Collector, Status, TrialResult};
+use crate::plan::{Collector, PlannedPolicy, Status, TrialResult};
 
 /// Seeds that are played before their curves are averaged and forgotten.
 const SEEDS_AT_ONCE: usize = 64;
@@ -63,6 +65,7 @@ pub fn run(context: &Context) -> Outcome {
             break;
         }
     }
+    let failure = failure.or_else(|| failed_policies(&collector, plan));
     Outcome { collector, failure }
 }
 
@@ -76,7 +79,7 @@ fn threads(context: &Context) -> Result<rayon::ThreadPool, rayon::ThreadPoolBuil
     rayon::ThreadPoolBuilder::new().num_threads(threads).build()
 }
 
-/// Plays one trial.
+/// Plays one trial. One that fails by its own policy has a result as well.
 ///
 /// # Errors
 /// If its decisions cannot be written.
@@ -89,12 +92,7 @@ pub fn play(
         |slot: u64, error: std::io::Error| TrialError::Record { slot, reason: error.to_string() };
     let plan = &context.plan;
     let (nodes, features) = (instance.helpers.len(), instance.features);
-    let key = plan.policy_key(policy, instance.seed);
-    let built = fogbit_policy::build(&plan.policies[policy].spec, nodes, features, &key);
-    let mut decider = match built {
-        Some(built) => Decider::Policy(built),
-        None => Decider::Optimal(instance.weights()),
-    };
+    let decider = decider(context, policy, instance);
     let ledger = context.ledger(policy, instance).map_err(|error| unwritable(0, error))?;
     let mut recorder = SimRecorder {
         ledger,
@@ -111,23 +109,50 @@ pub fn play(
         pacer: context.pace.map(Pacer::new),
         stop: &context.stop,
     };
-    let end = now(run_trial(
-        &mut fog,
-        &mut tasks,
-        &mut decider,
-        &mut recorder,
-        &mut Contexts::new(nodes, features),
-        plan.scenario.last_slot(),
-        &context.stop,
-    ))?;
+    let end = decider.and_then(|mut decider| {
+        now(run_trial(
+            &mut fog,
+            &mut tasks,
+            &mut decider,
+            &mut recorder,
+            &mut Contexts::new(nodes, features),
+            plan.scenario.last_slot(),
+            &context.stop,
+        ))
+    });
     let seconds = started.elapsed().as_secs_f64();
     context.board.publish(policy, &mut recorder.ledger, None, &mut recorder.told);
     let account = recorder.ledger.close().map_err(|error| unwritable(0, error))?;
-    let status = match end {
-        TrialEnd::Complete => Status::Complete,
-        TrialEnd::Stopped(slots) => plan.stopped(slots),
+    let (status, failure) = match end {
+        Ok(TrialEnd::Complete) => (Status::Complete, None),
+        Ok(TrialEnd::Stopped(slots)) => (plan.stopped(slots), None),
+        Err(error) if error.is_of_policy() => (Status::Failed, Some(error.to_string())),
+        Err(error) => return Err(error),
     };
-    Ok(TrialResult { policy, seed: instance.seed, status, account, seconds, failure: None })
+    let of_policy = failure.is_some();
+    Ok(TrialResult { policy, seed: instance.seed, status, account, seconds, failure, of_policy })
+}
+
+/// Who decides in a trial.
+fn decider(
+    context: &Context,
+    policy: usize,
+    instance: &Instance,
+) -> Result<Decider<Vec<Vec<f64>>>, TrialError> {
+    let plan = &context.plan;
+    let (nodes, features) = (instance.helpers.len(), instance.features);
+    let key = plan.policy_key(policy, instance.seed);
+    let PlannedPolicy { name, spec } = &plan.policies[policy];
+    if let PolicySpec::External(program) = spec {
+        let (folder, slots) = (&plan.scenario.folder(), plan.scenario.last_slot());
+        let trial = ExternalTrial { name, folder, nodes, features, slots, key: &key };
+        let waiting = Waiting::Blocking(Arc::clone(&context.stop));
+        return Ok(Decider::External(ExternalPolicy::start(program, &trial, waiting)?));
+    }
+    Ok(match fogbit_policy::build(spec, nodes, features, &key) {
+        Some(built) => Decider::Policy(built),
+        None => Decider::Optimal(instance.weights()),
+    })
 }
 
 /// Runs a future that never waits: in virtual time every answer is there at once.

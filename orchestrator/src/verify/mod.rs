@@ -167,8 +167,10 @@ struct Again {
     tasks: TaskSpec,
     features: usize,
     contexts: Contexts,
-    /// None for `optimal`, whose choice is checked against the truth.
+    /// None for `optimal`, whose choice is checked against the truth, and for external policies.
     policy: Option<Box<dyn Policy>>,
+    /// Whether nobody knows what the policy chooses: it is a program, and what it chose is taken.
+    external: bool,
     slot: u64,
     regret_linear: f64,
     regret_happiness: f64,
@@ -188,6 +190,7 @@ impl Again {
             features,
             contexts: Contexts::new(nodes, features),
             policy: fogbit_policy::build(spec, nodes, features, &policy_key(instance.seed, name)),
+            external: matches!(spec, PolicySpec::External(_)),
             slot: 0,
             regret_linear: 0.0,
             regret_happiness: 0.0,
@@ -224,6 +227,7 @@ impl Again {
             (0..products.len()).fold(0, |b, n| if products[n] > products[b] { n } else { b });
         let choice = match &mut self.policy {
             Some(policy) => policy.decide(slot, &self.contexts),
+            None if self.external => row.node,
             None => best,
         };
         if choice != row.node {

@@ -5,6 +5,7 @@
 mod clock;
 pub mod document;
 mod expect;
+mod external;
 mod length;
 mod message;
 mod node;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use clock::{Clock, SlotClock, TimeSpan, WallClock};
 pub use expect::{Bound, Expect, Metric};
+pub use external::{ExternalProgram, KeptFile};
 pub use length::RunLength;
 pub use node::{
     AutoregressiveCqi, Cqi, DrawnQueue, FifoQueue, Frequency, GivenWeights, HelperNode, IidCqi,
