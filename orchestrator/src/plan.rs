@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fogbit_scenario::draw::Key;
 use fogbit_scenario::topology::{PolicySpec, RunLength};
 use fogbit_scenario::{Instance, Scenario};
-use fogbit_task_node::{Decider, TruthOracle};
+use fogbit_task_node::TruthOracle;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{Account, Replica, Totals, curve_slots};
@@ -73,15 +73,6 @@ impl Plan {
         if endless && slots > 0 { Status::Complete } else { Status::Partial }
     }
 
-    /// What decides in the trials of a policy under one seed.
-    pub fn decider(&self, policy: usize, instance: &Instance) -> Decider<TruthOracle> {
-        match self.replica(policy, instance) {
-            Replica::Policy(policy) => Decider::Policy(policy),
-            Replica::Oracle(oracle) => Decider::Oracle(oracle),
-            Replica::Nobody => unreachable!("every policy can be made here"),
-        }
-    }
-
     /// A copy of what decides in the trials of a policy under one seed, as far as it can be had.
     pub fn replica(&self, policy: usize, instance: &Instance) -> Replica {
         let spec = &self.policies[policy].spec;
@@ -128,6 +119,8 @@ pub struct TrialResult {
     pub seconds: f64,
     /// Why it failed.
     pub failure: Option<String>,
+    /// Whether it failed by its own policy: then the other trials go on.
+    pub of_policy: bool,
 }
 
 /// One trial without its curves.
@@ -219,7 +212,7 @@ impl Collector {
 
     /// Adds one trial. The order of additions is part of the result: seed by seed.
     pub fn add(&mut self, trial: TrialResult) {
-        let TrialResult { policy, seed, status, account, seconds, failure } = trial;
+        let TrialResult { policy, seed, status, account, seconds, failure, .. } = trial;
         let curves = &account.curves;
         let slots = &self.curve_slots;
         let average = |sums: &[f64]| -> Vec<Option<f64>> {

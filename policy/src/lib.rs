@@ -92,13 +92,20 @@ pub const CATALOGUE: &[Entry] = &[
         summary: "the best node by the hidden weights, which it is told: the zero of regret",
         parameters: "",
     },
+    Entry {
+        kind: "external",
+        summary: "a program of your own, asked over standard input and output",
+        parameters: "command = [\"python3\", \"my_policy.py\"], files = [], timeout = \"1s\", \
+                     start_timeout = \"30s\"",
+    },
 ];
 
 /// Makes the policy that `spec` describes, for `nodes` helper nodes with `features` features; `key`
 /// is its private randomness.
 ///
 /// `None` for [`PolicySpec::Optimal`]: it needs the truth, which comes through a door of its own
-/// (see [`one_bit::best_node`]).
+/// (see [`one_bit::best_node`]). `None` for [`PolicySpec::External`] too: it is a program, and what is
+/// here starts none.
 pub fn build(
     spec: &PolicySpec,
     nodes: usize,
@@ -115,5 +122,6 @@ pub fn build(
         PolicySpec::RoundRobin(_) => Some(Box::new(one_bit::RoundRobin::new(nodes))),
         PolicySpec::Random(_) => Some(Box::new(one_bit::Random::new(nodes, key))),
         PolicySpec::Optimal(_) => None,
+        PolicySpec::External(_) => None,
     }
 }

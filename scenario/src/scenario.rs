@@ -7,7 +7,8 @@ use crate::instance::Instance;
 use crate::rules::{Presence, TrialRules};
 use crate::topology::document::TopologyFile;
 use crate::topology::{
-    Action, Clock, Cqi, Drift, PolicySpec, Queue, Range, RunLength, Topology, WallClock, Weights,
+    Action, Clock, Cqi, Drift, KeptFile, PolicySpec, Queue, Range, RunLength, Topology, WallClock,
+    Weights,
 };
 use crate::trace::Trace;
 use crate::validate::validate;
@@ -55,13 +56,18 @@ impl Scenario {
     }
 
     /// The topology with every default filled in, as TOML. A trace is named by its file name
-    /// alone: it is meant to lie beside this text.
+    /// alone: it is meant to lie beside this text. So are the files of external policies.
     pub fn resolved_toml(&self) -> String {
         let mut topology = self.topology.clone();
         if let crate::topology::Features::Trace(trace) = &mut topology.features
             && let Some(name) = Path::new(&trace.path).file_name()
         {
             trace.path = name.to_string_lossy().into_owned();
+        }
+        for spec in topology.policies.values_mut() {
+            if let PolicySpec::External(program) = spec {
+                *program = program.beside_kept_files(&self.folder());
+            }
         }
         toml::to_string_pretty(&topology).expect("a topology can be written as TOML")
     }
@@ -72,6 +78,23 @@ impl Scenario {
             crate::topology::Features::Trace(trace) => Some(trace_path(&self.path, &trace.path)),
             crate::topology::Features::Model(_) => None,
         }
+    }
+
+    /// The files of external policies; they too are meant to lie beside the resolved text.
+    pub fn policy_files(&self) -> Vec<KeptFile> {
+        let folder = self.folder();
+        self.policies()
+            .filter_map(|(_, spec)| match spec {
+                PolicySpec::External(program) => Some(program.kept_files(&folder)),
+                _ => None,
+            })
+            .flatten()
+            .collect()
+    }
+
+    /// The folder of the topology file, from which the paths within it start.
+    pub fn folder(&self) -> PathBuf {
+        trace_path(&self.path, "")
     }
 
     /// A short name for the run: the file name of the topology without its ending.

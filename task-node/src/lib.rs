@@ -3,9 +3,11 @@
 //! [`Trial::play`] is generic over the [`Fog`] (where the nodes are), the [`Decider`] (who decides)
 //! and the [`Recorder`] (who is told). [`SimFog`] holds the helper nodes' state machines in this
 //! process, [`QuicFog`] reaches helper nodes over QUIC in lockstep, `LiveFog` does so in real time,
-//! and [`serve`] plays the trials that an orchestrator orders.
+//! and [`serve`] plays the trials that an orchestrator orders. [`ExternalPolicy`] is a policy that is a
+//! program of its own.
 
 mod connections;
+mod external;
 mod live;
 mod lockstep;
 mod metrics;
@@ -15,6 +17,9 @@ mod service;
 mod sim;
 mod trial;
 
+pub use external::{
+    ExternalError, ExternalFolder, ExternalPolicy, ExternalTrial, Waiting, find_program,
+};
 pub use lockstep::QuicFog;
 pub use metrics::TaskNodeMetrics;
 pub use oracle::TruthOracle;

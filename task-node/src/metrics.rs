@@ -12,6 +12,7 @@ use prometheus::{
 };
 
 use crate::connections::Connections;
+use crate::external::ExternalPolicy;
 
 /// All metrics of a task node, over its trials.
 #[derive(Debug, Clone)]
@@ -93,6 +94,11 @@ impl TrialMetrics {
 
     pub(crate) fn state_age(&self) -> Histogram {
         self.all.state_age.with_label_values(&self.labels)
+    }
+
+    /// An external policy, with the time of its decisions measured.
+    pub(crate) fn timed_external(&self, policy: ExternalPolicy) -> ExternalPolicy {
+        policy.timed(self.all.decision.with_label_values(&self.labels))
     }
 
     /// `policy`, with the time of its decisions measured.

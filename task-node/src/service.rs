@@ -10,7 +10,7 @@ use fogbit_policy::Policy;
 use fogbit_scenario::contexts::ContextDigest;
 use fogbit_scenario::feedback::Outcome;
 use fogbit_scenario::instance::asks_an_oracle;
-use fogbit_scenario::topology::PolicySpec;
+use fogbit_scenario::topology::{ExternalProgram, PolicySpec};
 use fogbit_scenario::{Contexts, TaskSource};
 use fogbit_transport::codec::CONTROL_LIMIT;
 use fogbit_transport::wire::{DIGEST_SLOTS, Pace, TrialAnswer, TrialOrder, TrialReport};
@@ -18,6 +18,7 @@ use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, Member, WireError}
 use quinn::Connection;
 use tokio::sync::{Mutex, watch};
 
+use crate::external::{ExternalFolder, ExternalPolicy, ExternalTrial, Waiting};
 use crate::live::{LiveFog, LiveRecorder, LiveTrial, Punctuality};
 use crate::lockstep::QuicFog;
 use crate::metrics::{TaskNodeMetrics, TrialMetrics};
@@ -34,13 +35,15 @@ pub enum ServeError {
     Orchestrator(WireError),
 }
 
-/// Plays trials until the orchestrator says that the run is done, or `shutdown` completes.
+/// Plays trials until the orchestrator says that the run is done, or `shutdown` completes. External
+/// policies are run in the folder `external`, if there is one.
 ///
 /// # Errors
 /// If the orchestrator is lost.
 pub async fn serve(
     member: Member,
     metrics: TaskNodeMetrics,
+    external: ExternalFolder,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let member = Arc::new(member);
@@ -51,7 +54,8 @@ pub async fn serve(
             () = &mut shutdown => break Ok(()),
             stream = member.control.accept_bi() => match stream {
                 Ok((send, receive)) => {
-                    tokio::spawn(play(Arc::clone(&member), metrics.clone(), send, receive));
+                    let (member, metrics) = (Arc::clone(&member), metrics.clone());
+                    tokio::spawn(play(member, metrics, external.clone(), send, receive));
                 }
                 Err(error) => match CloseCode::of(&error) {
                     Some(CloseCode::Done | CloseCode::Stopped | CloseCode::Failed) => break Ok(()),
@@ -68,6 +72,7 @@ pub async fn serve(
 async fn play(
     member: Arc<Member>,
     metrics: TaskNodeMetrics,
+    external: ExternalFolder,
     send: quinn::SendStream,
     receive: quinn::RecvStream,
 ) {
@@ -82,7 +87,7 @@ async fn play(
     };
     tracing::info!(trial = ?order.trial, policy = order.name, "trial begins");
     let started = Instant::now();
-    let player = Player { member, metrics, order, send: Arc::clone(&send) };
+    let player = Player { member, metrics, external, order, send: Arc::clone(&send) };
     let report = match player.play(receive).await {
         Ok(()) => TrialReport::Done {
             nanoseconds: u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX),
@@ -93,7 +98,7 @@ async fn play(
                 TrialError::Orchestrator(_) => tracing::info!(%error, "nobody wants this trial"),
                 error => tracing::error!(%error, "trial failed"),
             }
-            TrialReport::Failed { message: error.to_string() }
+            TrialReport::Failed { message: error.to_string(), of_policy: error.is_of_policy() }
         }
     };
     let send = &mut send.lock().await;
@@ -108,6 +113,7 @@ async fn play(
 struct Player {
     member: Arc<Member>,
     metrics: TaskNodeMetrics,
+    external: ExternalFolder,
     order: TrialOrder,
     send: Arc<Mutex<FrameSender>>,
 }
@@ -121,7 +127,6 @@ impl Player {
             .checked_sub(tasks.width())
             .ok_or_else(|| TrialError::Order("more task features than features".into()))?;
         let metrics = self.metrics.trial(&self.order.name);
-        let policy = self.policy(&spec).map(|policy| metrics.timed(policy));
         match self.order.pace {
             Pace::Slot { lookahead, slots_per_second } => {
                 let addresses = present(&self.order.helpers)?;
@@ -134,10 +139,11 @@ impl Player {
                 if let Some(pace) = slots_per_second {
                     fog = fog.paced(pace)?;
                 }
-                self.lockstep(fog, tasks, policy, &spec, receive).await
+                let decider = self.decider(&spec, &metrics)?;
+                self.lockstep(fog, tasks, decider, &spec, receive).await
             }
             Pace::Wall { slot_nanoseconds, timeout_nanoseconds } => {
-                let policy = policy.ok_or_else(|| unplayable(&spec))?;
+                let decider = self.decider(&spec, &metrics)?.ok_or_else(|| unplayable(&spec))?;
                 let (helpers, addresses) = self.watched();
                 let live = LiveTrial {
                     trial: self.order.trial,
@@ -148,17 +154,41 @@ impl Player {
                 };
                 // It ends with the stream, or with the trial.
                 let notices = tokio::spawn(hear_of_helpers(receive, addresses));
-                let played = self.live(live, tasks, policy, &metrics).await;
+                let played = self.live(live, tasks, decider, &metrics).await;
                 notices.abort();
                 played
             }
         }
     }
 
-    /// The policy, unless it is one that asks an oracle.
-    fn policy(&self, spec: &PolicySpec) -> Option<Box<dyn Policy>> {
+    /// Who decides, unless it is a policy that asks an oracle.
+    fn decider<T>(
+        &self,
+        spec: &PolicySpec,
+        metrics: &TrialMetrics,
+    ) -> Result<Option<Decider<T>>, TrialError> {
         let (nodes, features) = self.shape();
-        fogbit_policy::build(spec, nodes, features, &self.order.policy_key)
+        if let PolicySpec::External(program) = spec {
+            return self
+                .external(program)
+                .map(|e| Some(Decider::External(metrics.timed_external(e))));
+        }
+        let policy = fogbit_policy::build(spec, nodes, features, &self.order.policy_key);
+        Ok(policy.map(|policy| Decider::Policy(metrics.timed(policy))))
+    }
+
+    fn external(&self, program: &ExternalProgram) -> Result<ExternalPolicy, TrialError> {
+        let (nodes, features) = self.shape();
+        let folder = self.external.allowed(&self.order.name)?;
+        let trial = ExternalTrial {
+            name: &self.order.name,
+            folder,
+            nodes,
+            features,
+            slots: self.order.slots,
+            key: &self.order.policy_key,
+        };
+        Ok(ExternalPolicy::start(program, &trial, Waiting::Shared)?)
     }
 
     fn shape(&self) -> (usize, usize) {
@@ -169,7 +199,7 @@ impl Player {
         &self,
         mut fog: QuicFog,
         tasks: TaskSource,
-        policy: Option<Box<dyn Policy>>,
+        decider: Option<Decider<RemoteOracle>>,
         spec: &PolicySpec,
         receive: FrameReceiver,
     ) -> Result<(), TrialError> {
@@ -178,8 +208,8 @@ impl Player {
             decisions: Vec::new(),
             told: Instant::now(),
         }));
-        let mut decider = match policy {
-            Some(policy) => Decider::Policy(policy),
+        let mut decider = match decider {
+            Some(decider) => decider,
             None if asks_an_oracle(spec) => {
                 Decider::Oracle(RemoteOracle { reports: Arc::clone(&reports), receive })
             }
@@ -202,7 +232,7 @@ impl Player {
         &self,
         live: LiveTrial,
         tasks: TaskSource,
-        policy: Box<dyn Policy>,
+        mut decider: Decider<NoOracle>,
         metrics: &TrialMetrics,
     ) -> Result<(), TrialError> {
         let punctuality = Arc::new(Punctuality::default());
@@ -213,7 +243,6 @@ impl Player {
         let mut fog =
             LiveFog::begin(Arc::clone(&self.member), connections, live, metrics, punctuality)
                 .await?;
-        let mut decider: Decider<NoOracle> = Decider::Policy(policy);
         let never = AtomicBool::new(false);
         self.trial(tasks).play(&mut fog, &mut decider, &mut recorder, &never).await?;
         recorder.tell().await

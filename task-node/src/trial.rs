@@ -10,6 +10,8 @@ use fogbit_scenario::rules::Roll;
 use fogbit_scenario::{Contexts, TaskSource, TrialRules};
 use fogbit_transport::{MemberError, WireError};
 
+use crate::external::{ExternalError, ExternalPolicy};
+
 /// Why a trial cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum TrialError {
@@ -56,9 +58,22 @@ pub enum TrialError {
     /// The system gave no timer.
     #[error("no timer: {0}")]
     Timer(#[from] std::io::Error),
+    /// An external policy failed.
+    #[error(transparent)]
+    External(#[from] Box<ExternalError>),
     /// The order of the trial makes no sense.
     #[error("unusable order of a trial: {0}")]
     Order(String),
+}
+
+impl TrialError {
+    /// Whether the fault is the policy's own: trials of other policies can go on.
+    pub fn is_of_policy(&self) -> bool {
+        matches!(
+            self,
+            TrialError::External(_) | TrialError::NoSuchNode { .. } | TrialError::AbsentNode { .. }
+        )
+    }
 }
 
 /// The helper nodes, wherever they are.
@@ -134,6 +149,8 @@ pub enum Decider<T> {
     Policy(Box<dyn Policy>),
     /// One that knows more.
     Oracle(T),
+    /// A program that sees what a task node sees.
+    External(ExternalPolicy),
 }
 
 impl<T> std::fmt::Debug for Decider<T> {
@@ -141,6 +158,7 @@ impl<T> std::fmt::Debug for Decider<T> {
         f.write_str(match self {
             Decider::Policy(_) => "Decider::Policy",
             Decider::Oracle(_) => "Decider::Oracle",
+            Decider::External(_) => "Decider::External",
         })
     }
 }
@@ -236,7 +254,10 @@ impl Trial<'_> {
                 outstanding.wait_for_nobody(slot, &contexts);
                 continue;
             }
-            let node = decider.decide(slot, &contexts).await?;
+            let Some(node) = decider.decide(slot, &contexts).await? else {
+                end = TrialEnd::Stopped(slot - 1);
+                break;
+            };
             match fog.offload(slot, node, &task).await? {
                 Some(outcome) if outstanding.delay == 0 => {
                     let step = Step { slot, contexts: &contexts, node, outcome };
@@ -255,17 +276,29 @@ impl Trial<'_> {
             }
         }
         outstanding.settle(u64::MAX, recorder, decider).await?;
+        if let (Decider::External(external), TrialEnd::Complete) = (&mut *decider, end) {
+            external.finish().await;
+        }
         Ok(end)
     }
 }
 
 impl<T: Oracle> Decider<T> {
-    /// The node for the task of `slot`, which is one that is there.
+    /// The node for the task of `slot`, which is one that is there; none if the trial was stopped
+    /// while a program was thinking.
     #[inline]
-    async fn decide(&mut self, slot: u64, contexts: &Contexts) -> Result<usize, TrialError> {
+    async fn decide(
+        &mut self,
+        slot: u64,
+        contexts: &Contexts,
+    ) -> Result<Option<usize>, TrialError> {
         let node = match self {
             Decider::Policy(policy) => policy.decide(slot, contexts),
             Decider::Oracle(oracle) => oracle.choose(slot, contexts).await?,
+            Decider::External(external) => match external.decide(slot, contexts).await? {
+                Some(node) => node,
+                None => return Ok(None),
+            },
         };
         if node >= contexts.nodes() {
             return Err(TrialError::NoSuchNode { slot, node, nodes: contexts.nodes() });
@@ -273,22 +306,31 @@ impl<T: Oracle> Decider<T> {
         if !contexts.is_present(node) {
             return Err(TrialError::AbsentNode { slot, node });
         }
-        Ok(node)
+        Ok(Some(node))
     }
 
     /// Has the policy learn the bit, if there is one; gives the policy.
     #[inline]
     fn learn(&mut self, step: &Step<'_>) -> Option<&dyn Policy> {
-        if let (Decider::Policy(policy), Outcome::Answered(bit)) = (&mut *self, step.outcome) {
-            policy.learn(step.slot, step.contexts, step.node, bit);
+        let Step { slot, contexts, node, outcome } = *step;
+        match (&mut *self, outcome) {
+            (Decider::Policy(policy), Outcome::Answered(bit)) => {
+                policy.learn(slot, contexts, node, bit);
+            }
+            (Decider::External(external), Outcome::Answered(bit)) => {
+                external.learn(slot, contexts, node, bit);
+            }
+            _ => {}
         }
         self.policy()
     }
 
+    /// The policy, where it is in this process.
     fn policy(&self) -> Option<&dyn Policy> {
         match self {
             Decider::Policy(policy) => Some(&**policy),
             Decider::Oracle(oracle) => oracle.policy(),
+            Decider::External(_) => None,
         }
     }
 }
@@ -317,7 +359,7 @@ impl Outstanding {
     /// Before slot 1. Oracles do not learn from outcomes, so that these need not wait for them.
     fn new<T>(rules: &TrialRules, decider: &Decider<T>) -> Outstanding {
         let delay = match decider {
-            Decider::Policy(_) => u64::from(rules.delay_slots),
+            Decider::Policy(_) | Decider::External(_) => u64::from(rules.delay_slots),
             Decider::Oracle(_) => 0,
         };
         Outstanding { delay, slots: VecDeque::new(), held: VecDeque::new() }

@@ -190,6 +190,8 @@ pub enum TrialReport {
     Failed {
         /// Why.
         message: String,
+        /// Whether it is the fault of its policy: other trials can go on.
+        of_policy: bool,
     },
 }
 

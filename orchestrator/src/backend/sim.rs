@@ -2,21 +2,25 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use fogbit_policy::Policy;
 use fogbit_scenario::feedback::Outcome as TaskOutcome;
-use fogbit_scenario::topology::RunLength;
+use fogbit_scenario::topology::{PolicySpec, RunLength};
 use fogbit_scenario::{Contexts, Instance, TaskSource};
-use fogbit_task_node::{Fog, Pacer, Recorder, SimFog, Step, Trial, TrialEnd, TrialError};
+use fogbit_task_node::{
+    Decider, ExternalPolicy, ExternalTrial, Fog, Pacer, Recorder, SimFog, Step, Trial, TrialEnd,
+    TrialError, TruthOracle, Waiting,
+};
 use rayon::prelude::*;
 
-use super::{Context, Outcome, RunFailure};
+use super::{Context, Outcome, RunFailure, failed_policies};
 use crate::board::{Board, Told};
-use crate::ledger::Ledger;
-use crate::plan::{Collector, Status, TrialResult};
+use crate::ledger::{Ledger, Replica};
+use crate::plan::{Collector, PlannedPolicy, Status, TrialResult};
 
 /// Seeds that are played before their curves are averaged and forgotten.
 const SEEDS_AT_ONCE: usize = 64;
@@ -61,6 +65,7 @@ pub fn run(context: &Context) -> Outcome {
             break;
         }
     }
+    let failure = failure.or_else(|| failed_policies(&collector, plan));
     Outcome { collector, failure }
 }
 
@@ -74,7 +79,7 @@ fn threads(context: &Context) -> Result<rayon::ThreadPool, rayon::ThreadPoolBuil
     rayon::ThreadPoolBuilder::new().num_threads(threads).build()
 }
 
-/// Plays one trial.
+/// Plays one trial. One that fails by its own policy has a result as well.
 ///
 /// # Errors
 /// If its decisions cannot be written.
@@ -86,7 +91,7 @@ pub fn play(
     let unwritable =
         |slot: u64, error: std::io::Error| TrialError::Record { slot, reason: error.to_string() };
     let plan = &context.plan;
-    let mut decider = plan.decider(policy, instance);
+    let decider = decider(context, policy, instance);
     let ledger = context.ledger(policy, instance).map_err(|error| unwritable(0, error))?;
     let mut recorder = SimRecorder {
         ledger,
@@ -108,15 +113,48 @@ pub fn play(
         pacer: context.pace.map(Pacer::new),
         stop: &context.stop,
     };
-    let end = now(trial.play(&mut fog, &mut decider, &mut recorder, &context.stop))?;
+    let end = decider.and_then(|mut decider| {
+        now(trial.play(&mut fog, &mut decider, &mut recorder, &context.stop))
+    });
     let seconds = started.elapsed().as_secs_f64();
     context.board.publish(policy, &mut recorder.ledger, None, &mut recorder.told);
     let account = recorder.ledger.close().map_err(|error| unwritable(0, error))?;
-    let status = match end {
-        TrialEnd::Complete => Status::Complete,
-        TrialEnd::Stopped(slots) => plan.stopped(slots),
+    let (status, failure) = match end {
+        Ok(TrialEnd::Complete) => (Status::Complete, None),
+        Ok(TrialEnd::Stopped(slots)) => (plan.stopped(slots), None),
+        Err(error) if error.is_of_policy() => (Status::Failed, Some(error.to_string())),
+        Err(error) => return Err(error),
     };
-    Ok(TrialResult { policy, seed: instance.seed, status, account, seconds, failure: None })
+    let of_policy = failure.is_some();
+    Ok(TrialResult { policy, seed: instance.seed, status, account, seconds, failure, of_policy })
+}
+
+/// Who decides in a trial.
+fn decider(
+    context: &Context,
+    policy: usize,
+    instance: &Instance,
+) -> Result<Decider<TruthOracle>, TrialError> {
+    let plan = &context.plan;
+    match plan.replica(policy, instance) {
+        Replica::Policy(policy) => return Ok(Decider::Policy(policy)),
+        Replica::Oracle(oracle) => return Ok(Decider::Oracle(oracle)),
+        Replica::Nobody => {}
+    }
+    let PlannedPolicy { name, spec } = &plan.policies[policy];
+    let PolicySpec::External(program) = spec else {
+        unreachable!("every policy but a program can be made here");
+    };
+    let trial = ExternalTrial {
+        name,
+        folder: &plan.scenario.folder(),
+        nodes: instance.helpers.len(),
+        features: instance.features,
+        slots: plan.scenario.last_slot(),
+        key: &plan.policy_key(policy, instance.seed),
+    };
+    let waiting = Waiting::Blocking(Arc::clone(&context.stop));
+    Ok(Decider::External(ExternalPolicy::start(program, &trial, waiting)?))
 }
 
 /// Runs a future that never waits: in virtual time every answer is there at once.

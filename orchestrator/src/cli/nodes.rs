@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 use fogbit_node::HelperMetrics;
-use fogbit_task_node::TaskNodeMetrics;
+use fogbit_task_node::{ExternalFolder, TaskNodeMetrics};
 use fogbit_transport::token::{Tokens, token_file};
 use fogbit_transport::{Member, MemberOptions, Role, Token};
 use prometheus::Registry;
@@ -54,6 +54,11 @@ pub(crate) struct HelperArgs {
 pub(crate) struct TaskNodeArgs {
     #[command(flatten)]
     node: NodeArgs,
+
+    /// Run external policies, in this folder. The orchestrator names the commands: whoever gives
+    /// this lets it run any program as this user
+    #[arg(long, value_name = "DIR", env = "FOGBIT_EXTERNAL_POLICIES")]
+    external_policies: Option<PathBuf>,
 }
 
 // What both have; no doc comment, which would become the description of the commands.
@@ -113,14 +118,23 @@ fn with_port(text: &str) -> Result<SocketAddr, String> {
 }
 
 pub(crate) fn node(args: HelperArgs) -> Result<Exit, Failure> {
-    serve(args.node, Role::Helper, args.advertise)
+    serve(args.node, Role::Helper, args.advertise, ExternalFolder::default())
 }
 
 pub(crate) fn task_node(args: TaskNodeArgs) -> Result<Exit, Failure> {
-    serve(args.node, Role::TaskNode, None)
+    if let Some(folder) = args.external_policies.as_ref().filter(|folder| !folder.is_dir()) {
+        let message = format!("--external-policies {}: there is no such folder", folder.display());
+        return Err(Failure::usage(message));
+    }
+    serve(args.node, Role::TaskNode, None, ExternalFolder(args.external_policies))
 }
 
-fn serve(args: NodeArgs, role: Role, advertise: Option<SocketAddr>) -> Result<Exit, Failure> {
+fn serve(
+    args: NodeArgs,
+    role: Role,
+    advertise: Option<SocketAddr>,
+    external: ExternalFolder,
+) -> Result<Exit, Failure> {
     // Before it is pinned to a core: its thread is to have the others as well.
     let exporter = args.metrics.map(|address| Exporter::start(address, role.label()));
     let exporter = exporter.transpose().map_err(Failure::usage)?;
@@ -140,7 +154,7 @@ fn serve(args: NodeArgs, role: Role, advertise: Option<SocketAddr>) -> Result<Ex
     let runtime = super::run::runtime()?;
     let result = runtime.block_on(async {
         let stop = Stop::when(ended);
-        serve_runs(joining, role, args.rejoin, stop, exporter.as_ref()).await
+        serve_runs(joining, role, args.rejoin, stop, exporter.as_ref(), &external).await
     });
     // A name that is being looked up would be waited for otherwise.
     runtime.shutdown_background();
@@ -154,6 +168,7 @@ async fn serve_runs(
     rejoin: bool,
     stop: Stop,
     exporter: Option<&Exporter>,
+    external: &ExternalFolder,
 ) -> Result<Exit, Failure> {
     loop {
         let member = tokio::select! {
@@ -161,7 +176,7 @@ async fn serve_runs(
             () = stop.asked() => return Ok(Exit::Interrupted),
             joined = joining.join() => joined?,
         };
-        let served = serve_member(member, role, stop.asked(), exporter).await;
+        let served = serve_member(member, role, stop.asked(), exporter, external).await;
         if !rejoin || stop.is_asked() {
             return served.map(|()| Exit::Well).map_err(|e| Failure::new(Exit::Failed, e));
         }
@@ -183,6 +198,7 @@ async fn serve_member(
     role: Role,
     stop: impl Future<Output = ()>,
     exporter: Option<&Exporter>,
+    external: &ExternalFolder,
 ) -> Result<(), String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
     // A task node's metrics have a label `node` of their own: the helper node's at the other end.
@@ -204,7 +220,8 @@ async fn serve_member(
         Role::TaskNode => {
             let metrics = TaskNodeMetrics::new(&registry).map_err(|error| text(&error))?;
             show();
-            fogbit_task_node::serve(member, metrics, stop).await.map_err(|error| text(&error))
+            let served = fogbit_task_node::serve(member, metrics, external.clone(), stop).await;
+            served.map_err(|error| text(&error))
         }
         Role::Helper | Role::Orchestrator => {
             let metrics = HelperMetrics::new(&registry).map_err(|error| text(&error))?;

@@ -12,6 +12,8 @@ use std::time::Instant;
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 use fogbit_scenario::Scenario;
+use fogbit_scenario::topology::{KeptFile, PolicySpec};
+use fogbit_task_node::find_program;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
@@ -111,6 +113,24 @@ fn pace(text: &str) -> Result<f64, String> {
 }
 
 impl RunArgs {
+    /// Fails if the program of an external policy is not there. Joined task nodes have their own.
+    fn look_for_programs(&self, scenario: &Scenario) -> Result<(), Failure> {
+        if self.backend == BackendKind::Join {
+            return Ok(());
+        }
+        for (policy, spec) in scenario.policies() {
+            let PolicySpec::External(program) = spec else { continue };
+            let name = &program.command[0];
+            if find_program(name, &scenario.folder()).is_none() {
+                let message = format!("external policy {policy}: there is no program `{name}`");
+                return Err(Failure::usage(message).help(
+                    "a program on the search path, or a path relative to the topology file",
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Says what has no effect with the clock of this topology.
     fn look_at_clock(&self, scenario: &Scenario) {
         let Some(clock) = scenario.wall_clock() else { return };
@@ -158,6 +178,7 @@ pub(crate) enum Format {
 pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let scenario = args.topology.load()?;
     args.look_at_clock(&scenario);
+    args.look_for_programs(&scenario)?;
     let runtime = runtime()?;
     // Everything that can be wrong with the arguments is found before anything is written.
     let exporter = args.metrics.map(|address| Exporter::start(address, "orchestrator"));
@@ -260,6 +281,13 @@ fn describe(
     if let Some(trace) = scenario.trace_file() {
         let path = dir.path().join(trace.file_name().unwrap_or_default());
         std::fs::copy(&trace, &path).map_err(|error| ResultsError::Write { path, error })?;
+    }
+    for KeptFile { from, to } in scenario.policy_files() {
+        let path = dir.path().join(to);
+        let folder = path.parent().unwrap_or(dir.path());
+        std::fs::create_dir_all(folder)
+            .and_then(|()| std::fs::copy(&from, &path))
+            .map_err(|error| ResultsError::Write { path, error })?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ mod clock;
 pub mod document;
 mod event;
 mod expect;
+mod external;
 mod feedback;
 mod length;
 mod message;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use clock::{Clock, SlotClock, TimeSpan, WallClock};
 pub use event::{Action, Event};
 pub use expect::{Bound, Expect, Metric};
+pub use external::{ExternalProgram, KeptFile};
 pub use feedback::{Feedback, FeedbackChannel, ThresholdFeedback};
 pub use length::RunLength;
 pub use node::{

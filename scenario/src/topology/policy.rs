@@ -6,6 +6,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ExternalProgram;
 use super::document::TopologyFile;
 use crate::fault::Faults;
 use crate::scenario::Scenario;
@@ -24,6 +25,8 @@ tagged_enum! {
         Random(NoParameters) = "random",
         /// The best node of each slot by the hidden weights: what regret is measured against.
         Optimal(NoParameters) = "optimal",
+        /// A program of your own that is asked over standard input and output.
+        External(ExternalProgram) = "external",
     }
 }
 

@@ -1,6 +1,7 @@
 //! From the file's types to a [`Scenario`]: what types alone cannot say.
 
 mod events;
+mod external;
 mod network;
 mod nodes;
 
@@ -41,6 +42,7 @@ pub(crate) fn validate(
     let mut check = Check { places, faults: Vec::new() };
     check.run_length(&topology);
     check.policies(&topology);
+    check.external_policies(&topology, path);
     check.expectations(&topology);
     let trace = check.trace(&topology, path);
     if matches!((&topology.features, &trace), (Features::Trace(_), None)) {
@@ -253,6 +255,7 @@ impl Check<'_, '_> {
                     self.sequential_mle(&way!["policies", name], parameters);
                 }
                 PolicySpec::RoundRobin(_) | PolicySpec::Random(_) | PolicySpec::Optimal(_) => {}
+                PolicySpec::External(_) => {} // see external.rs
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Nodes as child processes: started with a token on a pipe, ended by closing it.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
@@ -28,6 +29,8 @@ pub(super) struct Start {
     pub(super) core: Option<usize>,
     /// Name of its log file.
     pub(super) log: String,
+    /// Where a task node may run external policies.
+    pub(super) external: Option<PathBuf>,
 }
 
 /// A process that ended by itself.
@@ -89,6 +92,10 @@ impl Children {
                 command.env_remove(name);
             }
         }
+        let external = start
+            .external
+            .as_ref()
+            .map(|folder| [OsStr::new("--external-policies"), folder.as_ref()]);
         command
             .arg(subcommand)
             .args(["--join", &join.to_string(), "--token-file", "-", "--name", &start.name])
@@ -96,6 +103,7 @@ impl Children {
             .args(["--wait", "0s"])
             .args(self.metrics.then_some(["--metrics", "127.0.0.1:0"]).into_iter().flatten())
             .args(start.core.iter().flat_map(|core| ["--core".to_owned(), core.to_string()]))
+            .args(external.into_iter().flatten())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(log)

@@ -31,6 +31,8 @@ enum TrialFailure {
     Pairing(#[from] PairingError),
     #[error("{0}")]
     TaskNode(String),
+    #[error("{0}")]
+    Policy(String),
     #[error("the task node played {played} of {slots} slots")]
     Short { played: u64, slots: u64 },
     #[error("a report that has no place in real time")]
@@ -72,6 +74,7 @@ pub(super) async fn drive(
         _ = stopped.wait_for(|stop| *stop) => None,
         played = trial.play(member, order) => Some(played),
     };
+    let of_policy = matches!(played, Some(Err(TrialFailure::Policy(_))));
     let (status, failure) = match played {
         Some(Ok(())) => (Status::Complete, None),
         Some(Err(failure)) => (Status::Failed, Some(failure.to_string())),
@@ -80,7 +83,7 @@ pub(super) async fn drive(
     trial.publish();
     let seconds = trial.begun.elapsed().as_secs_f64();
     let account: Account = trial.pairing.into_ledger().close()?;
-    Ok(TrialResult { policy, seed: instance.seed, status, account, seconds, failure })
+    Ok(TrialResult { policy, seed: instance.seed, status, account, seconds, failure, of_policy })
 }
 
 struct Trial<'c> {
@@ -183,7 +186,8 @@ impl Trial<'_> {
                 Ok(false)
             }
             TrialReport::Done { .. } => Ok(true),
-            TrialReport::Failed { message } => Err(TrialFailure::TaskNode(message)),
+            TrialReport::Failed { message, of_policy: true } => Err(TrialFailure::Policy(message)),
+            TrialReport::Failed { message, .. } => Err(TrialFailure::TaskNode(message)),
             TrialReport::Decisions { .. } | TrialReport::AskChoice => Err(TrialFailure::OutOfPlace),
         }
     }

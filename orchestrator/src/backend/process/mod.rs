@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fogbit_scenario::topology::PolicySpec;
 use fogbit_transport::token::Tokens;
 use fogbit_transport::{CloseCode, Role};
 use quinn::Endpoint;
@@ -24,8 +25,8 @@ use self::children::{Children, Ended, Start};
 use self::cores::Cores;
 use self::hub::{Hub, Lost};
 pub use self::targets::Targets;
-use super::{Context, Outcome, RunFailure};
-use crate::plan::Collector;
+use super::{Context, Outcome, RunFailure, failed_policies};
+use crate::plan::{Collector, Plan, PlannedPolicy};
 
 /// Child processes must have joined within this time.
 const JOIN_DEADLINE: Duration = Duration::from_secs(30);
@@ -76,8 +77,7 @@ pub async fn run<T>(context: Context, options: Options, then: impl AsyncFnOnce(O
     };
     let played = run.play(&mut collector).await;
     let failure = match played {
-        Ok(()) => None,
-        Err(Early::Stopped) => None,
+        Ok(()) | Err(Early::Stopped) => failed_policies(&collector, &run.context.plan),
         Err(Early::Failed(failure)) => Some(failure),
     };
     let code = match (&failure, *run.stopped.borrow()) {
@@ -160,6 +160,7 @@ impl Run {
                         role: Role::TaskNode,
                         core: cores.deal(index, tasks),
                         log: format!("task-node-{}.log", policy.name),
+                        external: external_folder(plan, policy),
                     };
                     (start, &task_token)
                 })
@@ -169,6 +170,7 @@ impl Run {
                         role: Role::Helper,
                         core: cores.deal(index, tasks),
                         log: format!("helper-{name}.log"),
+                        external: None,
                     };
                     (start, &helper_token)
                 }));
@@ -251,6 +253,13 @@ impl Run {
         board.members(Role::Helper, helpers);
         board.members(Role::TaskNode, task_nodes);
     }
+}
+
+/// Where the task node of a policy may run programs: only where the policy is one.
+fn external_folder(plan: &Plan, policy: &PlannedPolicy) -> Option<PathBuf> {
+    let external = matches!(policy.spec, PolicySpec::External(_));
+    // Joined with `.` an empty path is one as well.
+    external.then(|| plan.scenario.folder().join("."))
 }
 
 fn task_node_name(index: usize) -> String {

@@ -176,7 +176,9 @@ impl Run {
         while let Ok(lost) = self.lost.try_recv() {
             left |= lost.left;
         }
-        let failed_trials = results.iter().any(|result| result.status == Status::Failed);
+        // What a policy does to itself stops nobody else, and no later seed.
+        let fails_run = |result: &TrialResult| result.status == Status::Failed && !result.of_policy;
+        let failed_trials = results.iter().any(fails_run);
         if left && (failure.is_some() || failed_trials) && self.is_stopped_too().await {
             failure = None;
             results.iter_mut().for_each(|result| self.was_stopped(result));
@@ -193,7 +195,7 @@ impl Run {
                 result.status = Status::Failed;
                 result.failure = Some(failure.message.clone());
             }
-            if result.status == Status::Failed && failure.is_none() {
+            if fails_run(&result) && failure.is_none() {
                 let policy = self.context.plan.policies[result.policy].name.clone();
                 let why = result.failure.clone().unwrap_or_default();
                 failure = Some(self.explain_trial(&policy, &why).await);
@@ -215,7 +217,7 @@ impl Run {
 
     /// A trial whose nodes were stopped did not fail.
     fn was_stopped(&self, result: &mut TrialResult) {
-        if result.status != Status::Failed {
+        if result.status != Status::Failed || result.of_policy {
             return;
         }
         result.status = self.context.plan.stopped(result.account.totals.slots);

@@ -23,6 +23,8 @@ enum TrialFailure {
     Replay(#[from] ReplayError),
     #[error("{0}")]
     TaskNode(String),
+    #[error("{0}")]
+    Policy(String),
     #[error("the task node played {played} of {slots} slots")]
     Short { played: u64, slots: u64 },
     #[error("a report that has no place in lockstep")]
@@ -62,6 +64,7 @@ pub(super) async fn drive(
         played = trial.play(member, order) => Some(played),
         _ = stopped.wait_for(|stop| *stop) => None,
     };
+    let of_policy = matches!(played, Some(Err(TrialFailure::Policy(_))));
     let (status, failure) = match played {
         Some(Ok(())) => (Status::Complete, None),
         Some(Err(failure)) => (Status::Failed, Some(failure.to_string())),
@@ -69,7 +72,7 @@ pub(super) async fn drive(
     };
     let seconds = trial.seconds.unwrap_or_else(|| started.elapsed().as_secs_f64());
     let account: Account = trial.replay.finish().map_err(std::io::Error::other)?.close()?;
-    Ok(TrialResult { policy, seed: instance.seed, status, account, seconds, failure })
+    Ok(TrialResult { policy, seed: instance.seed, status, account, seconds, failure, of_policy })
 }
 
 struct Trial<'c> {
@@ -133,7 +136,12 @@ impl Trial<'_> {
                     self.seconds = Some(nanoseconds as f64 * 1e-9);
                     return Ok(());
                 }
-                TrialReport::Failed { message } => return Err(TrialFailure::TaskNode(message)),
+                TrialReport::Failed { message, of_policy } => {
+                    return Err(match of_policy {
+                        true => TrialFailure::Policy(message),
+                        false => TrialFailure::TaskNode(message),
+                    });
+                }
                 TrialReport::Live { .. } => return Err(TrialFailure::OutOfPlace),
             }
         }

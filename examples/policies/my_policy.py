@@ -1,0 +1,31 @@
+"""A policy in thirty lines: epsilon-greedy by the mean bit of each node.
+
+Mostly it sends the task to the node that was happiest so far; one time in ten to any. It does not
+look at the contexts: yours can do better.
+"""
+
+import random
+
+from fogbit_policy import serve
+
+EPSILON = 0.1
+
+
+class MyPolicy:
+    def __init__(self, nodes, features, seed):
+        self.random = random.Random(seed)
+        self.sums = [0] * nodes
+        self.counts = [0] * nodes
+
+    def decide(self, slot, contexts, present):
+        scores = [s / c if c else 1.0 for s, c in zip(self.sums, self.counts)]
+        if self.random.random() < EPSILON:
+            return self.random.choice(list(present)), scores
+        return max(present, key=lambda node: scores[node]), scores
+
+    def learn(self, slot, node, context, bit):
+        self.sums[node] += bit
+        self.counts[node] += 1
+
+
+serve(MyPolicy)
