@@ -9,6 +9,7 @@ use fogbit_scenario::topology::{PolicySpec, RunLength};
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{Account, Totals, curve_slots};
+use crate::results::pairs::default_versus;
 use crate::stats::Running;
 
 /// The slots at which every summary states the average regret.
@@ -30,6 +31,8 @@ pub struct Plan {
     pub scenario: Arc<Scenario>,
     /// The policies, in the order of the file.
     pub policies: Vec<PlannedPolicy>,
+    /// Which of the policies the others are compared with.
+    pub versus: usize,
     /// The seeds, in the order of the run.
     pub seeds: Vec<u64>,
     /// Where curves have points.
@@ -59,6 +62,7 @@ impl Plan {
                 .policies()
                 .map(|(name, spec)| PlannedPolicy { name: name.into(), spec: spec.clone() })
                 .collect(),
+            versus: default_versus(scenario.policies().map(|(name, _)| name)),
             seeds: scenario.seeds(),
             curve_slots: curve_slots(length, &marks),
             marks: marks.into(),

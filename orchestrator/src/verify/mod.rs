@@ -6,6 +6,7 @@
 //! the plainest way, straight from the formulas. It is slow on purpose.
 
 mod means;
+mod pairs;
 mod sums;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
