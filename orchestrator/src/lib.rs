@@ -4,6 +4,7 @@
 pub mod backend;
 pub mod board;
 pub mod cli;
+pub mod compare;
 pub mod exit;
 pub mod expect;
 pub mod exporter;

@@ -10,6 +10,7 @@ use fogbit_task_node::TruthOracle;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{Account, Replica, Totals, curve_slots};
+use crate::results::pairs::default_versus;
 use crate::stats::Running;
 
 /// The slots at which every summary states the average regret.
@@ -31,6 +32,8 @@ pub struct Plan {
     pub scenario: Arc<Scenario>,
     /// The policies, in the order of the file.
     pub policies: Vec<PlannedPolicy>,
+    /// Which of the policies the others are compared with.
+    pub versus: usize,
     /// The seeds, in the order of the run.
     pub seeds: Vec<u64>,
     /// Where curves have points.
@@ -60,6 +63,7 @@ impl Plan {
                 .policies()
                 .map(|(name, spec)| PlannedPolicy { name: name.into(), spec: spec.clone() })
                 .collect(),
+            versus: default_versus(scenario.policies().map(|(name, _)| name)),
             seeds: scenario.seeds(),
             curve_slots: curve_slots(length, &marks),
             marks: marks.into(),

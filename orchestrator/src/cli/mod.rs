@@ -1,5 +1,6 @@
 //! The command line.
 
+mod compare;
 mod doctor;
 mod health;
 mod inspect;
@@ -7,6 +8,7 @@ mod joining;
 mod network;
 mod nodes;
 mod policy;
+mod ranking;
 mod results;
 mod run;
 mod table;
@@ -50,6 +52,7 @@ enum Command {
     Report(results::ReportArgs),
     Verify(results::VerifyArgs),
     Diff(results::DiffArgs),
+    Compare(compare::CompareArgs),
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     #[command(subcommand)]
@@ -73,6 +76,7 @@ pub fn main() -> ExitCode {
         Command::Report(args) => results::report(args),
         Command::Verify(args) => results::verify(args),
         Command::Diff(args) => results::diff(args),
+        Command::Compare(args) => compare::compare(args),
         Command::Policy(command) => policy::run(command),
         Command::Token(command) => nodes::token(command),
         Command::Node(args) => nodes::node(args),

@@ -59,6 +59,10 @@ pub(crate) struct RunArgs {
     #[arg(long, value_enum, default_value_t = Format::Table, env = "FOGBIT_FORMAT")]
     format: Format,
 
+    /// Policy that the others are compared with [default: toof, or else the first]
+    #[arg(long, value_name = "NAME", env = "FOGBIT_VERSUS")]
+    versus: Option<String>,
+
     /// Do not keep the decision of every slot (decisions/*.csv)
     #[arg(long, env = "FOGBIT_NO_DECISIONS", value_parser = FalseyValueParser::new())]
     no_decisions: bool,
@@ -131,6 +135,19 @@ impl RunArgs {
         Ok(())
     }
 
+    /// The plan, with the policy that the user wants the others compared with.
+    fn plan(&self, scenario: Scenario) -> Result<Plan, Failure> {
+        let mut plan = Plan::new(scenario);
+        if let Some(name) = &self.versus {
+            let names: Vec<&str> = plan.policies.iter().map(|p| p.name.as_str()).collect();
+            plan.versus = names.iter().position(|known| known == name).ok_or_else(|| {
+                Failure::usage(format!("--versus {name}: no policy of this run is called so"))
+                    .help(format!("policies here: {}", names.join(", ")))
+            })?;
+        }
+        Ok(plan)
+    }
+
     /// Says what has no effect with the clock of this topology.
     fn look_at_clock(&self, scenario: &Scenario) {
         let Some(clock) = scenario.wall_clock() else { return };
@@ -184,7 +201,7 @@ pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let exporter = args.metrics.map(|address| Exporter::start(address, "orchestrator"));
     let exporter = exporter.transpose().map_err(Failure::usage)?;
     let network = Network::prepare(&args, &runtime)?;
-    let plan = Arc::new(Plan::new(scenario));
+    let plan = Arc::new(args.plan(scenario)?);
     let registry = process_registry("orchestrator", HashMap::new());
     let board = Board::new(&plan, args.backend.name(), &registry);
     let board = Arc::new(board.map_err(|error| Failure::new(Exit::Internal, error))?);

@@ -4,11 +4,12 @@ use std::fmt::Write;
 use std::path::Path;
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{Cell, CellAlignment, Table};
+use comfy_table::{Cell, CellAlignment, LineStyle, Table};
 
+use super::ranking::ranking;
 use crate::expect::Judgement;
 use crate::results::RunStatus;
-use crate::results::summary::{PolicySummary, Summary, TaskCounts};
+use crate::results::summary::{PolicySummary, Reading, Summary, TaskCounts};
 use crate::stats::MeanSd;
 
 /// The results for people.
@@ -60,7 +61,13 @@ pub(crate) fn render(summary: &Summary, dir: &Path) -> String {
         );
     }
     if summary.pairs.iter().any(|p| p.low.is_some()) {
-        let _ = writeln!(text, "\n{}", pairs(summary));
+        for table in rankings(summary) {
+            let _ = writeln!(text, "\n{table}");
+        }
+        if summary.pairs.iter().any(|pair| pair.reading() == Reading::Open) {
+            let _ =
+                writeln!(text, "open: seeds with which 0 would lie outside, if nothing changed");
+        }
     }
     for verdict in &summary.expectations {
         let mark = match verdict.judgement {
@@ -75,8 +82,8 @@ pub(crate) fn render(summary: &Summary, dir: &Path) -> String {
 }
 
 fn policies(summary: &Summary) -> Table {
-    let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(right([
+    let mut table = new_table(Rows::Apart);
+    table.set_header(right([
         "policy",
         "avg regret @100",
         "@1,000",
@@ -107,8 +114,8 @@ fn policies(summary: &Summary) -> Table {
 
 fn reward(reward: Option<MeanSd>) -> String {
     match reward {
-        Some(MeanSd { mean, sd: Some(sd) }) => format!("{} ± {}", grouped(mean), grouped(sd)),
-        Some(MeanSd { mean, sd: None }) => grouped(mean),
+        Some(MeanSd { mean, sd: Some(sd), .. }) => format!("{} ± {}", grouped(mean), grouped(sd)),
+        Some(MeanSd { mean, sd: None, .. }) => grouped(mean),
         None => "-".into(),
     }
 }
@@ -126,34 +133,38 @@ fn losses(summary: &Summary, what: &str, lost: impl Fn(&TaskCounts) -> u64) -> S
     format!("{what}: {}", parts.join(", "))
 }
 
-fn pairs(summary: &Summary) -> Table {
+/// By regret and by reward; first by what is to be compared first.
+fn rankings(summary: &Summary) -> impl Iterator<Item = Table> {
+    let names: Vec<&str> = summary.policies.iter().map(|p| p.name.as_str()).collect();
+    let metrics = match summary.run.own_path {
+        true => ["reward", "regret_linear"],
+        false => ["regret_linear", "reward"],
+    };
+    let (ranks, pairs) = (&summary.ranks, &summary.pairs);
+    metrics.into_iter().filter_map(move |metric| ranking(&names, ranks, pairs, metric))
+}
+
+/// How the rows of a table follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rows {
+    /// With a line between two.
+    Apart,
+    /// With nothing between two.
+    Close,
+}
+
+/// A table of the look that all have.
+pub(super) fn new_table(rows: Rows) -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(right([
-        "paired difference",
-        "metric",
-        "mean",
-        "95 % interval",
-        "seeds",
-    ]));
-    let shown = ["regret_linear", "reward"];
-    for pair in summary.pairs.iter().filter(|p| shown.contains(&p.metric.as_str())) {
-        let interval = match (pair.low, pair.high) {
-            (Some(low), Some(high)) => format!("{low:+.1} to {high:+.1}"),
-            _ => "-".into(),
-        };
-        table.add_row(right([
-            format!("{} - {}", pair.policy, pair.versus),
-            pair.metric.clone(),
-            format!("{:+.1}", pair.mean),
-            interval,
-            pair.seeds.to_string(),
-        ]));
-    }
+    table.load_style(match rows {
+        Rows::Apart => UTF8_HORIZONTAL_ONLY,
+        Rows::Close => UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()),
+    });
     table
 }
 
 /// A row whose numbers are aligned at the right.
-fn right<const N: usize>(cells: [impl ToString; N]) -> Vec<Cell> {
+pub(super) fn right<const N: usize>(cells: [impl ToString; N]) -> Vec<Cell> {
     let align = |(index, cell): (usize, &dyn ToString)| {
         let cell = Cell::new(cell.to_string());
         if index == 0 { cell } else { cell.set_alignment(CellAlignment::Right) }
@@ -161,12 +172,12 @@ fn right<const N: usize>(cells: [impl ToString; N]) -> Vec<Cell> {
     cells.iter().enumerate().map(|(index, cell)| align((index, cell as &dyn ToString))).collect()
 }
 
-fn percent(share: Option<f64>) -> String {
+pub(super) fn percent(share: Option<f64>) -> String {
     share.map_or("-".into(), |share| format!("{:.1} %", 100.0 * share))
 }
 
 /// A whole number with commas between thousands.
-fn grouped(value: f64) -> String {
+pub(super) fn grouped(value: f64) -> String {
     let digits = format!("{:.0}", value.abs());
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

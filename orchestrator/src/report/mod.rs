@@ -5,9 +5,11 @@ mod axis;
 mod choices;
 mod figures;
 pub(crate) mod markup;
-mod pairs;
+pub(crate) mod pairs;
 mod plot;
+mod ranking;
 mod tables;
+pub(crate) mod words;
 
 use std::path::Path;
 
@@ -18,7 +20,7 @@ use crate::results::read::{self, CurvePoint, ReadError};
 use crate::results::summary::{PolicySummary, Summary};
 use crate::results::{Manifest, RunStatus};
 
-const STYLE: &str = include_str!("report.css");
+pub(crate) const STYLE: &str = include_str!("report.css");
 /// How many colours the style sheet has for policies; further ones come again with dashes.
 const COLOURS: usize = 6;
 
@@ -64,6 +66,7 @@ pub fn render_with(dir: &Path, manifest: Manifest) -> Result<String, ReportError
     }
     out.push_str("<h2>Policies</h2>\n");
     out.push_str(&tables::policies(&data));
+    out.push_str(&ranking::section(&data));
     out.push_str(&pairs::section(&data));
     out.push_str(&tables::expectations(&data));
     out.push_str(&tables::unfinished(&data));
@@ -152,17 +155,17 @@ impl Data {
 /// One colour for each policy, in the order of the file; grey for those that know the truth.
 fn looks(policies: &[PolicySummary]) -> Vec<String> {
     let mut next = 0;
-    policies
-        .iter()
-        .map(|policy| {
-            if policy.kind == "optimal" {
-                return "best".to_owned();
-            }
-            let (colour, round) = (next % COLOURS, (next / COLOURS).min(2));
-            next += 1;
-            format!("c{colour} d{round}")
-        })
-        .collect()
+    policies.iter().map(|policy| look(&policy.kind, &mut next)).collect()
+}
+
+/// The classes of a policy of some kind; `next` counts the colours that are taken.
+pub(crate) fn look(kind: &str, next: &mut usize) -> String {
+    if kind == "optimal" {
+        return "best".to_owned();
+    }
+    let (colour, round) = (*next % COLOURS, (*next / COLOURS).min(2));
+    *next += 1;
+    format!("c{colour} d{round}")
 }
 
 fn count(number: u64, one: &str, many: &str) -> String {

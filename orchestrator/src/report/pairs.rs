@@ -4,7 +4,8 @@ use super::Data;
 use super::axis::{Axis, Scale};
 use super::markup::{digits_for, escape, fixed, grouped, put};
 use super::plot::label;
-use crate::results::summary::Pair;
+use super::words;
+use crate::results::summary::{Pair, Reading};
 
 const NONE: &str = "–";
 /// Width of the drawn intervals; the style sheet knows it too.
@@ -12,25 +13,21 @@ const WIDTH: f64 = 300.0;
 /// As high as the style sheet makes the rows, so that the line at 0 is one line.
 const ROW: f64 = 34.0;
 
-/// What is compared, in words, and the sign of a difference that is to the policy’s credit.
-struct Metric {
-    name: &'static str,
-    title: &'static str,
-    credit: f64,
+/// What is compared, in words.
+fn title(metric: &str) -> &'static str {
+    match metric {
+        "reward" => "Reward: above 0, the policy earns more",
+        "regret_happiness" => "Regret in expected happy bits: below 0, the policy loses less",
+        "average_regret" => "Average regret in linear units a slot: below 0, the policy loses less",
+        _ => "Regret in linear units: below 0, the policy loses less",
+    }
 }
 
-const REWARD: Metric =
-    Metric { name: "reward", title: "Reward: above 0, the policy earns more", credit: 1.0 };
-const REGRET: Metric = Metric {
-    name: "regret_linear",
-    title: "Regret in linear units: below 0, the policy loses less",
-    credit: -1.0,
-};
-const LOST_HAPPINESS: Metric = Metric {
-    name: "regret_happiness",
-    title: "Regret in expected happy bits: below 0, the policy loses less",
-    credit: -1.0,
-};
+/// A policy in a drawing: its colour, and its name as HTML.
+pub(crate) struct Named {
+    pub(crate) look: String,
+    pub(crate) name: String,
+}
 
 /// The section; empty where there is nothing to compare.
 pub(super) fn section(data: &Data) -> String {
@@ -58,24 +55,25 @@ pub(super) fn section(data: &Data) -> String {
         false => {
             "<p>Policy minus reference, over the whole run, seed by seed: all policies meet the \
              same tasks, nodes and draws. Intervals are 95 % confidence intervals of the mean \
-             (Student); a filled dot has one without 0, a hollow one leaves the question \
-             open.</p>\n"
+             (Student; beside it one by the bootstrap, BCa, which does not ask for normal values); a \
+             filled dot has one without 0, a hollow one leaves the question open. How many seeds \
+             would decide it supposes that mean and deviation stay what they are: with so many, \
+             chances are about even.</p>\n"
         }
     });
-    out.push_str(
-        "<div class='wide'><table class='pairs'><thead><tr><th>policy</th><th>difference</th>\
-         <th>95 % interval</th><th></th><th>seeds</th><th class='left'>reading</th></tr></thead>\n",
-    );
+    let named = |policy: &str| match data.index_of(policy) {
+        Some(index) => Named { look: data.looks[index].clone(), name: data.policy_name(index) },
+        None => Named { look: "best".into(), name: escape(policy) },
+    };
+    out.push_str(HEAD);
     // Average regret is total regret in other units; it would only repeat the picture.
     let metrics = match data.summary.run.own_path {
-        true => [REWARD, REGRET, LOST_HAPPINESS],
-        false => [REGRET, LOST_HAPPINESS, REWARD],
+        true => ["reward", "regret_linear", "regret_happiness"],
+        false => ["regret_linear", "regret_happiness", "reward"],
     };
     for metric in metrics {
-        let rows: Vec<&Pair> = pairs.iter().filter(|pair| pair.metric == metric.name).collect();
-        if !rows.is_empty() {
-            forest(&mut out, data, &rows, &metric);
-        }
+        let rows: Vec<&Pair> = pairs.iter().filter(|pair| pair.metric == metric).collect();
+        forest(&mut out, &rows, &named);
     }
     out.push_str(
         "</table></div>\n<p class='small'>Differences in average regret are those in regret, \
@@ -85,8 +83,14 @@ pub(super) fn section(data: &Data) -> String {
     out
 }
 
-/// The rows of one metric, drawn to one scale.
-fn forest(out: &mut String, data: &Data, rows: &[&Pair], metric: &Metric) {
+/// How the table of differences begins.
+pub(crate) const HEAD: &str = "<div class='wide'><table class='pairs'><thead><tr><th>policy</th>\
+    <th>difference</th><th>95 % interval</th><th>bootstrap</th><th></th><th>seeds</th>\
+    <th class='left'>reading</th></tr></thead>\n";
+
+/// The rows of one metric, drawn to one scale; nothing where there are none.
+pub(crate) fn forest(out: &mut String, rows: &[&Pair], named: &impl Fn(&str) -> Named) {
+    let Some(first) = rows.first() else { return };
     let ends = || rows.iter().flat_map(|p| [p.low, p.high, Some(p.mean), Some(0.0)]).flatten();
     let low = ends().fold(f64::INFINITY, f64::min);
     let high = ends().fold(f64::NEG_INFINITY, f64::max);
@@ -101,13 +105,13 @@ fn forest(out: &mut String, data: &Data, rows: &[&Pair], metric: &Metric) {
     let at = |value: f64| 8.0 + axis.place(value) * (WIDTH - 16.0);
     let digits = digits_for(low.abs().max(high.abs()));
 
-    put!(out, "<tbody><tr><th class='left' colspan='6'>{}</th></tr>\n", metric.title);
+    put!(out, "<tbody><tr><th class='left' colspan='7'>{}</th></tr>\n", title(&first.metric));
     for pair in rows {
-        row(out, data, pair, metric.credit, digits, &at);
+        row(out, pair, &named(&pair.policy), digits, &at);
     }
     put!(
         out,
-        "<tr><td></td><td></td><td></td><td class='drawn'>{}<path class='axis' d='M8 1H{}'/>",
+        "<tr><td></td><td></td><td></td><td></td><td class='drawn'>{}<path class='axis' d='M8 1H{}'/>",
         open_svg(),
         WIDTH - 8.0
     );
@@ -125,28 +129,25 @@ fn open_svg() -> String {
 
 fn row(
     out: &mut String,
-    data: &Data,
     pair: &Pair,
-    credit: f64,
+    Named { look, name }: &Named,
     digits: usize,
     at: &impl Fn(f64) -> f64,
 ) {
-    let index = data.index_of(&pair.policy);
-    let look = index.map_or("best", |index| data.looks[index].as_str());
-    let name = index.map_or_else(|| escape(&pair.policy), |index| data.policy_name(index));
     let ends = pair.low.zip(pair.high);
-    let decided = ends.map(|(low, high)| low > 0.0 || high < 0.0);
-    let reading = match decided {
-        None => "one seed",
-        Some(false) => "open",
-        Some(true) if pair.mean * credit > 0.0 => "better",
-        Some(true) => "worse",
+    let (reading, more) = (pair.reading(), words::seeds_wanted(pair));
+    let more =
+        more.map_or(String::new(), |n| format!("<span class='sub'>{n} seeds would decide</span>"));
+    let interval = |ends: Option<(f64, f64)>| {
+        ends.map_or(NONE.into(), |(low, high)| {
+            format!("{} to {}", fixed(low, digits), fixed(high, digits))
+        })
     };
-    let interval = ends.map_or(NONE.into(), |(low, high)| {
-        format!("{} to {}", fixed(low, digits), fixed(high, digits))
-    });
+    let bootstrap = interval(pair.bootstrap_low.zip(pair.bootstrap_high));
+    let interval = interval(ends);
     let difference = fixed(pair.mean, digits);
-    put!(out, "<tr><td>{name}</td><td>{difference}</td><td>{interval}</td><td class='drawn'>");
+    put!(out, "<tr><td>{name}</td><td>{difference}</td><td>{interval}</td>");
+    put!(out, "<td>{bootstrap}</td><td class='drawn'>");
     put!(out, "{}<path class='zero' d='M{:.1} 0V{ROW}'/>", open_svg(), at(0.0));
     let middle = ROW / 2.0;
     if let Some((low, high)) = ends {
@@ -155,9 +156,14 @@ fn row(
         put!(out, "M{low:.1} {up}V{down}M{high:.1} {up}V{down}'/>");
     }
     let (mean, seeds) = (at(pair.mean), pair.seeds);
-    let hollow = if decided == Some(true) { "" } else { " hollow" };
+    let decided = matches!(reading, Reading::Better | Reading::Worse);
+    let hollow = if decided { "" } else { " hollow" };
     put!(out, "<circle class='dot{hollow} {look}' cx='{mean:.1}' cy='{middle}' r='4'/></svg>");
-    put!(out, "</td><td>{seeds}</td><td class='left'>{reading}</td></tr>\n");
+    put!(
+        out,
+        "</td><td>{seeds}</td><td class='left'>{}{more}</td></tr>\n",
+        words::reading(reading)
+    );
 }
 
 /// As many ticks, evenly around 0, as have room for what they say.

@@ -2,6 +2,7 @@
 
 mod curves;
 mod manifest;
+pub mod pairs;
 pub mod read;
 pub mod summary;
 

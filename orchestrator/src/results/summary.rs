@@ -1,17 +1,18 @@
 //! `summary.json`, which is also what `--format json` prints. `docs/results.md` documents it; it
 //! only ever grows.
 
-use std::collections::BTreeMap;
-
 use fogbit_scenario::topology::Metric;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::manifest::RunStatus;
+pub(crate) use super::pairs::paired_values;
+pub use super::pairs::{Pair, PolicyRank, Reading};
+use super::pairs::{pairs, ranks};
 use crate::expect::{Verdict, evaluate};
 use crate::ledger::Totals;
-use crate::plan::{Collector, Curve, Plan, SUMMARY_SLOTS, Status, TrialRow};
-use crate::stats::{Interval, MeanSd};
+use crate::plan::{Collector, Curve, Plan, SUMMARY_SLOTS, Status};
+use crate::stats::MeanSd;
 use crate::validity::Begun;
 
 /// Everything a run came to.
@@ -23,6 +24,9 @@ pub struct Summary {
     pub policies: Vec<PolicySummary>,
     /// Paired differences over the seeds that both policies completed.
     pub pairs: Vec<Pair>,
+    /// Where each policy stands among the others, by each metric, over the seeds that all completed.
+    #[serde(default)]
+    pub ranks: Vec<PolicyRank>,
     /// The expectations of the topology file.
     pub expectations: Vec<Verdict>,
     /// Each trial.
@@ -145,29 +149,6 @@ impl TaskCounts {
     }
 }
 
-/// A paired difference `policy - versus` over seeds with its 95 % confidence interval (Student).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Pair {
-    /// The policy.
-    pub policy: String,
-    /// What it is compared with.
-    pub versus: String,
-    /// What is compared.
-    pub metric: String,
-    /// The slot at which it is compared: the last, or where trials are endless the last power of ten
-    /// (100 or more) or slot of an expectation that both have reached.
-    #[serde(default)]
-    pub slot: u64,
-    /// Mean difference.
-    pub mean: f64,
-    /// Lower end; null with one seed.
-    pub low: Option<f64>,
-    /// Upper end; null with one seed.
-    pub high: Option<f64>,
-    /// Number of seeds.
-    pub seeds: u64,
-}
-
 /// One trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrialSummary {
@@ -206,15 +187,6 @@ pub fn metric_value(metric: Metric, totals: &Totals) -> f64 {
     }
 }
 
-/// What pairs are compared by.
-const PAIR_METRICS: [Metric; 4] =
-    [Metric::RegretLinear, Metric::AverageRegret, Metric::RegretHappiness, Metric::Reward];
-
-/// What all others are compared with: the policy called `toof`, or else the first.
-pub fn reference_policy(plan: &Plan) -> usize {
-    plan.policies.iter().position(|p| p.name == "toof").unwrap_or(0)
-}
-
 impl Summary {
     /// Adds up a run; `real_time` are the slots by which it is judged, and how often helper nodes
     /// were lost.
@@ -248,6 +220,7 @@ impl Summary {
             run,
             policies: (0..plan.policies.len()).map(|i| policy(plan, collector, i)).collect(),
             pairs: pairs(plan, collector),
+            ranks: ranks(plan, collector),
             expectations: evaluate(plan, collector),
             trials: trials(plan, collector),
         }
@@ -329,60 +302,6 @@ fn average_regret(plan: &Plan, collector: &Collector, index: usize, slot: u64) -
         .filter_map(|row| Some(metric_value(Metric::AverageRegret, row.marks.get(mark)?)))
         .collect();
     (!values.is_empty()).then(|| MeanSd::of(&values).mean)
-}
-
-/// The values of a metric at mark `mark` for two policies, over the seeds that both completed.
-pub(crate) fn paired_values(
-    collector: &Collector,
-    metric: Metric,
-    mark: usize,
-    policy: usize,
-    versus: usize,
-) -> (Vec<f64>, Vec<f64>) {
-    // An endless trial may have been stopped before the mark.
-    let at_mark = |row: &TrialRow| Some((row.seed, metric_value(metric, row.marks.get(mark)?)));
-    let others: BTreeMap<u64, f64> = collector.complete(versus).filter_map(at_mark).collect();
-    collector
-        .complete(policy)
-        .filter_map(at_mark)
-        .filter_map(|(seed, value)| Some((value, *others.get(&seed)?)))
-        .unzip()
-}
-
-/// The mark at which two policies are compared: the last slot, or where trials are endless the
-/// last mark that all of them have reached.
-fn last_mark(plan: &Plan, collector: &Collector, policy: usize, versus: usize) -> Option<usize> {
-    if plan.scenario.length().slots().is_some() {
-        return plan.marks.len().checked_sub(1);
-    }
-    let both = collector.complete(policy).chain(collector.complete(versus));
-    both.map(|row| row.marks.len()).min()?.checked_sub(1)
-}
-
-fn pairs(plan: &Plan, collector: &Collector) -> Vec<Pair> {
-    let versus = reference_policy(plan);
-    let mut pairs = Vec::new();
-    for policy in (0..plan.policies.len()).filter(|p| *p != versus) {
-        let Some(last) = last_mark(plan, collector, policy, versus) else { continue };
-        for metric in PAIR_METRICS {
-            let (a, b) = paired_values(collector, metric, last, policy, versus);
-            if a.is_empty() {
-                continue;
-            }
-            let Interval { mean, low, high } = Interval::of_differences(&a, &b);
-            pairs.push(Pair {
-                policy: plan.policies[policy].name.clone(),
-                versus: plan.policies[versus].name.clone(),
-                metric: metric.name().into(),
-                slot: plan.marks[last],
-                mean,
-                low,
-                high,
-                seeds: a.len() as u64,
-            });
-        }
-    }
-    pairs
 }
 
 fn trials(plan: &Plan, collector: &Collector) -> Vec<TrialSummary> {

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fogbit_scenario::Scenario;
 
-use super::{Compared, close};
+use super::{Compared, close, pairs};
 use crate::plan::SUMMARY_SLOTS;
 use crate::results::read::CurvePoint;
 use crate::results::summary::{PolicySummary, Summary};
-use crate::stats::Interval;
+use crate::stats::MeanSd;
 
 /// What one trial came to, computed anew.
 #[derive(Debug)]
@@ -26,6 +26,9 @@ pub(super) struct Recomputed {
     /// Average regret at the slots that are looked at.
     pub(super) average_regret: BTreeMap<u64, f64>,
 }
+
+/// A sum over a trial.
+type Sum = fn(&Recomputed) -> f64;
 
 /// The slots at which average regret is looked at.
 pub(super) fn watched(curve: &[CurvePoint]) -> BTreeSet<u64> {
@@ -48,7 +51,7 @@ pub(super) fn check(
         let all = trials.iter().filter(|t| t.policy == policy.name);
         check_curve(&policy.name, curve, &all.collect::<Vec<_>>(), compared);
     }
-    check_pairs(summary, trials, compared);
+    pairs::check(summary, trials, compared);
 }
 
 fn check_run(scenario: &Scenario, summary: &Summary, compared: &mut Compared) {
@@ -99,10 +102,20 @@ fn check_policy(
     let mean = |value: &dyn Fn(&Recomputed) -> f64| {
         (!trials.is_empty()).then(|| trials.iter().map(|t| value(t)).sum::<f64>() / n)
     };
-    let told = |value: &Option<crate::stats::MeanSd>| value.map(|v| v.mean);
-    check("regret_linear", told(&policy.regret_linear), mean(&|t| t.regret_linear));
-    check("regret_happiness", told(&policy.regret_happiness), mean(&|t| t.regret_happiness));
-    check("reward", told(&policy.reward), mean(&|t| t.reward));
+    let sums: [(&str, Option<MeanSd>, Sum); 3] = [
+        ("regret_linear", policy.regret_linear, |t| t.regret_linear),
+        ("regret_happiness", policy.regret_happiness, |t| t.regret_happiness),
+        ("reward", policy.reward, |t| t.reward),
+    ];
+    for (name, told, value) in sums {
+        check(name, told.map(|v| v.mean), mean(&value));
+        let values: Vec<f64> = trials.iter().map(|t| value(t)).collect();
+        // Earlier versions told no median.
+        if let Some(median) = told.and_then(|v| v.median) {
+            check(&format!("median of {name}"), Some(median), pairs::middle(&values));
+        }
+        check(&format!("sd of {name}"), told.and_then(|v| v.sd), pairs::deviation(&values));
+    }
     for slot in SUMMARY_SLOTS {
         let right = if slot <= scenario.last_slot() {
             mean(&|t| t.average_regret.get(&slot).copied().unwrap_or(f64::NAN))
@@ -165,64 +178,5 @@ fn check_curve(
             format!("curves.csv: {policy}"),
             format!("ends at slot {last} where a trial has {longest}"),
         );
-    }
-}
-
-fn check_pairs(summary: &Summary, trials: &[Recomputed], compared: &mut Compared) {
-    let value = |trial: &Recomputed, metric: &str| match metric {
-        "regret_linear" => Some(trial.regret_linear),
-        "regret_happiness" => Some(trial.regret_happiness),
-        "reward" => Some(trial.reward),
-        "average_regret" => Some(trial.regret_linear / trial.slots as f64),
-        _ => None,
-    };
-    let complete = |policy: &str| -> BTreeMap<u64, &Recomputed> {
-        let own = trials.iter().filter(|t| t.policy == policy && t.complete);
-        own.map(|trial| (trial.seed, trial)).collect()
-    };
-    let with_trials = summary
-        .policies
-        .iter()
-        .filter(|p| p.seeds > 0)
-        .map(|p| p.name.as_str())
-        .collect::<Vec<_>>();
-    let versus = summary.pairs.first().map(|pair| pair.versus.as_str());
-    for policy in with_trials.iter().filter(|p| versus.is_some_and(|v| v != **p)) {
-        let told = summary.pairs.iter().filter(|pair| pair.policy == *policy).count();
-        if told != 4 {
-            compared.find(
-                format!("summary.json: pairs of {policy}"),
-                format!("{told} where 4 are due"),
-            );
-        }
-    }
-    for pair in &summary.pairs {
-        let (a, b) = (complete(&pair.policy), complete(&pair.versus));
-        let (a, b): (Vec<f64>, Vec<f64>) = a
-            .iter()
-            .filter_map(|(seed, trial)| {
-                Some((value(trial, &pair.metric)?, value(b.get(seed)?, &pair.metric)?))
-            })
-            .unzip();
-        let place = format!("summary.json: {} of {} - {}", pair.metric, pair.policy, pair.versus);
-        if a.is_empty() {
-            compared.find(place, "there is no such pair of trials");
-            continue;
-        }
-        let right = Interval::of_differences(&a, &b);
-        // Ends of an interval are sums and differences of larger numbers.
-        let near = |told: Option<f64>, right: Option<f64>| match (told, right) {
-            (Some(told), Some(right)) => {
-                (told - right).abs() <= 1e-9 * right.abs().max(a[0].abs()).max(1e-3)
-            }
-            (told, right) => told == right,
-        };
-        if pair.seeds != a.len() as u64
-            || !near(Some(pair.mean), Some(right.mean))
-            || !near(pair.low, right.low)
-            || !near(pair.high, right.high)
-        {
-            compared.find(place, format!("{right:?} over {} seeds is right", a.len()));
-        }
     }
 }

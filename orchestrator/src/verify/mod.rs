@@ -7,6 +7,7 @@
 
 mod means;
 mod node;
+mod pairs;
 mod sums;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
