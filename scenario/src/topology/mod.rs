@@ -11,6 +11,7 @@ mod node;
 mod overrides;
 pub(crate) mod places;
 mod policy;
+mod rivals;
 mod seeds;
 
 use indexmap::IndexMap;
@@ -25,7 +26,10 @@ pub use node::{
     NodeDefaults, Queue, SignedWeights, SphereWeights, TraceWeights, Weights, is_node_name,
 };
 pub use policy::{
-    ExplorationWidth, NoParameters, PaperWidth, PolicySpec, SequentialMle, TunedWidth,
+    ExplorationWidth, NoParameters, PaperWidth, PolicySpec, Prior, SequentialMle, TunedWidth,
+};
+pub use rivals::{
+    DiscountedToof, EpsilonGreedy, FullInformation, LinUcb, MleUcb, OfuEcolog, Thompson,
 };
 pub use seeds::{SeedBlock, Seeds};
 

@@ -2,6 +2,7 @@
 
 mod network;
 mod nodes;
+mod policies;
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,8 +11,8 @@ use crate::fault::{Fault, Faults};
 use crate::scenario::{Scenario, trace_path};
 use crate::topology::places::{Places, Step, way};
 use crate::topology::{
-    Bound, Clock, Expect, ExplorationWidth, Features, ModelFeatures, PolicySpec, Range, RunLength,
-    Seeds, SequentialMle, Task, TimeSpan, Topology, WallClock,
+    Bound, Clock, Expect, Features, ModelFeatures, Range, RunLength, Seeds, Task, TimeSpan,
+    Topology, WallClock,
 };
 use crate::trace::Trace;
 
@@ -43,6 +44,7 @@ pub(crate) fn validate(
     let before = check.faults.len();
     check.features(&mut topology, trace.as_ref());
     let features = trace.as_ref().map_or(MODEL_FEATURES, Trace::features);
+    check.priors(&topology, features);
     let helpers = check.helpers(&mut topology, trace.as_ref(), features);
     check.names_and_links(&topology, &helpers);
     if let (Features::Model(model), true) = (&topology.features, check.faults.len() == before) {
@@ -201,59 +203,13 @@ impl Check<'_, '_> {
                 "helper nodes tell their state once a slot: several slots",
             );
         }
-        for (name, spec) in &topology.policies {
-            if matches!(spec, PolicySpec::Optimal(_)) {
-                self.fail(
-                    way!["policies", name],
-                    "`optimal` cannot be played in real time: nobody knows the truth in time",
-                    "delete it: the regret of the others is their distance from it anyway",
-                );
-            }
-        }
+        self.policies_in_real_time(topology);
         if let Features::Trace(_) = &topology.features {
             self.fail(
                 way!["clock", "kind"],
                 "features from a trace are told slot by slot, not in real time",
                 "clock.kind = \"slot\", or delete [features]",
             );
-        }
-    }
-
-    fn policies(&mut self, topology: &Topology) {
-        if topology.policies.is_empty() {
-            self.fail(
-                way!["policies"],
-                "no policy",
-                "add at least one, for example [policies.toof] with kind = \"toof\"",
-            );
-        }
-        for (name, spec) in &topology.policies {
-            if !is_file_name(name) {
-                self.fail(
-                    way!["policies", name],
-                    format!("`{name}` cannot be the name of a policy"),
-                    "1 to 63 lower-case letters, digits, hyphens, dots and underscores: it names files",
-                );
-            }
-            match spec {
-                PolicySpec::Toof(parameters) | PolicySpec::Greedy(parameters) => {
-                    self.sequential_mle(&way!["policies", name], parameters);
-                }
-                PolicySpec::RoundRobin(_) | PolicySpec::Random(_) | PolicySpec::Optimal(_) => {}
-            }
-        }
-    }
-
-    fn sequential_mle(&mut self, place: &[Step], parameters: &SequentialMle) {
-        let gamma = below(place, "gamma");
-        self.within(below(place, "lambda"), "lambda", parameters.lambda, 1e-9, 1e9);
-        match &parameters.gamma {
-            ExplorationWidth::Tuned(tuned) => {
-                self.within(below(&gamma, "c"), "c", tuned.c, 0.0, 1e9);
-            }
-            ExplorationWidth::PaperEq15(paper) => {
-                self.within(below(&gamma, "delta"), "delta", paper.delta, 1e-300, 1.0 - 1e-15);
-            }
         }
     }
 
@@ -372,12 +328,4 @@ impl Check<'_, '_> {
             );
         }
     }
-}
-
-/// The name of a policy stands in names of files.
-fn is_file_name(name: &str) -> bool {
-    (1..=63).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-._".contains(&b))
-        && !name.starts_with('.')
-        && !name.starts_with('-')
 }
