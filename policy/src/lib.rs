@@ -12,6 +12,11 @@ use fogbit_scenario::draw::Key;
 use fogbit_scenario::topology::PolicySpec;
 use fogbit_scenario::{Bit, Contexts};
 
+use one_bit::{
+    DiscountedToofPolicy, EpsilonGreedyPolicy, LinUcbPolicy, MleUcbPolicy, OfuEcologPolicy, Random,
+    RoundRobin, SequentialMlePolicy, ThompsonPolicy,
+};
+
 /// A policy for the problem `one-bit`.
 pub trait Policy: Send + Sync {
     /// Chooses the node (from 0) for the task of `slot` (from 1), among those that are present: at
@@ -26,6 +31,13 @@ pub trait Policy: Send + Sync {
     /// The scores behind the last decision, one for each node: the largest wins, ties go to the
     /// lowest number.
     fn scores(&self) -> &[f64];
+
+    /// The probability with which the last decision would have chosen `node`, over the policy's own
+    /// randomness, given everything learnt before; `None` from a policy that draws nothing. Over all
+    /// nodes it sums to 1, and it is 0 for nodes that were absent. It is computed when asked for.
+    fn propensity(&self, _node: usize) -> Option<f64> {
+        None
+    }
 
     /// What the policy believes about the hidden weights, if it estimates them.
     fn belief(&self) -> Option<&dyn Belief> {
@@ -71,7 +83,7 @@ pub struct Entry {
 }
 
 const SEQUENTIAL: &str = "lambda = 1, gamma = { kind = \"tuned\", c = 0.03 } \
-                          or { kind = \"paper-eq15\", delta = 0.05 }";
+                          or { kind = \"paper-eq15\", delta = 0.05 }, prior";
 
 /// Every policy there is.
 pub const CATALOGUE: &[Entry] = &[
@@ -93,6 +105,42 @@ pub const CATALOGUE: &[Entry] = &[
         parameters: "",
     },
     Entry {
+        kind: "ofu-ecolog",
+        summary: "an implicit step for each bit, with the local curvature (Faury et al. 2022)",
+        parameters: "lambda = 5, gamma = { kind = \"tuned\", c = 0.03 }, prior",
+    },
+    Entry {
+        kind: "thompson",
+        summary: "Thompson sampling by sequential Laplace approximation",
+        parameters: "lambda = 5, scale = 0.5, prior",
+    },
+    Entry {
+        kind: "lin-ucb",
+        summary: "ridge regression of the sign of the bit, with a bonus (Li et al. 2010)",
+        parameters: "lambda = 5, alpha = 0.5, prior",
+    },
+    Entry {
+        kind: "epsilon-greedy",
+        summary: "the estimate of toof, and a node at random with probability epsilon / t^decay",
+        parameters: "lambda = 5, epsilon = 1, decay = 0.5, prior",
+    },
+    Entry {
+        kind: "mle-ucb",
+        summary: "the exact likelihood over the whole history, with the bonus of toof: slow",
+        parameters: "lambda = 5, gamma = { kind = \"tuned\", c = 0.03 } \
+                     or { kind = \"paper-eq15\", delta = 0.05 }, prior",
+    },
+    Entry {
+        kind: "full-information",
+        summary: "learns the bits of all nodes in each slot: the floor of regret that is learnt",
+        parameters: "lambda = 5, prior",
+    },
+    Entry {
+        kind: "discounted-toof",
+        summary: "toof that forgets, for weights that change",
+        parameters: "lambda = 5, gamma = { kind = \"tuned\", c = 0.03 }, discount = 0.9995, prior",
+    },
+    Entry {
         kind: "external",
         summary: "a program of your own, asked over standard input and output",
         parameters: "command = [\"python3\", \"my_policy.py\"], files = [], timeout = \"1s\", \
@@ -103,25 +151,29 @@ pub const CATALOGUE: &[Entry] = &[
 /// Makes the policy that `spec` describes, for `nodes` helper nodes with `features` features; `key`
 /// is its private randomness.
 ///
-/// `None` for [`PolicySpec::Optimal`]: it needs the truth, which comes through a door of its own
-/// (see [`one_bit::best_node`]). `None` for [`PolicySpec::External`] too: it is a program, and what is
-/// here starts none.
+/// `None` for [`PolicySpec::Optimal`] and [`PolicySpec::FullInformation`]: they need the truth, which
+/// comes through a door of its own (see [`one_bit::best_node`] and
+/// [`one_bit::FullInformationPolicy`]). `None` for [`PolicySpec::External`] too: it is a program, and
+/// what is here starts none.
 pub fn build(
     spec: &PolicySpec,
     nodes: usize,
     features: usize,
     key: &Key,
 ) -> Option<Box<dyn Policy>> {
-    match spec {
-        PolicySpec::Toof(parameters) => {
-            Some(Box::new(one_bit::SequentialMlePolicy::toof(parameters, nodes, features)))
+    Some(match spec {
+        PolicySpec::Toof(p) => Box::new(SequentialMlePolicy::toof(p, nodes, features)),
+        PolicySpec::Greedy(p) => Box::new(SequentialMlePolicy::greedy(p, nodes, features)),
+        PolicySpec::RoundRobin(_) => Box::new(RoundRobin::new(nodes)),
+        PolicySpec::Random(_) => Box::new(Random::new(nodes, key)),
+        PolicySpec::OfuEcolog(p) => Box::new(OfuEcologPolicy::new(p, nodes, features)),
+        PolicySpec::Thompson(p) => Box::new(ThompsonPolicy::new(p, nodes, features, key)),
+        PolicySpec::LinUcb(p) => Box::new(LinUcbPolicy::new(p, nodes, features)),
+        PolicySpec::EpsilonGreedy(p) => Box::new(EpsilonGreedyPolicy::new(p, nodes, features, key)),
+        PolicySpec::MleUcb(p) => Box::new(MleUcbPolicy::new(p, nodes, features)),
+        PolicySpec::DiscountedToof(p) => Box::new(DiscountedToofPolicy::new(p, nodes, features)),
+        PolicySpec::Optimal(_) | PolicySpec::FullInformation(_) | PolicySpec::External(_) => {
+            return None;
         }
-        PolicySpec::Greedy(parameters) => {
-            Some(Box::new(one_bit::SequentialMlePolicy::greedy(parameters, nodes, features)))
-        }
-        PolicySpec::RoundRobin(_) => Some(Box::new(one_bit::RoundRobin::new(nodes))),
-        PolicySpec::Random(_) => Some(Box::new(one_bit::Random::new(nodes, key))),
-        PolicySpec::Optimal(_) => None,
-        PolicySpec::External(_) => None,
-    }
+    })
 }

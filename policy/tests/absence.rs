@@ -14,14 +14,15 @@ use serde_json::json;
 
 /// Every policy that decides by itself, and TOOF also with its other exploration width.
 fn specs() -> Vec<PolicySpec> {
-    let kinds = CATALOGUE.iter().map(|entry| entry.kind).filter(|kind| *kind != "optimal");
+    let told = ["optimal", "full-information"];
+    let kinds = CATALOGUE.iter().map(|entry| entry.kind).filter(|kind| !told.contains(kind));
     let defaults = kinds.map(|kind| json!({ "kind": kind }));
     let paper = json!({ "kind": "toof", "gamma": { "kind": "paper-eq15", "delta": 0.05 } });
     let specs: Vec<PolicySpec> = defaults
         .chain([paper])
         .map(|spec| serde_json::from_value(spec).expect("a policy with its defaults"))
         .collect();
-    assert!(specs.len() >= 5, "{specs:?}");
+    assert!(specs.len() >= 11, "{specs:?}");
     specs
 }
 
@@ -78,6 +79,13 @@ proptest! {
                 let node = policy.decide(slot, &contexts);
                 prop_assert!(mask[node], "{} chose node {node} of {mask:?}", spec.kind());
                 prop_assert_eq!(node, argmax(policy.scores()), "{}", spec.kind());
+                if let Some(of_chosen) = policy.propensity(node) {
+                    prop_assert!(of_chosen > 0.0, "{}: {of_chosen}", spec.kind());
+                    let all: Vec<f64> = (0..nodes).filter_map(|n| policy.propensity(n)).collect();
+                    prop_assert!((all.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{all:?}");
+                    let absent = all.iter().zip(mask).filter(|(_, here)| !**here);
+                    prop_assert!(absent.into_iter().all(|(p, _)| *p == 0.0), "{all:?}");
+                }
                 policy.learn(slot, &contexts, node, bit(&mut numbers));
             }
         }

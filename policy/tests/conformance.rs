@@ -74,7 +74,7 @@ fn check(environment: &str, trace: &str, policy: &mut SequentialMlePolicy) {
 
 fn tuned() -> SequentialMle {
     let gamma = ExplorationWidth::Tuned(TunedWidth { c: 0.03 });
-    SequentialMle { lambda: 1.0, gamma }
+    SequentialMle { lambda: 1.0, gamma, prior: None }
 }
 
 #[test]
@@ -96,7 +96,8 @@ fn greedy_follows_the_reference_with_3_10_and_30_nodes() {
 #[test]
 fn the_papers_radius_follows_the_reference() {
     let gamma = ExplorationWidth::PaperEq15(PaperWidth { delta: 0.05 });
-    let mut policy = SequentialMlePolicy::toof(&SequentialMle { lambda: 1.0, gamma }, 3, 5);
+    let mut policy =
+        SequentialMlePolicy::toof(&SequentialMle { lambda: 1.0, gamma, prior: None }, 3, 5);
     check("env_N3_s1.jsonl.gz", "toof_eq15_N3_s1.jsonl.gz", &mut policy);
 }
 

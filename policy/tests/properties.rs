@@ -8,11 +8,12 @@ use fogbit_policy::one_bit::{Random, RoundRobin, SequentialMlePolicy, argmax, be
 use fogbit_policy::{CATALOGUE, Policy, build};
 use fogbit_scenario::draw::{Key, Purpose};
 use fogbit_scenario::topology::{
-    ExplorationWidth, NoParameters, PaperWidth, PolicySpec, SequentialMle, TunedWidth,
+    ExplorationWidth, PaperWidth, PolicySpec, SequentialMle, TunedWidth,
 };
 use fogbit_scenario::{Bit, Contexts};
 use nalgebra::{DMatrix, DVector};
 use proptest::prelude::*;
+use serde_json::json;
 
 /// Equations (8) to (16) of arXiv 1806.10547, one node: every matrix in full, inverted anew.
 struct Reference {
@@ -26,7 +27,7 @@ struct Reference {
 
 impl Reference {
     fn new(parameters: &SequentialMle, d: usize, frozen: bool) -> Reference {
-        let SequentialMle { lambda, gamma } = parameters.clone();
+        let SequentialMle { lambda, gamma, prior: _ } = parameters.clone();
         let (z, w) = (DMatrix::identity(d, d) * lambda, DVector::zeros(d));
         Reference { d, lambda, width: gamma, frozen, z, w }
     }
@@ -117,7 +118,7 @@ fn toof_and_greedy_are_their_equations() {
     for (nodes, d) in [(1, 1), (2, 2), (3, 5), (4, 3), (5, 5), (7, 4), (8, 5), (10, 5), (13, 7)] {
         for (index, gamma) in widths.iter().enumerate() {
             for lambda in [0.2, 1.0, 5.0] {
-                let parameters = SequentialMle { lambda, gamma: gamma.clone() };
+                let parameters = SequentialMle { lambda, gamma: gamma.clone(), prior: None };
                 let seed = (nodes * 100 + index) as u64;
                 follow(&parameters, false, nodes, d, 150, seed);
                 if index < 2 {
@@ -256,16 +257,15 @@ fn the_catalogue_lists_what_can_be_built() {
     let kinds: Vec<_> = CATALOGUE.iter().map(|entry| entry.kind).collect();
     assert_eq!(kinds, PolicySpec::KINDS);
     let key = Key::derive(1, Purpose::Policy("x"), 0);
-    for spec in [
-        PolicySpec::Toof(SequentialMle::default()),
-        PolicySpec::Greedy(SequentialMle::default()),
-        PolicySpec::RoundRobin(NoParameters {}),
-        PolicySpec::Random(NoParameters {}),
-    ] {
-        let policy = build(&spec, 9, 5, &key).expect("a policy that needs no truth");
-        assert_eq!(policy.scores().len(), 9, "{}", spec.kind());
-        let estimates = matches!(spec, PolicySpec::Toof(_) | PolicySpec::Greedy(_));
-        assert_eq!(policy.belief().is_some(), estimates, "{}", spec.kind());
+    for kind in kinds {
+        let spec: PolicySpec =
+            serde_json::from_value(json!({ "kind": kind })).expect("a policy with its defaults");
+        let Some(policy) = build(&spec, 9, 5, &key) else {
+            assert!(["optimal", "full-information"].contains(&kind), "{kind}");
+            continue;
+        };
+        assert_eq!(policy.scores().len(), 9, "{kind}");
+        let estimates = !["round-robin", "random"].contains(&kind);
+        assert_eq!(policy.belief().is_some(), estimates, "{kind}");
     }
-    assert!(build(&PolicySpec::Optimal(NoParameters {}), 9, 5, &key).is_none());
 }

@@ -13,6 +13,8 @@ use sha2::{Digest, Sha256};
 
 /// Prefix of every key derivation. Changing it changes every result of every topology.
 const DOMAIN: &[u8] = b"fogbit.draws.1";
+/// Prefix of the derivation of a key from another one.
+const CHILD_DOMAIN: &[u8] = b"fogbit.draws.1.child";
 
 /// What a stream of draws is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +81,16 @@ impl Key {
         hash.update(seed.to_le_bytes());
         hash.update((node as u64).to_le_bytes());
         hash.update(purpose.label().as_bytes());
+        Key(hash.finalize().into())
+    }
+
+    /// The key of stream `index` of whoever owns this one, for an owner that needs several draws in
+    /// a slot: `SHA-256(domain ‖ key ‖ index)`, the index as 8 bytes little endian.
+    pub fn child(&self, index: u64) -> Key {
+        let mut hash = Sha256::new();
+        hash.update(CHILD_DOMAIN);
+        hash.update(self.0);
+        hash.update(index.to_le_bytes());
         Key(hash.finalize().into())
     }
 }

@@ -89,6 +89,24 @@ fn project_inline(d: usize, z: &[f64], u: &mut [f64], workspace: &mut Workspace)
     }
 }
 
+/// Replaces `b` by `Z^-1 b`; `z` is the packed upper triangle of a positive definite matrix.
+pub(super) fn solve(z: &[f64], b: &mut [f64], workspace: &mut Workspace) {
+    // With the dimension known the compiler unrolls every loop.
+    match b.len() {
+        5 => solve_inline(5, z, b, workspace),
+        d => solve_inline(d, z, b, workspace),
+    }
+}
+
+#[inline(always)]
+fn solve_inline(d: usize, z: &[f64], b: &mut [f64], workspace: &mut Workspace) {
+    let (z, b) = (&z[..packed_len(d)], &mut b[..d]);
+    let factor = &mut workspace.factor[..d * d];
+    cholesky(d, z, 0.0, factor);
+    forward(d, factor, b);
+    backward(d, factor, b);
+}
+
 #[inline(always)]
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut sum = 0.0;

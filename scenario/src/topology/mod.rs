@@ -14,6 +14,7 @@ mod node;
 mod overrides;
 pub(crate) mod places;
 mod policy;
+mod rivals;
 mod seeds;
 
 use indexmap::IndexMap;
@@ -32,7 +33,10 @@ pub use node::{
     Weights, is_node_name,
 };
 pub use policy::{
-    ExplorationWidth, NoParameters, PaperWidth, PolicySpec, SequentialMle, TunedWidth,
+    ExplorationWidth, NoParameters, PaperWidth, PolicySpec, Prior, SequentialMle, TunedWidth,
+};
+pub use rivals::{
+    DiscountedToof, EpsilonGreedy, FullInformation, LinUcb, MleUcb, OfuEcolog, Thompson,
 };
 pub use seeds::{SeedBlock, Seeds};
 

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::ExternalProgram;
 use super::document::TopologyFile;
+use super::rivals::{
+    DiscountedToof, EpsilonGreedy, FullInformation, LinUcb, MleUcb, OfuEcolog, Thompson,
+};
 use crate::fault::Faults;
 use crate::scenario::Scenario;
 use crate::tagged::tagged_enum;
@@ -25,6 +28,20 @@ tagged_enum! {
         Random(NoParameters) = "random",
         /// The best node of each slot by the hidden weights: what regret is measured against.
         Optimal(NoParameters) = "optimal",
+        /// ada-OFU-ECOLog (Faury et al. 2022): an implicit step with the local curvature.
+        OfuEcolog(OfuEcolog) = "ofu-ecolog",
+        /// Thompson sampling from a Gaussian posterior by sequential Laplace approximation.
+        Thompson(Thompson) = "thompson",
+        /// Disjoint LinUCB (Li et al. 2010): ridge regression of the sign of the bit.
+        LinUcb(LinUcb) = "lin-ucb",
+        /// The estimate of `toof`, and now and then a node at random.
+        EpsilonGreedy(EpsilonGreedy) = "epsilon-greedy",
+        /// The exact likelihood over the whole history, equations (6) and (7), with TOOF's bonus.
+        MleUcb(MleUcb) = "mle-ucb",
+        /// Learns the bits of all nodes in each slot: the floor of what can be learnt.
+        FullInformation(FullInformation) = "full-information",
+        /// TOOF that forgets, for weights that change.
+        DiscountedToof(DiscountedToof) = "discounted-toof",
         /// A program of your own that is asked over standard input and output.
         External(ExternalProgram) = "external",
     }
@@ -49,6 +66,24 @@ impl PolicySpec {
         let (_, spec) = scenario.policies().next().expect("the topology has a policy");
         Ok(spec.clone())
     }
+
+    /// What is believed before the first bit, if the policy has a prior.
+    pub fn prior(&self) -> Option<&Prior> {
+        match self {
+            PolicySpec::Toof(p) | PolicySpec::Greedy(p) => p.prior.as_ref(),
+            PolicySpec::OfuEcolog(p) => p.prior.as_ref(),
+            PolicySpec::Thompson(p) => p.prior.as_ref(),
+            PolicySpec::LinUcb(p) => p.prior.as_ref(),
+            PolicySpec::EpsilonGreedy(p) => p.prior.as_ref(),
+            PolicySpec::MleUcb(p) => p.prior.as_ref(),
+            PolicySpec::FullInformation(p) => p.prior.as_ref(),
+            PolicySpec::DiscountedToof(p) => p.prior.as_ref(),
+            PolicySpec::RoundRobin(_)
+            | PolicySpec::Random(_)
+            | PolicySpec::Optimal(_)
+            | PolicySpec::External(_) => None,
+        }
+    }
 }
 
 /// No parameters.
@@ -64,11 +99,34 @@ pub struct SequentialMle {
     pub lambda: f64,
     /// The squared radius gamma of the confidence region (12).
     pub gamma: ExplorationWidth,
+    /// What is believed before the first bit; without it all weights are 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prior: Option<Prior>,
 }
 
 impl Default for SequentialMle {
     fn default() -> SequentialMle {
-        SequentialMle { lambda: 1.0, gamma: ExplorationWidth::default() }
+        SequentialMle { lambda: 1.0, gamma: ExplorationWidth::default(), prior: None }
+    }
+}
+
+/// What is believed of every node's weights before its first bit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Prior {
+    /// The estimate of every node starts here: one number for each feature, of length 1 at most.
+    pub mean: Vec<f64>,
+    /// How firmly it is believed: takes the place of `lambda`, which stands where this is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strength: Option<f64>,
+}
+
+impl Prior {
+    /// The mean, if there is a prior, and what the matrix of each node starts as a multiple of:
+    /// the prior's strength, or `lambda`.
+    pub fn start(prior: Option<&Prior>, lambda: f64) -> (Option<&[f64]>, f64) {
+        let strength = prior.and_then(|prior| prior.strength).unwrap_or(lambda);
+        (prior.map(|prior| prior.mean.as_slice()), strength)
     }
 }
 

@@ -4,18 +4,18 @@ mod events;
 mod external;
 mod network;
 mod nodes;
-
-use self::nodes::Shape;
+mod policies;
 
 use std::path::Path;
 use std::time::Duration;
 
+use self::nodes::Shape;
 use crate::fault::{Fault, Faults};
 use crate::scenario::{Scenario, trace_path};
 use crate::topology::places::{Places, Step, way};
 use crate::topology::{
-    Bound, Clock, Expect, ExplorationWidth, Features, ModelFeatures, PolicySpec, Range, RunLength,
-    Seeds, SequentialMle, Task, TimeSpan, Topology, WallClock,
+    Bound, Clock, Expect, Features, ModelFeatures, Range, RunLength, Seeds, Task, TimeSpan,
+    Topology, WallClock,
 };
 use crate::trace::Trace;
 
@@ -52,6 +52,11 @@ pub(crate) fn validate(
     let before = check.faults.len();
     check.features(&mut topology, trace.as_ref());
     let weighted = trace.as_ref().map_or(MODEL_FEATURES, Trace::features);
+    let features = match &topology.features {
+        Features::Model(model) => MODEL_FEATURES + model.noise as usize,
+        Features::Trace(_) => weighted,
+    };
+    check.priors(&topology, features);
     let helpers = check.helpers(&mut topology, trace.as_ref(), weighted);
     check.names_and_links(&topology, &helpers);
     check.feedback(&topology.feedback);
@@ -66,10 +71,6 @@ pub(crate) fn validate(
     if let Clock::Wall(clock) = &mut topology.clock {
         clock.timeout = Some(clock.timeout());
     }
-    let features = match &topology.features {
-        Features::Model(model) => MODEL_FEATURES + model.noise as usize,
-        Features::Trace(_) => weighted,
-    };
     Ok(Scenario { topology, trace, helpers, features, path: path.to_owned() })
 }
 
@@ -216,60 +217,13 @@ impl Check<'_, '_> {
                 "helper nodes tell their state once a slot: several slots",
             );
         }
-        for (name, spec) in &topology.policies {
-            if matches!(spec, PolicySpec::Optimal(_)) {
-                self.fail(
-                    way!["policies", name],
-                    "`optimal` cannot be played in real time: nobody knows the truth in time",
-                    "delete it: the regret of the others is their distance from it anyway",
-                );
-            }
-        }
+        self.policies_in_real_time(topology);
         if let Features::Trace(_) = &topology.features {
             self.fail(
                 way!["clock", "kind"],
                 "features from a trace are told slot by slot, not in real time",
                 "clock.kind = \"slot\", or delete [features]",
             );
-        }
-    }
-
-    fn policies(&mut self, topology: &Topology) {
-        if topology.policies.is_empty() {
-            self.fail(
-                way!["policies"],
-                "no policy",
-                "add at least one, for example [policies.toof] with kind = \"toof\"",
-            );
-        }
-        for (name, spec) in &topology.policies {
-            if !is_file_name(name) {
-                self.fail(
-                    way!["policies", name],
-                    format!("`{name}` cannot be the name of a policy"),
-                    "1 to 63 lower-case letters, digits, hyphens, dots and underscores: it names files",
-                );
-            }
-            match spec {
-                PolicySpec::Toof(parameters) | PolicySpec::Greedy(parameters) => {
-                    self.sequential_mle(&way!["policies", name], parameters);
-                }
-                PolicySpec::RoundRobin(_) | PolicySpec::Random(_) | PolicySpec::Optimal(_) => {}
-                PolicySpec::External(_) => {} // see external.rs
-            }
-        }
-    }
-
-    fn sequential_mle(&mut self, place: &[Step], parameters: &SequentialMle) {
-        let gamma = below(place, "gamma");
-        self.within(below(place, "lambda"), "lambda", parameters.lambda, 1e-9, 1e9);
-        match &parameters.gamma {
-            ExplorationWidth::Tuned(tuned) => {
-                self.within(below(&gamma, "c"), "c", tuned.c, 0.0, 1e9);
-            }
-            ExplorationWidth::PaperEq15(paper) => {
-                self.within(below(&gamma, "delta"), "delta", paper.delta, 1e-300, 1.0 - 1e-15);
-            }
         }
     }
 
@@ -395,12 +349,4 @@ impl Check<'_, '_> {
             );
         }
     }
-}
-
-/// The name of a policy stands in names of files.
-fn is_file_name(name: &str) -> bool {
-    (1..=63).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-._".contains(&b))
-        && !name.starts_with('.')
-        && !name.starts_with('-')
 }
