@@ -1,7 +1,7 @@
 //! The oracle where the truth is known: in the orchestrator.
 
 use fogbit_policy::Policy;
-use fogbit_policy::one_bit::best_node;
+use fogbit_policy::one_bit::{FullInformationPolicy, best_node};
 use fogbit_scenario::topology::PolicySpec;
 use fogbit_scenario::{Contexts, Instance, Truth};
 
@@ -17,6 +17,8 @@ pub struct TruthOracle {
 enum Knows {
     /// `optimal`: the hidden weights.
     Weights,
+    /// `full-information`: the bits that all nodes would have told so far.
+    Bits(FullInformationPolicy),
 }
 
 impl std::fmt::Debug for TruthOracle {
@@ -30,6 +32,10 @@ impl TruthOracle {
     pub fn new(spec: &PolicySpec, instance: &Instance) -> Option<TruthOracle> {
         let knows = match spec {
             PolicySpec::Optimal(_) => Knows::Weights,
+            PolicySpec::FullInformation(parameters) => {
+                let (nodes, features) = (instance.helpers.len(), instance.features);
+                Knows::Bits(FullInformationPolicy::new(parameters, nodes, features))
+            }
             _ => return None,
         };
         Some(TruthOracle { truth: Truth::new(instance), knows })
@@ -40,6 +46,14 @@ impl TruthOracle {
         self.truth.step_to(slot);
         match &mut self.knows {
             Knows::Weights => best_node(contexts, self.truth.weights()).0,
+            Knows::Bits(policy) => {
+                let chosen = policy.decide(slot, contexts);
+                for node in (0..contexts.nodes()).filter(|node| contexts.is_present(*node)) {
+                    let bit = self.truth.potential_bit(node, contexts);
+                    policy.learn(slot, contexts, node, bit);
+                }
+                chosen
+            }
         }
     }
 
@@ -47,6 +61,7 @@ impl TruthOracle {
     pub fn policy(&self) -> Option<&dyn Policy> {
         match &self.knows {
             Knows::Weights => None,
+            Knows::Bits(policy) => Some(policy),
         }
     }
 }

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 
 use fogbit_policy::Policy;
+use fogbit_policy::one_bit::FullInformationPolicy;
 use fogbit_scenario::feedback::Outcome;
 use fogbit_scenario::instance::{TaskSpec, policy_key};
 use fogbit_scenario::topology::PolicySpec;
@@ -243,10 +244,19 @@ impl Again {
         let choice = match &mut self.decider {
             Decider::Policy(policy) => policy.decide(slot, &self.contexts),
             Decider::Optimal => best,
+            Decider::FullInformation(policy) => policy.decide(slot, &self.contexts),
             Decider::External => row.node,
         };
         if choice != row.node {
             compared.find(place(), format!("node {} where the policy chooses {choice}", row.node));
+        }
+        if let Decider::FullInformation(policy) = &mut self.decider {
+            for (index, node) in self.nodes.iter().enumerate() {
+                if self.contexts.is_present(index) {
+                    let bit = node.bit(slot, node.happiness(products[index]));
+                    policy.learn(slot, &self.contexts, index, bit);
+                }
+            }
         }
         let happiness = |product: f64| self.nodes[row.node].happiness(product);
         let (best, chosen) = (products[best], products[row.node]);
@@ -315,6 +325,8 @@ enum Decider {
     Policy(Box<dyn Policy>),
     /// The best by the truth.
     Optimal,
+    /// Learns the bits of all nodes.
+    FullInformation(FullInformationPolicy),
     /// A program: nobody knows what it chooses, and what it chose is taken.
     External,
 }
@@ -322,8 +334,13 @@ enum Decider {
 impl Decider {
     fn new(spec: &PolicySpec, instance: &Instance, name: &str) -> Decider {
         let (nodes, features) = (instance.helpers.len(), instance.features);
-        if matches!(spec, PolicySpec::External(_)) {
-            return Decider::External;
+        match spec {
+            PolicySpec::External(_) => return Decider::External,
+            PolicySpec::FullInformation(parameters) => {
+                let policy = FullInformationPolicy::new(parameters, nodes, features);
+                return Decider::FullInformation(policy);
+            }
+            _ => {}
         }
         match fogbit_policy::build(spec, nodes, features, &policy_key(instance.seed, name)) {
             Some(policy) => Decider::Policy(policy),

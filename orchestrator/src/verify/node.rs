@@ -112,19 +112,24 @@ impl Node {
         flip + (1.0 - 2.0 * flip) * happiness
     }
 
-    /// Draws the bit and queues the task.
-    pub(super) fn take(&mut self, slot: u64, happiness: f64) -> Outcome {
+    /// The bit it tells of a task that makes it so happy.
+    pub(super) fn bit(&self, slot: u64, happiness: f64) -> Bit {
         let u = match &self.spec.feedback {
             FeedbackDraws::Keyed(key) => uniform(draw(key, slot)),
             FeedbackDraws::Trace(draws) => draws[slot as usize - 1],
         };
+        if u < self.told(happiness) { Bit::Happy } else { Bit::Unhappy }
+    }
+
+    /// Draws the bit and queues the task.
+    pub(super) fn take(&mut self, slot: u64, happiness: f64) -> Outcome {
         if let StateSpec::Model { queue: QueueSpec::Fifo { capacity, .. }, .. } = &self.spec.state {
             if self.queue.len() >= *capacity as usize {
                 return Outcome::Refused;
             }
             self.queue.push_back(1_000_000);
         }
-        Outcome::Answered(if u < self.told(happiness) { Bit::Happy } else { Bit::Unhappy })
+        Outcome::Answered(self.bit(slot, happiness))
     }
 
     /// Ends the slot.
