@@ -9,7 +9,7 @@ use crate::results::summary::{Pair, Reading};
 
 const NONE: &str = "–";
 /// Width of the drawn intervals; the style sheet knows it too.
-const WIDTH: f64 = 300.0;
+const WIDTH: f64 = 240.0;
 /// As high as the style sheet makes the rows, so that the line at 0 is one line.
 const ROW: f64 = 34.0;
 
