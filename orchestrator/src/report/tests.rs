@@ -306,7 +306,7 @@ fn the_ranking_and_open_questions_are_told() {
         "are told the truth, or have no complete trial, are not ranked",
         "toof</td><td>1.25</td><td>75.0 %</td><td>–</td>",
         "<td>−5.5 to 171.0</td><td>−6.2 to 168.5</td>",
-        "open<span class='sub'>about 140 seeds would decide</span>",
+        "open: about 140<span class='sub'>seeds would decide</span>",
     ] {
         assert!(html.contains(text), "`{text}` is missing in\n{html}");
     }
