@@ -247,3 +247,15 @@ fn the_summary_is_right_and_verified() {
         assert_eq!(verify().status.code(), Some(1), "{path}");
     }
 }
+
+/// The expectations of `small.toml` speak of `round-robin`, which is left out here.
+#[test]
+fn a_run_of_some_policies_is_verified_and_compared() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("some");
+    let some = ["--backend", "sim", "--seeds", "2", "--policy", "toof", "--policy", "cautious"];
+    run(&topology("small.toml"), &some, &out);
+    let verified = fogbit().arg("verify").arg(&out).output().unwrap();
+    assert_eq!(verified.status.code(), Some(0), "{}", stderr(&verified));
+    assert_eq!(list(&compared(&[words(&out)]), "pairs").len(), 1);
+}
