@@ -31,9 +31,10 @@ pub(crate) fn report(args: ReportArgs) -> Result<Exit, Failure> {
 ///
 /// Every row of decisions/*.csv is computed anew from topology.toml, by code that shares nothing
 /// with the ledger: the choice (by running the policy), the bit, and both kinds of regret, which
-/// must agree exactly; the sums, means, shares and paired differences of summary.json and the means
-/// of curves.csv must agree to 1e-9 relative. Any difference is shown, and ends with exit code 1. Not
-/// recomputed are deviations, the other curves, times, and what is said in words.
+/// must agree exactly; the sums, means, deviations, medians, shares, paired differences and ranks of
+/// summary.json and the means of curves.csv must agree to 1e-9 relative. Any difference is shown, and
+/// ends with exit code 1. Not recomputed are the deviations of curves, the other curves, times, and
+/// what is said in words.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  fogbit verify results/paper-20240131-120000")]
 pub(crate) struct VerifyArgs {

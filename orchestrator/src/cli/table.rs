@@ -65,8 +65,10 @@ pub(crate) fn render(summary: &Summary, dir: &Path) -> String {
             let _ = writeln!(text, "\n{table}");
         }
         if summary.pairs.iter().any(|pair| pair.reading() == Reading::Open) {
-            let _ =
-                writeln!(text, "open: seeds with which 0 would lie outside, if nothing changed");
+            let _ = writeln!(
+                text,
+                "open: 0 lies within; with so many seeds, chances are even that it would not"
+            );
         }
     }
     for verdict in &summary.expectations {

@@ -51,6 +51,9 @@ fn policies(out: &mut String, comparison: &Comparison, named: &impl Fn(&str) -> 
          <th>seeds</th><th>mean</th><th>median</th><th>mean rank</th><th>best in</th></tr></thead>\
          <tbody>\n",
     );
+    let sizes = comparison.policies.iter().filter_map(|policy| policy.value);
+    let sizes = sizes.map(|value| value.mean.abs().max(value.sd.unwrap_or(0.0)));
+    let digits = digits_for(sizes.fold(0.0, f64::max));
     for policy in &comparison.policies {
         let mut below = vec![parameters(&policy.parameters)];
         if policy.kind != policy.policy {
@@ -66,7 +69,6 @@ fn policies(out: &mut String, comparison: &Comparison, named: &impl Fn(&str) -> 
         );
         match policy.value {
             Some(value) => {
-                let digits = digits_for(value.mean.abs().max(value.sd.unwrap_or(0.0)));
                 let median = fixed(value.median.unwrap_or(value.mean), digits);
                 put!(out, "<td>{}</td><td>{median}</td>", mean_sd(value, digits));
             }

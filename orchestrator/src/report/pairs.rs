@@ -9,7 +9,7 @@ use crate::results::summary::{Pair, Reading};
 
 const NONE: &str = "–";
 /// Width of the drawn intervals; the style sheet knows it too.
-const WIDTH: f64 = 300.0;
+const WIDTH: f64 = 240.0;
 /// As high as the style sheet makes the rows, so that the line at 0 is one line.
 const ROW: f64 = 34.0;
 
@@ -137,7 +137,7 @@ fn row(
     let ends = pair.low.zip(pair.high);
     let (reading, more) = (pair.reading(), words::seeds_wanted(pair));
     let more =
-        more.map_or(String::new(), |n| format!("<span class='sub'>{n} seeds would decide</span>"));
+        more.map_or(String::new(), |n| format!(": {n}<span class='sub'>seeds would decide</span>"));
     let interval = |ends: Option<(f64, f64)>| {
         ends.map_or(NONE.into(), |(low, high)| {
             format!("{} to {}", fixed(low, digits), fixed(high, digits))

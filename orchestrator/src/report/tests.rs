@@ -281,3 +281,35 @@ fn a_directory_that_is_none_is_refused() {
     let error = render(dir.path()).expect_err("there is nothing");
     assert!(error.to_string().contains("manifest.json"), "{error}");
 }
+
+/// What later versions added: ranks, the bootstrap interval, and how many seeds would decide.
+#[test]
+fn the_ranking_and_open_questions_are_told() {
+    let mut summary = summary();
+    let more = json!({"sd": 63.7, "median": 80.0, "bootstrap_low": -6.25, "bootstrap_high": 168.5,
+                      "p_value": 0.06, "better_share": 0.0, "seeds_needed": 131});
+    for (key, value) in more.as_object().expect("an object") {
+        summary["pairs"][0][key] = value.clone();
+    }
+    let rank = |policy: &str, metric: &str, mean: f64, best: f64| {
+        json!({"policy": policy, "metric": metric, "slot": 1000, "mean_rank": mean,
+               "best_share": best, "seeds": 2})
+    };
+    summary["ranks"] = json!([
+        rank("careful", "regret_linear", 1.75, 0.25),
+        rank("toof", "regret_linear", 1.25, 0.75),
+    ]);
+    let html = rendered(&summary, &manifest(), &[(Curve::AverageRegret, AVERAGE)]);
+    for text in [
+        "<h2>Ranking</h2>",
+        "Under each of 2 seeds",
+        "are told the truth, or have no complete trial, are not ranked",
+        "toof</td><td>1.25</td><td>75.0 %</td><td>–</td>",
+        "<td>−5.5 to 171.0</td><td>−6.2 to 168.5</td>",
+        "open: about 140<span class='sub'>seeds would decide</span>",
+    ] {
+        assert!(html.contains(text), "`{text}` is missing in\n{html}");
+    }
+    let section = &html[html.find("<h2>Ranking").expect("a ranking")..];
+    assert!(section.find("toof</td>") < section.find("careful</td>"), "by mean rank");
+}

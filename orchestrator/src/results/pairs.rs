@@ -130,9 +130,10 @@ pub fn higher_is_better(metric: Metric) -> bool {
     metric == Metric::Reward
 }
 
-/// Whether policies of this kind are ranked: one that is told the truth would always be first.
+/// Whether policies of this kind are ranked: those that are told more than a task node can see would
+/// always be first.
 pub fn is_ranked(kind: &str) -> bool {
-    kind != "optimal"
+    !matches!(kind, "optimal" | "full-information")
 }
 
 /// The policy that all others are compared with unless another is named: the one called `toof`, or
