@@ -82,14 +82,14 @@ a turn of no length ¦ , period_slots = 90 →  & drift = { kind = "rotate" } �
 a period without a turn ¦ drift = { kind = "none" } → drift = { kind = "none", «period_slots» = 9 } ¦ unknown key `period_slots` ¦ no key but `kind`
 an unknown drift ¦ kind = "rotate" → kind = «"rotates"» ¦ unknown kind `rotates` ¦ did you mean `rotate`?
 # Events.
-an event before the first slot ¦ at = 100 → at = «0» ¦ slot 0 comes after slot 1 ¦ slots count from 1
-events out of order ¦ at = 400 → at = «199» ¦ slot 199 comes after slot 200 ¦ listed in their order
+an event before the first slot ¦ at = 100 → at = «0» ¦ there is no slot 0 ¦ slots count from 1
+events out of order ¦ at = 400 → at = «199» ¦ slot 199 is listed after slot 200 ¦ in the order of their slots
 an event at no slot ¦ [[event]]⏎at = 100⏎ → «[[event]]»⏎ ¦ missing key `at` ¦
 an event of nobody ¦ node = "bert" → node = «"berta"» ¦ no helper node is called `berta` ¦ anna, bert, carl
 a leave of everybody ¦ node = "anna"⏎action = "leave" → action = «"leave"» ¦ it is not said which helper node ¦ for example node =
 an unknown action ¦ action = "leave" → action = «"depart"» ¦ unknown value `depart` ¦
 an event in which nothing happens ¦ [[event]]⏎at = 200⏎node = "anna"⏎action = "leave" → «[[event]]»⏎at = 200⏎node = "anna" ¦ nothing happens in this event ¦ action = "leave"
-both at once ¦ action = "leave" → action = "leave"⏎weights = «{ kind = "sphere" }» ¦ both `action` and `weights` ¦ two events
+both at once ¦ action = "leave" → action = "leave"⏎«weights» = { kind = "sphere" } ¦ both `action` and `weights` ¦ two events
 bad weights of an event ¦ [-1, -1, -1, 1, 1] → «[-1, 1]» ¦ 2 signs for 5 features ¦ give 5 signs
 a leave of who is away ¦ action = "join" → action = "join"⏎[[event]]⏎at = 150⏎node = "anna"⏎action = "leave" & at = 200⏎node = "anna"⏎action = "leave" → at = 200⏎node = "anna"⏎action = «"leave"» ¦ the node is away already ¦ by turns
 a join of who is there ¦ action = "leave" → action = "leave"⏎[[event]]⏎at = 200⏎node = "carl"⏎action = «"join"» ¦ the node is there already ¦ by turns
@@ -180,6 +180,29 @@ fn a_topology_reads_back_as_resolved() {
     assert_eq!(scenario.topology(), again.topology());
     assert_eq!(scenario.rules(), again.rules());
     assert_eq!(scenario.instance(3).helpers, again.instance(3).helpers);
+}
+
+/// Two features only can make a plane.
+#[test]
+fn a_single_weight_cannot_turn() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.toml");
+    let drifting = |features: &str, values: &str| {
+        let trace = format!("slot,node,{features}\n1,0,{values}\n2,0,{values}\n");
+        std::fs::write(folder.path().join("trace.csv"), trace).unwrap();
+        let text = "slots = 2\n[features]\nkind = \"trace\"\npath = \"trace.csv\"\n[nodes]\n\
+                    weights = { kind = \"sphere\" }\n\
+                    drift = { kind = \"rotate\", period_slots = 4 }\n\
+                    [policies.toof]\nkind = \"toof\"\n";
+        let helpers = read(&path, text, &[]).unwrap().instance(1).helpers;
+        let mut weights = WeightPath::new(&helpers[0]);
+        (weights.at(1).to_vec(), weights.at(2).to_vec())
+    };
+    let (before, after) = drifting("cpu", "0.5");
+    assert!((before[0].abs() - 1.0).abs() < 1e-15);
+    assert_eq!(before, after);
+    let (before, after) = drifting("cpu,cqi", "0.5,0.5");
+    assert!(dot(&before, &after).abs() < 1e-15 && (dot(&after, &after) - 1.0).abs() < 1e-15);
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {

@@ -7,6 +7,7 @@ mod common;
 mod parity;
 mod real_time;
 mod reference;
+mod told;
 mod verified;
 
 use std::path::{Path, PathBuf};
