@@ -295,7 +295,7 @@ fn features_that_say_nothing_are_uniform_and_weigh_nothing() {
     assert_eq!(keys.len(), 9, "each has draws of its own");
     assert_eq!(Key::derive(1, Purpose::Noise(2), 1), {
         let StateSpec::Model { noise, .. } = &helpers[1].state else { panic!("a model") };
-        noise[2].key.clone()
+        noise[2].key
     });
 }
 
@@ -303,13 +303,13 @@ fn features_that_say_nothing_are_uniform_and_weigh_nothing() {
 #[test]
 fn the_truth_can_be_stepped_over_slots() {
     let instance = scenario(&[]).instance(5);
-    let mut every = Truth::new(&instance);
+    let mut every;
     let mut contexts = Contexts::new(3, 8);
     contexts.set_task(&[0.3, 0.3]);
     for stride in [1, 7, 150, 399] {
         let mut some = Truth::new(&instance);
         let mut slot = 1;
-        every.clone_from(&Truth::new(&instance));
+        every = Truth::new(&instance);
         for next in 1..=800 {
             every.step_to(next);
             if next == slot {
