@@ -372,6 +372,9 @@ fn motion(scenario: &Scenario, seed: u64, node: usize) -> WeightMotion {
 /// How the weights turn that come with the n-th change of `node`, where n = `change`.
 fn turn(scenario: &Scenario, weights: &[f64], seed: u64, node: usize, change: u32) -> Option<Turn> {
     let Drift::Rotate(rotate) = &scenario.helpers()[node].drift else { return None };
+    if scenario.features() - scenario.noise_features() < 2 {
+        return None; // a single weight has nowhere to turn to
+    }
     let mut stream = Stream::new(&Key::derive(seed, Purpose::Drift(change), node));
     let weighted = scenario.features() - scenario.noise_features();
     let mut toward: Vec<f64> = (1..=weighted as u64).map(|i| stream.normal(i)).collect();
@@ -384,10 +387,7 @@ fn turn(scenario: &Scenario, weights: &[f64], seed: u64, node: usize, change: u3
             *value -= along * w;
         }
     }
-    let toward = scaled_to(toward, libm::sqrt(square));
-    // With a single feature there is nowhere to turn to: what is left is rounding.
-    let toward = if weighted > 1 { toward } else { vec![0.0; weights.len()] };
-    Some(Turn { toward, period: rotate.period_slots })
+    Some(Turn { toward: scaled_to(toward, libm::sqrt(square)), period: rotate.period_slots })
 }
 
 fn scaled_to(mut vector: Vec<f64>, norm: f64) -> Vec<f64> {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use fogbit_scenario::{Faults, TopologyFile};
 
-use common::{check, edited, only_fault, read, unmark};
+use common::{check, check_all, edited, read};
 
 const GOOD: &str = r#"about = "a test"
 slots = 100
@@ -83,8 +83,7 @@ weights = { kind = "sphere" }
 kind = "toof"
 "#;
 
-// One mistake a line: what it is ¦ what to replace → by what & ... ¦ message ¦ help. `⏎` is the end
-// of a line, the marks enclose what must be underlined, and of message and help a part will do.
+// The mistakes, in the form that `check_all` reads.
 
 const FORMAT: &str = r#"
 # Not TOML, or not of the format.
@@ -213,23 +212,6 @@ a task node called like a counted node ¦ [policies.toof] → [[task-node]]⏎na
 no policy ¦ [policies.toof]⏎kind = "toof"⏎ → [«policies»]⏎ ¦ no policy ¦ [policies.toof]
 no policies at all ¦ about = → «»about = & [policies.toof]⏎kind = "toof"⏎ →  ¦ missing key `policies` ¦ [policies.toof]
 "#;
-
-fn check_all(good: &str, cases: &str) {
-    let path = Path::new("folder/test.toml");
-    read(path, good, &[]).expect("a topology without fault");
-    for line in cases.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        let unbroken = line.replace('⏎', "\n");
-        let [case, edits, message, help] = unbroken.split(" ¦").collect::<Vec<_>>()[..] else {
-            panic!("four parts: {line}")
-        };
-        let edits: Vec<_> =
-            edits[1..].split(" & ").map(|edit| edit.split_once(" → ").expect("an arrow")).collect();
-        let (text, span) = unmark(&edited(good, &edits));
-        let fault = only_fault(case, read(path, &text, &[]));
-        let place = Some(("folder/test.toml", span.expect("marks")));
-        check(case, &fault, message.trim(), help.trim(), place);
-    }
-}
 
 #[test]
 fn mistakes_in_format_run_length_policies_and_expectations() {

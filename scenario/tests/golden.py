@@ -66,23 +66,29 @@ SLOTS = [1, 2, 8, 9, 32, 33, 1000, 2**36 + 5]
 DRAWS = [0, 1 << 11, 1 << 40, 1 << 55, 0x7FFFFFFFFFFFF000, 1 << 63, 0x123456789ABCDEF0,
          0xFEDCBA9876543210, 0xFFFFF00000000000, 2**64 - 1]
 
-for purpose in PURPOSES:
-    for seed, node in PLACES:
-        print("key", purpose, seed, node, key(seed, purpose, node).hex())
-for purpose in PURPOSES:
-    for seed, node in PLACES[1:4]:
-        for slot in SLOTS:
-            print("draw", purpose, seed, node, slot, f"{draw(key(seed, purpose, node), slot):016x}")
-stream = key(1, "node.weights", 0)
-samples = DRAWS + [draw(stream, slot) for slot in range(1, 41)]
-for sample in samples:
-    print("uniform", f"{sample:016x}", bits((sample >> 11) / 2**53))
-for sample in samples:
-    middle = ((sample >> 12) + 0.5) / 2**52
-    print("normal", f"{sample:016x}", bits(NormalDist().inv_cdf(middle)))
-for mean in ("0", "0.001", "0.06", "0.5", "3", "20", "100"):
-    for sample in samples[:-25]:
-        u = (sample >> 11) / 2**53
-        # The last steps before 1 are finer than a sum of doubles can be.
-        if u < 1 - 1e-12:
-            print("poisson", mean, f"{sample:016x}", poisson(u, mean))
+
+def main():
+    for purpose in PURPOSES:
+        for seed, node in PLACES:
+            print("key", purpose, seed, node, key(seed, purpose, node).hex())
+    for purpose in PURPOSES:
+        for seed, node in PLACES[1:4]:
+            for slot in SLOTS:
+                print("draw", purpose, seed, node, slot, f"{draw(key(seed, purpose, node), slot):016x}")
+    stream = key(1, "node.weights", 0)
+    samples = DRAWS + [draw(stream, slot) for slot in range(1, 41)]
+    for sample in samples:
+        print("uniform", f"{sample:016x}", bits((sample >> 11) / 2**53))
+    for sample in samples:
+        middle = ((sample >> 12) + 0.5) / 2**52
+        print("normal", f"{sample:016x}", bits(NormalDist().inv_cdf(middle)))
+    for mean in ("0", "0.001", "0.06", "0.5", "3", "20", "100"):
+        for sample in samples[:-25]:
+            u = (sample >> 11) / 2**53
+            # The last steps before 1 are finer than a sum of doubles can be.
+            if u < 1 - 1e-12:
+                print("poisson", mean, f"{sample:016x}", poisson(u, mean))
+
+
+if __name__ == "__main__":
+    main()

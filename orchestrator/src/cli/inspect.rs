@@ -7,6 +7,7 @@ use super::print;
 use super::topology::TopologyArgs;
 use crate::exit::{Exit, Failure};
 use crate::graph;
+use crate::report::beyond;
 
 /// Check a topology file without running it
 ///
@@ -28,8 +29,10 @@ pub(crate) fn validate(args: ValidateArgs) -> Result<Exit, Failure> {
         print(&scenario.resolved_toml())?;
     } else {
         let policies: Vec<&str> = scenario.policies().map(|(name, _)| name).collect();
+        let beyond: String =
+            beyond::facts(&scenario).iter().map(|fact| format!("{fact}, ")).collect();
         print(&format!(
-            "{} is valid: {} helper nodes, {} features, {}, {} clock, {} seed(s), policies {}\n",
+            "{} is valid: {} helper nodes, {} features, {}, {} clock, {} seed(s), {beyond}policies {}\n",
             args.topology.file.display(),
             scenario.nodes(),
             scenario.features(),

@@ -171,7 +171,7 @@ fn average_regret(data: &Data) -> Option<String> {
         lines,
     };
     let legend = legend(data, |name| data.has(Curve::AverageRegret, name), &[]);
-    Some(frame("average-regret", "Average regret", &legend, &plot.svg(), &caption))
+    Some(frame("average-regret", "Average regret", &legend, &plot.svg(&data.marks), &caption))
 }
 
 fn reward(data: &Data) -> Option<String> {
@@ -229,7 +229,7 @@ fn reward(data: &Data) -> Option<String> {
         lines: drawn,
     };
     let legend = legend(data, |name| data.has(Curve::Reward, name), &[entry]);
-    Some(frame("reward", "Cumulative reward", &legend, &plot.svg(), &caption))
+    Some(frame("reward", "Cumulative reward", &legend, &plot.svg(&data.marks), &caption))
 }
 
 /// Whether two lines are the same but for rounding.
@@ -260,7 +260,7 @@ fn weight_error(data: &Data) -> Option<String> {
         lines,
     };
     let legend = legend(data, |name| data.has(Curve::WeightError, name), &[]);
-    Some(frame("weight-error", "Error of the estimates", &legend, &plot.svg(), &caption))
+    Some(frame("weight-error", "Error of the estimates", &legend, &plot.svg(&data.marks), &caption))
 }
 
 fn bound(data: &Data) -> Option<String> {
@@ -307,7 +307,7 @@ fn bound(data: &Data) -> Option<String> {
     let further = [("guide best", "right side of (19), in the policy’s colour")];
     let legend = legend(data, |name| data.has(Curve::Bound, name), &further);
     let title = "The bound (19) and what was measured";
-    Some(frame("bound", title, &legend, &plot.svg(), &caption))
+    Some(frame("bound", title, &legend, &plot.svg(&data.marks), &caption))
 }
 
 fn covered(data: &Data) -> Option<String> {
@@ -333,5 +333,5 @@ fn covered(data: &Data) -> Option<String> {
     };
     let legend = legend(data, |name| data.has(Curve::Covered, name), &[]);
     let title = "How often the confidence region held";
-    Some(frame("covered", title, &legend, &plot.svg(), &caption))
+    Some(frame("covered", title, &legend, &plot.svg(&data.marks), &caption))
 }

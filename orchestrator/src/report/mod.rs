@@ -2,6 +2,7 @@
 //! the same bytes every time.
 
 mod axis;
+pub(crate) mod beyond;
 mod choices;
 mod figures;
 pub(crate) mod markup;
@@ -13,6 +14,7 @@ pub(crate) mod words;
 
 use std::path::Path;
 
+use beyond::Mark;
 use markup::{escape, grouped, parameters, put, seed_ranges};
 
 use crate::plan::{Curve, Status};
@@ -23,6 +25,8 @@ use crate::results::{Manifest, RunStatus};
 pub(crate) const STYLE: &str = include_str!("report.css");
 /// How many colours the style sheet has for policies; further ones come again with dashes.
 const COLOURS: usize = 6;
+/// Of more events than these only the first are listed; all are drawn.
+const MOST_MARKS: usize = 20;
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +88,10 @@ struct Data {
     /// The classes of each policy: its colour and dashes in every figure.
     looks: Vec<String>,
     curves: Vec<Vec<CurvePoint>>,
+    /// What the topology has beyond the model, in a few words each.
+    beyond: Vec<String>,
+    /// When something changes by schedule.
+    marks: Vec<Mark>,
 }
 
 impl Data {
@@ -91,7 +99,11 @@ impl Data {
         let summary = read::summary(dir)?;
         let curves =
             Curve::ALL.into_iter().map(|c| read::curve(dir, c)).collect::<Result<_, _>>()?;
-        Ok(Data { looks: looks(&summary.policies), summary, manifest, curves })
+        let scenario = beyond::scenario(dir);
+        let looks = looks(&summary.policies);
+        let marks = scenario.as_ref().map(beyond::marks).unwrap_or_default();
+        let beyond = scenario.as_ref().map(beyond::facts).unwrap_or_default();
+        Ok(Data { summary, manifest, looks, curves, beyond, marks })
     }
 
     fn curve(&self, curve: Curve) -> &[CurvePoint] {
@@ -195,10 +207,21 @@ fn head(data: &Data) -> String {
         format!("status <b>{status}{}</b>", if run.valid { "" } else { ", invalid" }),
     ];
     out.push_str("<p class='facts'>");
-    for fact in facts {
+    let beyond = data.beyond.iter().map(|fact| escape(fact));
+    for fact in facts.into_iter().chain(beyond) {
         put!(out, "<span>{fact}</span> ");
     }
     out.push_str("</p>\n");
+    if !data.marks.is_empty() {
+        let mark = |mark: &Mark| format!("{} {}", grouped(mark.slot), escape(&mark.what));
+        let shown: Vec<String> = data.marks.iter().take(MOST_MARKS).map(mark).collect();
+        let more = if data.marks.len() > MOST_MARKS { "; ..." } else { "" };
+        put!(
+            out,
+            "<p class='small'>Events by slot, dotted in the figures: {}{more}.</p>\n",
+            shown.join("; ")
+        );
+    }
     out
 }
 

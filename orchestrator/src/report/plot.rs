@@ -5,7 +5,8 @@
 //! whole pixels, which shows as steps in flat curves.
 
 use super::axis::{Axis, Scale};
-use super::markup::{escape, put, shortened};
+use super::beyond::Mark;
+use super::markup::{escape, grouped, put, shortened};
 
 /// Width of every figure.
 pub(super) const WIDTH: f64 = 960.0;
@@ -57,8 +58,8 @@ pub(super) fn label(out: &mut String, class: &str, x: f64, y: f64, anchor: &str,
 }
 
 impl Plot {
-    /// The drawing.
-    pub(super) fn svg(&self) -> String {
+    /// The drawing, with a vertical line at each slot of `marks` that lies within it.
+    pub(super) fn svg(&self, marks: &[Mark]) -> String {
         let y_ticks = self.y.ticks();
         let widest = y_ticks.iter().map(|(_, text)| text.chars().count()).max().unwrap_or(1);
         let longest = self.lines.iter().map(|l| shown(&l.label).chars().count()).max().unwrap_or(0);
@@ -88,6 +89,15 @@ impl Plot {
         label(out, "name", 4.0, 14.0, "start", &self.y.title);
         if self.y.low < 0.0 && self.y.scale == Scale::Linear {
             put!(out, "<path class='zero' d='M{left:.1} {:.1}H{right:.1}'/>\n", at_y(0.0));
+        }
+        for mark in marks {
+            let slot = mark.slot as f64;
+            if (self.x.low..=self.x.high).contains(&slot) {
+                let title = escape(&format!("slot {}: {}", grouped(mark.slot), mark.what));
+                let x = at_x(slot);
+                put!(out, "<path class='mark' d='M{x:.1} {TOP}V{bottom:.1}'>");
+                put!(out, "<title>{title}</title></path>\n");
+            }
         }
         for line in &self.lines {
             self.band(out, line, &at_x, &at_y);

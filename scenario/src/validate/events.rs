@@ -39,11 +39,13 @@ impl Check<'_, '_> {
         }
         for (index, event) in topology.events.iter().enumerate() {
             let place = way!["event", index];
-            if event.at == 0 || event.at < before {
+            if event.at == 0 {
+                self.fail(below(&place, "at"), "there is no slot 0", "slots count from 1");
+            } else if event.at < before {
                 self.fail(
                     below(&place, "at"),
-                    format!("slot {} comes after slot {before}", event.at),
-                    "slots count from 1, and events are listed in their order",
+                    format!("slot {} is listed after slot {before}", event.at),
+                    "events are listed in the order of their slots",
                 );
             }
             before = before.max(event.at);

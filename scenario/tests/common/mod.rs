@@ -78,3 +78,23 @@ pub(crate) fn check(
         (got, _) => panic!("{case}: place {got:?}"),
     }
 }
+
+/// Spoils the topology `good` in all the ways of `cases`, one a line: what it is ¦ what to replace →
+/// by what & ... ¦ message ¦ help. `⏎` is the end of a line, the marks enclose what must be
+/// underlined, and of message and help a part will do.
+pub(crate) fn check_all(good: &str, cases: &str) {
+    let path = Path::new("folder/test.toml");
+    read(path, good, &[]).expect("a topology without fault");
+    for line in cases.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let unbroken = line.replace('⏎', "\n");
+        let [case, edits, message, help] = unbroken.split(" ¦").collect::<Vec<_>>()[..] else {
+            panic!("four parts: {line}")
+        };
+        let edits: Vec<_> =
+            edits[1..].split(" & ").map(|edit| edit.split_once(" → ").expect("an arrow")).collect();
+        let (text, span) = unmark(&edited(good, &edits));
+        let fault = only_fault(case, read(path, &text, &[]));
+        let place = Some(("folder/test.toml", span.expect("marks")));
+        check(case, &fault, message.trim(), help.trim(), place);
+    }
+}
