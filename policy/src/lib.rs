@@ -27,6 +27,12 @@ pub trait Policy: Send + Sync {
     /// lowest number.
     fn scores(&self) -> &[f64];
 
+    /// The probability with which the last decision chose the present node `node`, if the policy
+    /// chooses at random and knows it.
+    fn propensity(&self, _node: usize) -> Option<f64> {
+        None
+    }
+
     /// What the policy believes about the hidden weights, if it estimates them.
     fn belief(&self) -> Option<&dyn Belief> {
         None

@@ -1,9 +1,11 @@
 //! The command line.
 
 mod doctor;
+mod explain;
 mod health;
 mod inspect;
 mod joining;
+mod log;
 mod network;
 mod nodes;
 mod policy;
@@ -50,6 +52,7 @@ enum Command {
     Report(results::ReportArgs),
     Verify(results::VerifyArgs),
     Diff(results::DiffArgs),
+    Explain(explain::ExplainArgs),
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     #[command(subcommand)]
@@ -73,6 +76,7 @@ pub fn main() -> ExitCode {
         Command::Report(args) => results::report(args),
         Command::Verify(args) => results::verify(args),
         Command::Diff(args) => results::diff(args),
+        Command::Explain(args) => explain::explain(args),
         Command::Policy(command) => policy::run(command),
         Command::Token(command) => nodes::token(command),
         Command::Node(args) => nodes::node(args),

@@ -10,12 +10,14 @@ use crate::Policy;
 pub struct Random {
     stream: Stream,
     scores: Vec<f64>,
+    /// How many nodes the last decision was among.
+    present: usize,
 }
 
 impl Random {
     /// For `nodes` helper nodes; `key` is its private randomness.
     pub fn new(nodes: usize, key: &Key) -> Random {
-        Random { stream: Stream::new(key), scores: vec![0.0; nodes] }
+        Random { stream: Stream::new(key), scores: vec![0.0; nodes], present: nodes }
     }
 }
 
@@ -32,6 +34,7 @@ impl Policy for Random {
         };
         self.scores.fill(0.0);
         self.scores[node] = 1.0;
+        self.present = contexts.present();
         node
     }
 
@@ -40,5 +43,9 @@ impl Policy for Random {
     /// 1 for the node that was drawn, 0 for the others.
     fn scores(&self) -> &[f64] {
         &self.scores
+    }
+
+    fn propensity(&self, _node: usize) -> Option<f64> {
+        Some(1.0 / self.present as f64)
     }
 }
