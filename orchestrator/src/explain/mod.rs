@@ -168,8 +168,8 @@ fn listed(numbers: &[u64]) -> String {
     let parts: Vec<String> = numbers
         .chunk_by(follow)
         .map(|block| match block {
-            [first, .., last] => format!("{first} to {last}"),
-            _ => block[0].to_string(),
+            [first, _, .., last] => format!("{first} to {last}"),
+            _ => block.iter().map(u64::to_string).collect::<Vec<_>>().join(", "),
         })
         .collect();
     let more = if parts.len() > MOST { ", ..." } else { "" };

@@ -30,8 +30,10 @@ fn reason(explanation: &Explanation) -> String {
         (None, Some(score)) => format!("{policy} chose {name}: {}", rank(explanation, score)),
         (None, None) => format!("{policy} chose {name}; it told no scores"),
     };
-    if let (None, Some(bonus)) = (drawn(chosen), chosen.bonus.filter(|b| b.abs() >= NOTHING)) {
-        text += &format!("; {} of it is bonus for uncertainty", short(bonus));
+    let parts = chosen.estimated_product.zip(chosen.bonus.filter(|b| b.abs() >= NOTHING));
+    if let (None, Some((product, bonus))) = (drawn(chosen), parts) {
+        let (product, bonus) = (short(product), short(bonus));
+        text += &format!(", {product} by its estimate and {bonus} as a bonus for uncertainty");
     }
     if explanation.kind == "full-information" {
         text += ". It has learnt from the bits of all nodes";
@@ -54,10 +56,9 @@ fn rank(explanation: &Explanation, score: f64) -> String {
     let score = short(score);
     match (larger, equal) {
         (0, 0 | 1) => format!("its score of {score} is the largest"),
-        (0, _) => format!(
-            "its score of {score} is the largest, as are {} others, and ties go to the lowest number",
-            equal - 1
-        ),
+        (0, _) => {
+            format!("its score of {score} is the largest and the first of {equal} that are equal")
+        }
         (1, _) => format!("its score is {score}, though there is a larger one"),
         (larger, _) => format!("its score is {score}, though {larger} are larger"),
     }

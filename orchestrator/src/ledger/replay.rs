@@ -133,7 +133,7 @@ pub enum ReplayError {
         slots: u64,
     },
     /// The decision file, or a log.
-    #[error("cannot write the decisions: {0}")]
+    #[error("cannot write what was decided: {0}")]
     Write(#[from] std::io::Error),
 }
 
