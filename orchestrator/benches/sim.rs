@@ -27,6 +27,7 @@ fn trial(criterion: &mut Criterion) {
         pace: None,
         plan: Arc::clone(&plan),
         decisions: None,
+        contexts: None,
         stop: Arc::new(AtomicBool::new(false)),
     };
     let instance = plan.scenario.instance(1);

@@ -11,6 +11,7 @@ pub mod draw;
 pub mod fault;
 pub mod feedback;
 pub mod instance;
+mod replay;
 pub mod rules;
 mod scenario;
 mod tagged;

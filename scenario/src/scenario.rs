@@ -126,7 +126,7 @@ impl Scenario {
     pub fn noise_features(&self) -> usize {
         match &self.topology.features {
             crate::topology::Features::Model(model) => model.noise as usize,
-            crate::topology::Features::Trace(_) => 0,
+            crate::topology::Features::Trace(_) => self.trace.as_ref().map_or(0, Trace::noise),
         }
     }
 

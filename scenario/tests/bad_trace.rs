@@ -81,10 +81,14 @@ u = 1 ¦ "u": 0.05 → "u": «1.0» ¦ 3 ¦ the draw u = 1 is not in [0, 1)
 u below 0 ¦ "u": 0.05 → "u": «-0.05» ¦ 3 ¦ the draw u = -0.05 is not in [0, 1)
 u in a list of another length ¦ "u": 0.05 → "u": «[0.05, 0.06]» ¦ 3 ¦ alike
 u as text ¦ "u": 0.05 → "u": «"x"» ¦ 3 ¦ a number, or a list of numbers
+bits of another number ¦ [0.7, 0.1]]} → [0.7, 0.1]], "bits": «[1]»} ¦ 3 ¦ 1 bits for 2 nodes: one each
+a bit that is none ¦ [0.7, 0.1]]} → [0.7, 0.1]], "bits": [1, «0»]} ¦ 3 ¦ the bit 0 is neither 1 nor -1
 u left out ¦ {"t": 2, "u": 0.05, "task": [0.2], "node": [[0.5, 0.6], [0.7, 0.1]]} → «{"t": 2, "task": [0.2], "node": [[0.5, 0.6], [0.7, 0.1]]}» ¦ 3 ¦ alike
 no nodes ¦ "node": [[0.1, 0.2], [0.3, 0.4]] → "node": «[]» ¦ 2 ¦ without nodes
 a header of more nodes ¦ "N": 2 → "N": «3» ¦ 1 ¦ N = 3, but the slots have 2 nodes
 a header of fewer weights ¦ [[0.6, 0.2, 0.1], [0.1, 0.2, 0.3]] → «[[0.6, 0.2, 0.1]]» ¦ 1 ¦ w_true of 1 nodes, but there are 2
+a header of too much noise ¦ "N": 2 → "noise": «3» ¦ 1 ¦ noise = 3, but a node has 2 features of its own
+a header that weighs noise ¦ "N": 2, "seed": 1, "w_true": [[0.6, 0.2, 0.1], [0.1, 0.2, 0.3]] → "noise": 1, "w_true": [[0.6, 0.2, 0], «[0.1, 0.2, 0.3]»] ¦ 1 ¦ w_true of node 1 weighs features that say nothing
 a header of short weights ¦ [0.1, 0.2, 0.3] → «[0.1, 0.2]» ¦ 1 ¦ w_true of node 1 has 2 weights for 3 features
 "#;
 

@@ -178,6 +178,19 @@ pub struct Step<'a> {
 
 /// Who is told what happened.
 pub trait Recorder {
+    /// Takes note of a decision right after it, before the task is sent: `policy`, where there is
+    /// one, has decided and not yet learnt from anything since. Called before [`record`](Self::record)
+    /// of the same slot, and in order.
+    #[inline]
+    fn decided(
+        &mut self,
+        _slot: u64,
+        _contexts: &Contexts,
+        _node: usize,
+        _policy: Option<&dyn Policy>,
+    ) {
+    }
+
     /// Takes note of one slot; `policy` has already learnt from it. Slots come in order, though the
     /// policy may have learnt from later ones before.
     fn record(
@@ -258,6 +271,7 @@ impl Trial<'_> {
                 end = TrialEnd::Stopped(slot - 1);
                 break;
             };
+            recorder.decided(slot, &contexts, node, decider.policy());
             match fog.offload(slot, node, &task).await? {
                 Some(outcome) if outstanding.delay == 0 => {
                     let step = Step { slot, contexts: &contexts, node, outcome };

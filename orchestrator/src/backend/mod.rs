@@ -11,6 +11,7 @@ use fogbit_scenario::Instance;
 
 use crate::board::Board;
 use crate::ledger::Ledger;
+use crate::logs::{ContextLog, context_file, feature_names};
 use crate::plan::{Collector, Plan, Status};
 use crate::results::ResultsDir;
 
@@ -21,6 +22,8 @@ pub struct Context {
     pub plan: Arc<Plan>,
     /// Where decision files go; none keeps none.
     pub decisions: Option<ResultsDir>,
+    /// Where every decision is logged with its contexts; none logs none.
+    pub contexts: Option<ResultsDir>,
     /// Whom to tell how it goes.
     pub board: Arc<Board>,
     /// At most this many slots a second in each trial, in the slot clock.
@@ -41,6 +44,20 @@ impl Context {
         };
         let (curve_slots, marks) = (&self.plan.curve_slots, &self.plan.marks);
         Ledger::new(instance, Arc::clone(curve_slots), Arc::clone(marks), decisions)
+    }
+
+    /// The log of one trial's decisions with their contexts, if it is asked for.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn context_log(
+        &self,
+        policy: usize,
+        instance: &Instance,
+    ) -> std::io::Result<Option<ContextLog>> {
+        let Some(dir) = &self.contexts else { return Ok(None) };
+        let path = context_file(dir.path(), &self.plan.policies[policy].name, instance.seed);
+        ContextLog::create(&path, &feature_names(&self.plan.scenario)).map(Some)
     }
 }
 

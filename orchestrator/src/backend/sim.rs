@@ -20,6 +20,7 @@ use rayon::prelude::*;
 use super::{Context, Outcome, RunFailure, failed_policies};
 use crate::board::{Board, Told};
 use crate::ledger::{Ledger, Replica};
+use crate::logs::ContextLog;
 use crate::plan::{Collector, PlannedPolicy, Status, TrialResult};
 
 /// Seeds that are played before their curves are averaged and forgotten.
@@ -93,8 +94,10 @@ pub fn play(
     let plan = &context.plan;
     let decider = decider(context, policy, instance);
     let ledger = context.ledger(policy, instance).map_err(|error| unwritable(0, error))?;
+    let log = context.context_log(policy, instance).map_err(|error| unwritable(0, error))?;
     let mut recorder = SimRecorder {
         ledger,
+        log: log.map(Box::new),
         board: &context.board,
         policy,
         slots: plan.scenario.last_slot(),
@@ -118,6 +121,9 @@ pub fn play(
     });
     let seconds = started.elapsed().as_secs_f64();
     context.board.publish(policy, &mut recorder.ledger, None, &mut recorder.told);
+    if let Some(log) = recorder.log {
+        log.close().map_err(|error| unwritable(plan.scenario.last_slot(), error))?;
+    }
     let account = recorder.ledger.close().map_err(|error| unwritable(0, error))?;
     let (status, failure) = match end {
         Ok(TrialEnd::Complete) => (Status::Complete, None),
@@ -158,7 +164,7 @@ fn decider(
 }
 
 /// Runs a future that never waits: in virtual time every answer is there at once.
-fn now<F: Future>(future: F) -> F::Output {
+pub(crate) fn now<F: Future>(future: F) -> F::Output {
     let mut context = std::task::Context::from_waker(Waker::noop());
     match pin!(future).poll(&mut context) {
         Poll::Ready(output) => output,
@@ -169,6 +175,7 @@ fn now<F: Future>(future: F) -> F::Output {
 /// The ledger looks at the trial's own contexts.
 struct SimRecorder<'p> {
     ledger: Ledger,
+    log: Option<Box<ContextLog>>,
     board: &'p Board,
     policy: usize,
     slots: u64,
@@ -177,6 +184,19 @@ struct SimRecorder<'p> {
 }
 
 impl Recorder for SimRecorder<'_> {
+    #[inline]
+    fn decided(
+        &mut self,
+        slot: u64,
+        contexts: &Contexts,
+        _node: usize,
+        policy: Option<&dyn Policy>,
+    ) {
+        if let Some(log) = &mut self.log {
+            log.decided(slot, contexts, policy);
+        }
+    }
+
     async fn record(
         &mut self,
         step: Step<'_>,
@@ -185,6 +205,10 @@ impl Recorder for SimRecorder<'_> {
         let Step { slot, contexts, node, outcome } = step;
         self.ledger
             .record(contexts, node, outcome, policy)
+            .and_then(|()| match &mut self.log {
+                Some(log) => log.record(slot, contexts, node, outcome),
+                None => Ok(()),
+            })
             .map_err(|error| TrialError::Record { slot, reason: error.to_string() })?;
         if slot.is_multiple_of(self.tell_every) || slot == self.slots {
             self.board.publish(self.policy, &mut self.ledger, policy, &mut self.told);

@@ -2,9 +2,11 @@
 
 mod compare;
 mod doctor;
+mod explain;
 mod health;
 mod inspect;
 mod joining;
+mod log;
 mod network;
 mod nodes;
 mod policy;
@@ -53,6 +55,7 @@ enum Command {
     Verify(results::VerifyArgs),
     Diff(results::DiffArgs),
     Compare(compare::CompareArgs),
+    Explain(explain::ExplainArgs),
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     #[command(subcommand)]
@@ -77,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => results::verify(args),
         Command::Diff(args) => results::diff(args),
         Command::Compare(args) => compare::compare(args),
+        Command::Explain(args) => explain::explain(args),
         Command::Policy(command) => policy::run(command),
         Command::Token(command) => nodes::token(command),
         Command::Node(args) => nodes::node(args),

@@ -17,6 +17,7 @@ use fogbit_task_node::find_program;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
+use super::log::{self, LogKind};
 use super::network::Network;
 use super::topology::TopologyArgs;
 use super::{print, table};
@@ -26,7 +27,7 @@ use crate::board::Board;
 use crate::exit::{Exit, Failure, tell};
 use crate::expect::Judgement;
 use crate::exporter::{Exporter, process_registry};
-use crate::plan::{Plan, Status};
+use crate::plan::{Collector, Plan, Status};
 use crate::progress::Display;
 use crate::report;
 use crate::results::summary::Summary;
@@ -66,6 +67,10 @@ pub(crate) struct RunArgs {
     /// Do not keep the decision of every slot (decisions/*.csv)
     #[arg(long, env = "FOGBIT_NO_DECISIONS", value_parser = FalseyValueParser::new())]
     no_decisions: bool,
+
+    /// Log more for other programs (docs/logs.md); not in real time
+    #[arg(long, value_enum, value_name = "WHAT", env = "FOGBIT_LOG", value_delimiter = ',')]
+    log: Vec<LogKind>,
 
     /// Show no progress
     #[arg(long, short, env = "FOGBIT_QUIET", value_parser = FalseyValueParser::new())]
@@ -196,6 +201,8 @@ pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let scenario = args.topology.load()?;
     args.look_at_clock(&scenario);
     args.look_for_programs(&scenario)?;
+    let real_time = scenario.wall_clock().is_some() && args.backend != BackendKind::Sim;
+    log::check(&args.log, &scenario, real_time)?;
     let runtime = runtime()?;
     // Everything that can be wrong with the arguments is found before anything is written.
     let exporter = args.metrics.map(|address| Exporter::start(address, "orchestrator"));
@@ -214,11 +221,13 @@ pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let dir = results_dir(&args, &plan.scenario)?;
     let manifest = Manifest::begin(args.backend.name(), &plan.seeds);
     describe(&dir, &plan.scenario, &manifest).map_err(unwritten)?;
+    log::make_folders(&args.log, dir.path())?;
 
     let context = Context {
         plan,
         // Where there is no end, they would fill the disk.
         decisions: (!args.no_decisions && board.planned().is_some()).then(|| dir.clone()),
+        contexts: args.log.contains(&LogKind::Decisions).then(|| dir.clone()),
         board: Arc::clone(&board),
         pace: args.pace,
         stop: Arc::new(AtomicBool::new(false)),
@@ -326,6 +335,12 @@ async fn play(
     let (tell, stopped) = watch::channel(false);
     let played = async {
         let told = stopped.clone();
+        if args.log.contains(&LogKind::Full)
+            && let Some(failure) = log::write_full(&context, ending.dir.path()).await
+        {
+            let collector = Collector::new(&context.plan);
+            return ending.end(Outcome { collector, failure: Some(failure) }, told).await;
+        }
         let Some(network) = network else {
             let joined = tokio::task::spawn_blocking(move || sim::run(&context)).await;
             let outcome = joined.map_err(|error| Failure::new(Exit::Internal, error))?;

@@ -10,6 +10,7 @@ use fogbit_scenario::{Contexts, Instance, TaskSource};
 use fogbit_task_node::{SimFog, TruthOracle};
 
 use super::Ledger;
+use crate::logs::ContextLog;
 
 /// Makes the contexts of a trial anew and keeps its ledger.
 #[derive(Debug)]
@@ -27,6 +28,7 @@ pub struct Replay {
     delay: u64,
     held: VecDeque<Held>,
     ledger: Ledger,
+    contexts_log: Option<ContextLog>,
     slot: u64,
 }
 
@@ -130,8 +132,8 @@ pub enum ReplayError {
         /// Length of the trial.
         slots: u64,
     },
-    /// The decision file.
-    #[error("cannot write the decisions: {0}")]
+    /// The decision file, or a log.
+    #[error("cannot write what was decided: {0}")]
     Write(#[from] std::io::Error),
 }
 
@@ -155,8 +157,14 @@ impl Replay {
             delay,
             held: VecDeque::new(),
             ledger,
+            contexts_log: None,
             slot: 0,
         }
+    }
+
+    /// Logs every decision with its contexts too, if there is a log.
+    pub fn with_log(self, contexts_log: Option<ContextLog>) -> Replay {
+        Replay { contexts_log, ..self }
     }
 
     /// Replays the next slot.
@@ -184,6 +192,9 @@ impl Replay {
         if self.delay == 0 {
             self.decider.learn(slot, &self.contexts, node, outcome);
             self.ledger.record(&self.contexts, node, outcome, self.decider.policy())?;
+            if let Some(log) = &mut self.contexts_log {
+                log.record(slot, &self.contexts, node, outcome)?;
+            }
         } else {
             let contexts = self.contexts.clone();
             self.held.push_back(Held { slot, contexts, node, outcome });
@@ -211,6 +222,9 @@ impl Replay {
         self.roll.mask(&mut self.contexts);
         self.settle(slot)?;
         let node = self.decider.choose(slot, &self.contexts);
+        if let Some(log) = &mut self.contexts_log {
+            log.decided(slot, &self.contexts, self.decider.policy());
+        }
         self.chosen = Some((slot, node));
         Ok(node)
     }
@@ -221,6 +235,9 @@ impl Replay {
             let Held { slot, contexts, node, outcome } = held;
             self.decider.learn(slot, &contexts, node, outcome);
             self.ledger.record(&contexts, node, outcome, self.decider.policy())?;
+            if let Some(log) = &mut self.contexts_log {
+                log.record(slot, &contexts, node, outcome)?;
+            }
         }
         Ok(())
     }
@@ -258,6 +275,9 @@ impl Replay {
     /// If results cannot be written.
     pub fn finish(mut self) -> Result<Ledger, ReplayError> {
         self.settle(u64::MAX)?;
+        if let Some(log) = self.contexts_log.take() {
+            log.close()?;
+        }
         Ok(self.ledger)
     }
 }

@@ -368,3 +368,9 @@ impl rustls::client::danger::ServerCertVerifier for Careless {
         self.0.signature_verification_algorithms.supported_schemes()
     }
 }
+
+/// The text of a compressed file.
+pub(crate) fn unzipped(path: &Path) -> String {
+    let file = std::fs::File::open(path).unwrap();
+    std::io::read_to_string(flate2::read::MultiGzDecoder::new(file)).unwrap()
+}

@@ -121,7 +121,8 @@ pub(super) fn read(reader: impl BufRead, name: &str) -> Result<Trace, Fault> {
             }
         }
         let current = pending.get_or_insert_with(|| {
-            let row = Row { task: task.clone(), node: vec![], draws: draw.map(|_| vec![]) };
+            let row =
+                Row { task: task.clone(), node: vec![], draws: draw.map(|_| vec![]), bits: None };
             Pending { slot, row, lines: vec![] }
         });
         let due = current.row.node.len();

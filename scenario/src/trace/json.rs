@@ -16,6 +16,9 @@ struct Header {
     #[serde(rename = "N")]
     nodes: Option<usize>,
     w_true: Option<Vec<Vec<f64>>>,
+    /// How many of the last features say nothing.
+    #[serde(default)]
+    noise: usize,
 }
 
 /// One further line.
@@ -28,6 +31,9 @@ struct SlotLine {
     #[serde(default)]
     task: Vec<f64>,
     node: Vec<Vec<f64>>,
+    /// What each node would have told, for readers of the trace.
+    #[serde(default)]
+    bits: Option<Vec<i64>>,
 }
 
 /// The draws of a slot: one for all nodes, or one for each.
@@ -66,6 +72,7 @@ pub(super) fn read(reader: impl BufRead, name: &str) -> Result<Trace, Fault> {
                 Draws::Shared(u) => vec![u],
                 Draws::Each(us) => us,
             }),
+            bits: slot.bits,
         };
         let trace = trace.get_or_insert_with(|| Trace::like(&row, None));
         if slot.t != trace.slots + 1 {
@@ -88,6 +95,12 @@ fn with_header(mut trace: Trace, header: Header, line: &str, name: &str) -> Resu
         let message = format!("N = {said}, but the slots have {} nodes", trace.nodes);
         return bad(field(line, "N"), message);
     }
+    if header.noise > trace.node_width() {
+        let (noise, own) = (header.noise, trace.node_width());
+        let message = format!("noise = {noise}, but a node has {own} features of its own");
+        return bad(field(line, "noise"), message);
+    }
+    trace.noise = header.noise;
     let weights = header.w_true.unwrap_or_default();
     if weights.is_empty() {
         return Ok(trace);
@@ -102,6 +115,11 @@ fn with_header(mut trace: Trace, header: Header, line: &str, name: &str) -> Resu
         let message = format!("w_true of node {node} has {got} weights for {d} features");
         return bad(element(line, place, node), message);
     }
+    let weighted = trace.features() - trace.noise;
+    if let Some(node) = weights.iter().position(|w| w[weighted..].iter().any(|w| *w != 0.0)) {
+        let message = format!("w_true of node {node} weighs features that say nothing (noise)");
+        return bad(element(line, place, node), message);
+    }
     trace.weights = Some(weights);
     Ok(trace)
 }
@@ -114,6 +132,8 @@ fn part_of(line: &str, part: Part) -> Range<usize> {
         Part::Node(index) => element(line, field(line, "node"), index),
         Part::Draws => field(line, "u"),
         Part::Draw(index) => element(line, field(line, "u"), index),
+        Part::Bits => field(line, "bits"),
+        Part::Bit(index) => element(line, field(line, "bits"), index),
     }
 }
 

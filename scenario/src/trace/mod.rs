@@ -28,6 +28,8 @@ pub struct Trace {
     /// Draws a slot: 1 (shared by all nodes) or one for each node.
     draws_width: usize,
     weights: Option<Vec<Vec<f64>>>,
+    /// How many of the features say nothing; they are the last.
+    noise: usize,
 }
 
 /// One slot of a trace.
@@ -35,6 +37,7 @@ struct Row {
     task: Vec<f64>,
     node: Vec<Vec<f64>>,
     draws: Option<Vec<f64>>,
+    bits: Option<Vec<i64>>,
 }
 
 impl Trace {
@@ -93,6 +96,11 @@ impl Trace {
         self.task_width + self.node_width
     }
 
+    /// How many of the features say nothing: they are the last, and their weights are 0.
+    pub fn noise(&self) -> usize {
+        self.noise
+    }
+
     /// Features of the tasks of the first `slots` slots.
     pub fn task_values(&self, slots: u64) -> Arc<[f64]> {
         self.task[..slots as usize * self.task_width].into()
@@ -133,6 +141,7 @@ impl Trace {
             draws: row.draws.as_ref().map(|_| Vec::new()),
             draws_width: row.draws.as_ref().map_or(1, Vec::len),
             weights,
+            noise: 0,
         }
     }
 
@@ -166,6 +175,7 @@ impl Trace {
                 return bad(format!("||x|| = {norm:.6} of node {node} is above 1"));
             }
         }
+        check_bits(row.bits.as_deref().unwrap_or_default(), self.nodes)?;
         match (&mut self.draws, row.draws) {
             (None, None) => {}
             (Some(_), Some(new)) if new.len() != 1 && new.len() != self.nodes => {
@@ -192,6 +202,19 @@ impl Trace {
     }
 }
 
+/// Bits are for readers of the trace: each node's own comes from its draw. They have to make sense.
+fn check_bits(bits: &[i64], nodes: usize) -> Result<(), (Part, String)> {
+    if !bits.is_empty() && bits.len() != nodes {
+        return Err((Part::Bits, format!("{} bits for {nodes} nodes: one each", bits.len())));
+    }
+    match bits.iter().position(|bit| bit.abs() != 1) {
+        Some(index) => {
+            Err((Part::Bit(index), format!("the bit {} is neither 1 nor -1", bits[index])))
+        }
+        None => Ok(()),
+    }
+}
+
 /// The part of a slot that something is wrong with.
 #[derive(Debug, Clone, Copy)]
 enum Part {
@@ -200,6 +223,8 @@ enum Part {
     Node(usize),
     Draws,
     Draw(usize),
+    Bits,
+    Bit(usize),
 }
 
 /// The most of a line that a fault shows; lines of a large trace can be very long.

@@ -51,10 +51,10 @@ pub(crate) fn validate(
     }
     let before = check.faults.len();
     check.features(&mut topology, trace.as_ref());
-    let weighted = trace.as_ref().map_or(MODEL_FEATURES, Trace::features);
+    let weighted = trace.as_ref().map_or(MODEL_FEATURES, |t| t.features() - t.noise());
     let features = match &topology.features {
         Features::Model(model) => MODEL_FEATURES + model.noise as usize,
-        Features::Trace(_) => weighted,
+        Features::Trace(_) => trace.as_ref().map_or(weighted, Trace::features),
     };
     check.priors(&topology, features);
     let helpers = check.helpers(&mut topology, trace.as_ref(), weighted);

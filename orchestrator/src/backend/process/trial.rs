@@ -49,12 +49,13 @@ pub(super) async fn drive(
     let plan = &context.plan;
     let replica = plan.replica(policy, instance);
     let ledger = context.ledger(policy, instance)?;
+    let log = context.context_log(policy, instance)?;
     let mut trial = Trial {
         context,
         policy,
         slots: order.slots,
         may_ask: asks_an_oracle(&plan.policies[policy].spec),
-        replay: Replay::new(instance, replica, ledger),
+        replay: Replay::new(instance, replica, ledger).with_log(log),
         told: Told::nothing(instance.seed),
         seconds: None,
     };
