@@ -303,13 +303,12 @@ fn features_that_say_nothing_are_uniform_and_weigh_nothing() {
 #[test]
 fn the_truth_can_be_stepped_over_slots() {
     let instance = scenario(&[]).instance(5);
-    let mut every;
     let mut contexts = Contexts::new(3, 8);
     contexts.set_task(&[0.3, 0.3]);
     for stride in [1, 7, 150, 399] {
         let mut some = Truth::new(&instance);
         let mut slot = 1;
-        every = Truth::new(&instance);
+        let mut every = Truth::new(&instance);
         for next in 1..=800 {
             every.step_to(next);
             if next == slot {
