@@ -27,8 +27,9 @@ pub trait Policy: Send + Sync {
     /// lowest number.
     fn scores(&self) -> &[f64];
 
-    /// The probability with which the last decision chose the present node `node`, if the policy
-    /// chooses at random and knows it.
+    /// The probability with which the last decision would have chosen `node`, over the policy's own
+    /// randomness, given everything learnt before; `None` from a policy that draws nothing. Over all
+    /// nodes it sums to 1, and it is 0 for nodes that were absent. It is computed when asked for.
     fn propensity(&self, _node: usize) -> Option<f64> {
         None
     }
