@@ -7,7 +7,7 @@ use fogbit_policy::Policy;
 use fogbit_policy::one_bit::best_node;
 use fogbit_scenario::feedback::Outcome;
 use fogbit_scenario::{Contexts, Instance, TaskSource, Truth};
-use fogbit_task_node::{Decider, Recorder, SimFog, Step, Trial, TrialError};
+use fogbit_task_node::{Decider, Oracle, Recorder, SimFog, Step, Trial, TrialError};
 
 use super::choice::{Rows, decider};
 use super::{Explanation, Learnt, NodeView};
@@ -54,14 +54,18 @@ pub(super) fn replay(
     let mut decider = decider(replica, rows()?).ok_or(ReplayFailure::Elsewhere)?;
     let ledger = Ledger::new(&instance, [].into(), [].into(), None)
         .map_err(|error| TrialError::Record { slot: 0, reason: error.to_string() })?;
+    let first = match &decider {
+        Decider::Policy(policy) => Some(&**policy),
+        Decider::Oracle(chooser) => chooser.policy(),
+    };
     let mut witness = Witness {
         slot,
-        learns: matches!(decider, Decider::Policy(_)),
+        is_fresh: matches!(decider, Decider::Policy(_)),
         names: plan.scenario.helpers().iter().map(|helper| helper.name.clone()).collect(),
         truth: Truth::new(&instance),
         ledger,
         rows: rows()?,
-        before: Vec::new(),
+        before: estimates_of(first, instance.helpers.len(), instance.features),
         found: Explanation {
             policy: name.clone(),
             kind: plan.policies[policy].spec.kind().into(),
@@ -109,14 +113,16 @@ fn play(
 struct Witness {
     /// The slot that is explained.
     slot: u64,
-    /// Whether what decides learns from the bit of the node that it chose, and from no other.
-    learns: bool,
+    /// Whether what decides is a policy that has learnt nothing since it decided. An oracle's has:
+    /// it is told the bits at once.
+    is_fresh: bool,
     names: Vec<String>,
     truth: Truth,
     ledger: Ledger,
     /// What the decision file says.
     rows: Option<Rows>,
-    /// The estimates of all nodes right before the bit of the slot is learnt.
+    /// The estimates of all nodes right before the bit of the slot is learnt: those after the bit of
+    /// the slot before.
     before: Vec<Vec<f64>>,
     found: Explanation,
     differs: Option<String>,
@@ -128,17 +134,27 @@ impl Witness {
         self.truth.step_to(self.slot);
         self.found.chosen = node;
         self.found.best = best_node(contexts, self.truth.weights()).0;
-        self.found.nodes =
-            (0..contexts.nodes()).map(|node| self.node(node, contexts, policy)).collect();
+        let estimates = match self.is_fresh {
+            true => estimates_of(policy, contexts.nodes(), contexts.features()),
+            false => self.before.clone(),
+        };
+        self.found.nodes = (0..contexts.nodes())
+            .map(|node| self.node(node, contexts, policy, estimates.get(node)))
+            .collect();
     }
 
-    fn node(&mut self, node: usize, contexts: &Contexts, policy: Option<&dyn Policy>) -> NodeView {
+    fn node(
+        &mut self,
+        node: usize,
+        contexts: &Contexts,
+        policy: Option<&dyn Policy>,
+        estimate: Option<&Vec<f64>>,
+    ) -> NodeView {
         let present = contexts.is_present(node);
         let scores = policy.map_or(&[][..], Policy::scores);
         let score = scores.get(node).copied().filter(|_| present);
         let propensity = policy.and_then(|policy| policy.propensity(node));
-        let estimate = policy.and_then(|policy| estimate(policy, node, contexts.features()));
-        let estimated_product = estimate.as_ref().map(|w| contexts.dot(node, w));
+        let estimated_product = estimate.map(|w| contexts.dot(node, w));
         let weights = self.truth.weights()[node].clone();
         let product = contexts.dot(node, &weights);
         NodeView {
@@ -149,7 +165,7 @@ impl Witness {
             propensity: propensity.filter(|_| present),
             estimated_product,
             bonus: score.zip(estimated_product).map(|(score, product)| score - product),
-            estimate,
+            estimate: estimate.cloned(),
             weights,
             product,
             happiness: self.truth.model(node).happiness(product),
@@ -187,9 +203,6 @@ impl Recorder for Witness {
     ) {
         if slot == self.slot {
             self.look(contexts, node, policy);
-            if slot == 1 {
-                self.before = estimates(policy, contexts);
-            }
         }
     }
 
@@ -209,7 +222,7 @@ impl Recorder for Witness {
             return Err(unbooked(difference));
         }
         if slot + 1 == self.slot {
-            self.before = estimates(policy, contexts);
+            self.before = estimates_of(policy, contexts.nodes(), contexts.features());
         }
         if slot == self.slot {
             self.found.bit = outcome.column();
@@ -217,7 +230,8 @@ impl Recorder for Witness {
                 (regret_linear, regret_happiness);
             self.found.average_regret = self.ledger.totals().regret_linear / slot as f64;
             let after = policy.and_then(|p| estimate(p, node, contexts.features()));
-            if let (true, Outcome::Answered(_), Some(after)) = (self.learns, outcome, after) {
+            let bit_came = matches!(outcome, Outcome::Answered(_)) || !self.is_fresh;
+            if let (true, Some(after)) = (bit_came, after) {
                 let before = self.before.swap_remove(node);
                 self.found.learnt = Some(Learnt { before, after });
             }
@@ -234,7 +248,6 @@ fn estimate(policy: &dyn Policy, node: usize, features: usize) -> Option<Vec<f64
     Some(estimate)
 }
 
-fn estimates(policy: Option<&dyn Policy>, contexts: &Contexts) -> Vec<Vec<f64>> {
-    let own = |node| estimate(policy?, node, contexts.features());
-    (0..contexts.nodes()).filter_map(own).collect()
+fn estimates_of(policy: Option<&dyn Policy>, nodes: usize, features: usize) -> Vec<Vec<f64>> {
+    (0..nodes).filter_map(|node| estimate(policy?, node, features)).collect()
 }

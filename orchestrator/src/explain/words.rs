@@ -36,7 +36,7 @@ fn reason(explanation: &Explanation) -> String {
         text += &format!(", {product} by its estimate and {bonus} as a bonus for uncertainty");
     }
     if explanation.kind == "full-information" {
-        text += ". It has learnt from the bits of all nodes";
+        text += ". It learns from the bits of all nodes";
     }
     text + "."
 }

@@ -360,8 +360,8 @@ impl Decider {
 
 /// Whether `node` is there in `slot` by schedule: all are, but for the last word on them.
 fn is_present(rules: &TrialRules, node: usize, slot: u64) -> bool {
-    let own = rules.schedule.iter().filter(|p| p.node as usize == node && p.at <= slot);
-    own.last().is_none_or(|presence| presence.present)
+    let mut own = rules.schedule.iter().filter(|p| p.node as usize == node && p.at <= slot);
+    own.next_back().is_none_or(|presence| presence.present)
 }
 
 /// Finds the first slot in which two runs part, trial by trial.
