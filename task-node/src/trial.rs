@@ -142,7 +142,7 @@ pub enum Decider<T> {
     /// The policy `optimal`, which asks.
     Optimal(T),
     /// A program that sees what a task node sees.
-    External(ExternalPolicy),
+    External(Box<ExternalPolicy>),
 }
 
 impl<T> std::fmt::Debug for Decider<T> {

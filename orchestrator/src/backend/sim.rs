@@ -147,7 +147,8 @@ fn decider(
         let (folder, slots) = (&plan.scenario.folder(), plan.scenario.last_slot());
         let trial = ExternalTrial { name, folder, nodes, features, slots, key: &key };
         let waiting = Waiting::Blocking(Arc::clone(&context.stop));
-        return Ok(Decider::External(ExternalPolicy::start(program, &trial, waiting)?));
+        let external = ExternalPolicy::start(program, &trial, waiting)?;
+        return Ok(Decider::External(Box::new(external)));
     }
     Ok(match fogbit_policy::build(spec, nodes, features, &key) {
         Some(built) => Decider::Policy(built),
