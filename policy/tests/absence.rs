@@ -12,10 +12,10 @@ use fogbit_scenario::{Bit, Contexts};
 use proptest::prelude::*;
 use serde_json::json;
 
-/// Every policy that decides by itself, and TOOF also with its other exploration width.
+/// Every policy that decides by itself and in this process, and TOOF also with its other width.
 fn specs() -> Vec<PolicySpec> {
-    let told = ["optimal", "full-information"];
-    let kinds = CATALOGUE.iter().map(|entry| entry.kind).filter(|kind| !told.contains(kind));
+    let apart = ["optimal", "full-information", "external"];
+    let kinds = CATALOGUE.iter().map(|entry| entry.kind).filter(|kind| !apart.contains(kind));
     let defaults = kinds.map(|kind| json!({ "kind": kind }));
     let paper = json!({ "kind": "toof", "gamma": { "kind": "paper-eq15", "delta": 0.05 } });
     let specs: Vec<PolicySpec> = defaults

@@ -268,4 +268,7 @@ fn the_catalogue_lists_what_can_be_built() {
         let estimates = !["round-robin", "random"].contains(&kind);
         assert_eq!(policy.belief().is_some(), estimates, "{kind}");
     }
+    let command = ["command=[\"sh\"]".to_owned()];
+    let external = PolicySpec::from_assignments("external", &command).expect("a program");
+    assert!(build(&external, 9, 5, &key).is_none());
 }

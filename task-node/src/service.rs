@@ -169,9 +169,8 @@ impl Player {
     ) -> Result<Option<Decider<T>>, TrialError> {
         let (nodes, features) = self.shape();
         if let PolicySpec::External(program) = spec {
-            return self
-                .external(program)
-                .map(|e| Some(Decider::External(metrics.timed_external(e))));
+            let external = metrics.timed_external(self.external(program)?);
+            return Ok(Some(Decider::External(Box::new(external))));
         }
         let policy = fogbit_policy::build(spec, nodes, features, &self.order.policy_key);
         Ok(policy.map(|policy| Decider::Policy(metrics.timed(policy))))
@@ -216,11 +215,17 @@ impl Player {
             None => return Err(unplayable(spec)),
         };
         let slots = self.order.slots;
-        let mut recorder = RemoteRecorder { reports, slots, digest: ContextDigest::new() };
+        let digest = ContextDigest::new();
+        let mut recorder = RemoteRecorder { reports: Arc::clone(&reports), slots, digest };
         // The orchestrator stops a trial by ending this process or its connection.
         let never = AtomicBool::new(false);
-        self.trial(tasks).play(&mut fog, &mut decider, &mut recorder, &never).await?;
-        Ok(())
+        let mut trial = self.trial(tasks);
+        let played = trial.play(&mut fog, &mut decider, &mut recorder, &never).await;
+        if played.as_ref().is_err_and(TrialError::is_of_policy) {
+            // What it did until then counts.
+            reports.lock().await.tell(None).await?;
+        }
+        played.map(|_| ())
     }
 
     fn trial(&self, tasks: TaskSource) -> Trial<'_> {
@@ -244,8 +249,12 @@ impl Player {
             LiveFog::begin(Arc::clone(&self.member), connections, live, metrics, punctuality)
                 .await?;
         let never = AtomicBool::new(false);
-        self.trial(tasks).play(&mut fog, &mut decider, &mut recorder, &never).await?;
-        recorder.tell().await
+        let played = self.trial(tasks).play(&mut fog, &mut decider, &mut recorder, &never).await;
+        if played.as_ref().is_err_and(|error| !error.is_of_policy()) {
+            return played.map(|_| ());
+        }
+        recorder.tell().await?;
+        played.map(|_| ())
     }
 
     /// Connects to all helper nodes at once.

@@ -150,7 +150,7 @@ pub enum Decider<T> {
     /// One that knows more.
     Oracle(T),
     /// A program that sees what a task node sees.
-    External(ExternalPolicy),
+    External(Box<ExternalPolicy>),
 }
 
 impl<T> std::fmt::Debug for Decider<T> {
@@ -267,9 +267,17 @@ impl Trial<'_> {
                 outstanding.wait_for_nobody(slot, &contexts);
                 continue;
             }
-            let Some(node) = decider.decide(slot, &contexts).await? else {
-                end = TrialEnd::Stopped(slot - 1);
-                break;
+            let node = match decider.decide(slot, &contexts).await {
+                Ok(Some(node)) => node,
+                Ok(None) => {
+                    end = TrialEnd::Stopped(slot - 1);
+                    break;
+                }
+                Err(error) => {
+                    // What became of earlier tasks is known all the same.
+                    outstanding.settle(u64::MAX, recorder, decider).await?;
+                    return Err(error);
+                }
             };
             recorder.decided(slot, &contexts, node, decider.policy());
             match fog.offload(slot, node, &task).await? {
@@ -340,7 +348,7 @@ impl<T: Oracle> Decider<T> {
     }
 
     /// The policy, where it is in this process.
-    fn policy(&self) -> Option<&dyn Policy> {
+    pub fn policy(&self) -> Option<&dyn Policy> {
         match self {
             Decider::Policy(policy) => Some(&**policy),
             Decider::Oracle(oracle) => oracle.policy(),

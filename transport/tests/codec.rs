@@ -48,7 +48,8 @@ fn report() -> impl Strategy<Value = TrialReport> {
             .prop_map(|(decisions, digest)| TrialReport::Decisions { decisions, digest }),
         Just(TrialReport::AskChoice),
         any::<u64>().prop_map(|nanoseconds| TrialReport::Done { nanoseconds }),
-        ".*".prop_map(|message| TrialReport::Failed { message }),
+        (".*", any::<bool>())
+            .prop_map(|(message, of_policy)| TrialReport::Failed { message, of_policy }),
     ]
 }
 

@@ -160,7 +160,7 @@ fn decider(
         key: &plan.policy_key(policy, instance.seed),
     };
     let waiting = Waiting::Blocking(Arc::clone(&context.stop));
-    Ok(Decider::External(ExternalPolicy::start(program, &trial, waiting)?))
+    Ok(Decider::External(Box::new(ExternalPolicy::start(program, &trial, waiting)?)))
 }
 
 /// Runs a future that never waits: in virtual time every answer is there at once.

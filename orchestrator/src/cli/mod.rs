@@ -4,6 +4,7 @@ mod compare;
 mod doctor;
 mod explain;
 mod health;
+mod init;
 mod inspect;
 mod joining;
 mod log;
@@ -50,6 +51,7 @@ enum Command {
     Run(run::RunArgs),
     Validate(inspect::ValidateArgs),
     Graph(inspect::GraphArgs),
+    Init(init::InitArgs),
     Schema(inspect::SchemaArgs),
     Report(results::ReportArgs),
     Verify(results::VerifyArgs),
@@ -75,6 +77,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Validate(args) => inspect::validate(args),
         Command::Graph(args) => inspect::graph(args),
+        Command::Init(args) => init::init(&args),
         Command::Schema(args) => inspect::schema(args),
         Command::Report(args) => results::report(args),
         Command::Verify(args) => results::verify(args),

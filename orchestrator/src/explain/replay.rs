@@ -54,10 +54,6 @@ pub(super) fn replay(
     let mut decider = decider(replica, rows()?).ok_or(ReplayFailure::Elsewhere)?;
     let ledger = Ledger::new(&instance, [].into(), [].into(), None)
         .map_err(|error| TrialError::Record { slot: 0, reason: error.to_string() })?;
-    let first = match &decider {
-        Decider::Policy(policy) => Some(&**policy),
-        Decider::Oracle(chooser) => chooser.policy(),
-    };
     let mut witness = Witness {
         slot,
         is_fresh: matches!(decider, Decider::Policy(_)),
@@ -65,7 +61,7 @@ pub(super) fn replay(
         truth: Truth::new(&instance),
         ledger,
         rows: rows()?,
-        before: estimates_of(first, instance.helpers.len(), instance.features),
+        before: estimates_of(decider.policy(), instance.helpers.len(), instance.features),
         found: Explanation {
             policy: name.clone(),
             kind: plan.policies[policy].spec.kind().into(),

@@ -46,6 +46,11 @@ impl Lines {
         Ok(true)
     }
 
+    /// Whether there is nothing after the line taken last.
+    pub(super) fn wants_more(&self) -> bool {
+        self.taken.end == self.bytes.len()
+    }
+
     /// The line that [`next`](Self::next) went to, with its end.
     pub(super) fn line(&self) -> &[u8] {
         &self.bytes[self.taken.clone()]
@@ -118,7 +123,7 @@ mod tests {
     fn the_last_lines_are_few_and_short() {
         let mut last = LastLines::default();
         for line in 0..50 {
-            last.push(format!("li").as_bytes());
+            last.push(b"li");
             last.push(format!("ne {line}\n").as_bytes());
         }
         last.push(&vec![b'y'; 5000]);

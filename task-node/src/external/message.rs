@@ -86,7 +86,7 @@ pub(super) fn decide(buffer: &mut Vec<u8>, slot: u64, contexts: &Contexts) {
 /// What came of it.
 pub(super) fn learn(buffer: &mut Vec<u8>, slot: u64, contexts: &Contexts, node: usize, bit: Bit) {
     let context = Row(contexts, node);
-    write(buffer, &Request::Learn { slot, node, bit: bit.sign() as i8, context });
+    write(buffer, &Request::Learn { slot, node, bit: bit.sign(), context });
 }
 
 /// What an answer says beside the node.

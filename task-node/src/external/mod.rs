@@ -23,6 +23,8 @@ pub use self::process::find_program;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Where others share the thread it is blocked no longer than this: most answers are there by then.
 const SHORT_WAIT: Duration = Duration::from_millis(1);
+/// An answer that comes this quickly costs no sleep: being woken would take longer than the answer.
+const QUICK: Duration = Duration::from_micros(30);
 /// At the end of a trial the program has this long to end by itself.
 const GRACE: Duration = Duration::from_millis(500);
 
@@ -172,7 +174,11 @@ impl ExternalPolicy {
     /// with the next decision's; whatever goes wrong is told there.
     pub fn learn(&mut self, slot: u64, contexts: &Contexts, node: usize, bit: Bit) {
         message::learn(self.process.outgoing(), slot, contexts, node, bit);
-        self.process.flush();
+        // Over processes there is time until the next question, and it learns meanwhile. In virtual
+        // time there is none: written together, both cost a single change of processes.
+        if matches!(self.waiting, Waiting::Shared) {
+            self.process.flush();
+        }
         self.unanswered += 1;
     }
 
@@ -210,6 +216,7 @@ impl ExternalPolicy {
     /// Waits for the next line of its answers; `false` if the trial was stopped before.
     async fn hear(&mut self, slot: u64, deadline: Instant) -> Result<bool, Box<ExternalError>> {
         let mut patience = SHORT_WAIT;
+        self.process.look_for(QUICK);
         loop {
             if self.process.next_line().map_err(|reason| self.failure(slot, reason))? {
                 return Ok(true);

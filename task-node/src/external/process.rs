@@ -174,14 +174,24 @@ impl Process {
         write || answers || stderr
     }
 
-    fn read_answers(&mut self) {
-        let Some(stdout) = &mut self.stdout else { return };
+    /// Looks for answers without sleeping, for no longer than `wait`, and lets others run meanwhile.
+    pub(super) fn look_for(&mut self, wait: Duration) {
+        let deadline = Instant::now() + wait;
+        while self.lines.wants_more() && !self.read_answers() && Instant::now() < deadline {
+            rustix::thread::sched_yield();
+        }
+    }
+
+    /// Reads what is there; `false` if there is nothing yet.
+    fn read_answers(&mut self) -> bool {
+        let Some(stdout) = &mut self.stdout else { return true };
         match stdout.read(&mut self.room) {
             Ok(0) => self.stdout = None,
             Ok(bytes) => self.lines.push(&self.room[..bytes]),
-            Err(error) if retry(&error) => {}
+            Err(error) if retry(&error) => return false,
             Err(_) => self.stdout = None,
         }
+        true
     }
 
     fn read_stderr(&mut self) {

@@ -2,6 +2,7 @@
 //! external policies, seen from the other side: `docs/external-policies.md`.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use fogbit_policy::{CATALOGUE, Policy};
@@ -58,9 +59,27 @@ pub(super) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
         };
         return Err(Failure::usage(format!("`{}` cannot be served: {why}", args.name)));
     }
-    match answer_all(&mut service, std::io::stdin().lock(), std::io::stdout().lock()) {
+    let (input, output) = (std::io::stdin().lock(), std::io::stdout().lock());
+    match answer_all(&mut service, input, output, look_for_input) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Exit::Well),
         answered => answered.map(|()| Exit::Well).map_err(|e| Failure::new(Exit::Failed, e)),
+    }
+}
+
+/// A question that comes this quickly after the last costs no sleep.
+const QUICK: Duration = Duration::from_micros(30);
+
+/// Looks for input without sleeping, for a moment: being woken takes longer than most answers.
+fn look_for_input() {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let stdin = std::io::stdin();
+    let deadline = Instant::now() + QUICK;
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    while Instant::now() < deadline {
+        if poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&at_once)) != Ok(0) {
+            return;
+        }
+        rustix::thread::sched_yield();
     }
 }
 
@@ -69,11 +88,15 @@ fn answer_all(
     service: &mut Service,
     input: impl Read,
     mut output: impl Write,
+    wait: impl Fn(),
 ) -> std::io::Result<()> {
     let mut input = BufReader::with_capacity(CHUNK, input);
     let (mut line, mut answers) = (Vec::new(), Vec::new());
     loop {
         line.clear();
+        if input.buffer().is_empty() {
+            wait();
+        }
         if input.read_until(b'\n', &mut line)? == 0 {
             return Ok(());
         }
@@ -287,7 +310,7 @@ mod tests {
         let mut service = Service { spec, name: policy.into(), seed: 1, running: None };
         let text = lines.join("\n");
         let mut output = Vec::new();
-        answer_all(&mut service, Parts(text.as_bytes().chunks(size)), &mut output).unwrap();
+        answer_all(&mut service, Parts(text.as_bytes().chunks(size)), &mut output, || ()).unwrap();
         String::from_utf8(output).unwrap().lines().map(str::to_owned).collect()
     }
 
