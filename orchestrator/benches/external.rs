@@ -48,6 +48,7 @@ fn context() -> Context {
         pace: None,
         plan,
         decisions: None,
+        contexts: None,
         stop: Arc::new(AtomicBool::new(false)),
     }
 }

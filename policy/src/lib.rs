@@ -112,17 +112,17 @@ pub const CATALOGUE: &[Entry] = &[
     Entry {
         kind: "thompson",
         summary: "Thompson sampling by sequential Laplace approximation",
-        parameters: "lambda = 5, scale = 0.5, prior",
+        parameters: "lambda = 5, scale = 0.25, prior",
     },
     Entry {
         kind: "lin-ucb",
         summary: "ridge regression of the sign of the bit, with a bonus (Li et al. 2010)",
-        parameters: "lambda = 5, alpha = 0.5, prior",
+        parameters: "lambda = 50, alpha = 2, prior",
     },
     Entry {
         kind: "epsilon-greedy",
         summary: "the estimate of toof, and a node at random with probability epsilon / t^decay",
-        parameters: "lambda = 5, epsilon = 1, decay = 0.5, prior",
+        parameters: "lambda = 10, epsilon = 0.5, decay = 0.5, prior",
     },
     Entry {
         kind: "mle-ucb",
@@ -138,7 +138,7 @@ pub const CATALOGUE: &[Entry] = &[
     Entry {
         kind: "discounted-toof",
         summary: "toof that forgets, for weights that change",
-        parameters: "lambda = 5, gamma = { kind = \"tuned\", c = 0.03 }, discount = 0.9995, prior",
+        parameters: "lambda = 5, gamma = { kind = \"tuned\", c = 0.03 }, discount = 0.999, prior",
     },
     Entry {
         kind: "external",

@@ -142,6 +142,20 @@ less than no seeds ¦ [5, 6] → «-3» ¦ a count of seeds cannot be negative �
 # Policies.
 a policy with a bad name ¦ [policies.turns]⏎ → [policies.«Turns»]⏎ & below = "turns" → below = "Turns" ¦ `Turns` cannot be the name of a policy ¦ lower-case
 lambda = 0 ¦ lambda = 1.5 → lambda = «0» ¦ lambda = 0 is out of range ¦ from 0.000000001
+a prior for other features ¦ lambda = 1.5 → lambda = 1.5⏎prior = { mean = «[0.1, 0.2]», strength = 16 } ¦ 2 numbers for 5 features ¦ 5 numbers: one for each
+a prior out of the ball ¦ lambda = 1.5 → lambda = 1.5⏎prior = { mean = «[0.9, 0.9, 0, 0, 0]» } ¦ the mean has length 1.27 ¦ a shorter mean
+a prior of nan ¦ lambda = 1.5 → lambda = 1.5⏎prior = { mean = «[nan, 0, 0, 0, 0]» } ¦ the mean is not finite ¦ finite
+a prior without a mean ¦ lambda = 1.5 → lambda = 1.5⏎prior = «{ strength = 3 }» ¦ missing key `mean` ¦
+a prior of no strength ¦ lambda = 1.5 → lambda = 1.5⏎prior = { mean = [0, 0, 0, 0, 0], strength = «0» } ¦ strength = 0 is out of range ¦ from 0.000000001
+the paper's radius for another rule ¦ "toof"⏎gamma = { kind = "paper-eq15" → "ofu-ecolog"⏎gamma = { kind = «"paper-eq15"» ¦ equation (15) holds for the update of `toof` ¦ tuned
+a discount above 1 ¦ kind = "round-robin" → kind = "discounted-toof"⏎discount = «1.5» ¦ discount = 1.5 is out of range ¦ to 1
+a negative scale ¦ kind = "round-robin" → kind = "thompson"⏎scale = «-1» ¦ scale = -1 is out of range ¦ from 0
+a negative alpha ¦ kind = "round-robin" → kind = "lin-ucb"⏎alpha = «-1» ¦ alpha = -1 is out of range ¦ from 0
+a negative epsilon ¦ kind = "round-robin" → kind = "epsilon-greedy"⏎epsilon = «-1» ¦ epsilon = -1 is out of range ¦ from 0
+a negative decay ¦ kind = "round-robin" → kind = "epsilon-greedy"⏎decay = «-1» ¦ decay = -1 is out of range ¦ from 0
+lambda of a rival ¦ kind = "round-robin" → kind = "full-information"⏎lambda = «0» ¦ lambda = 0 is out of range ¦ from 0.000000001
+a whole history without end ¦ slots = 100 → slots = "endless" & seeds = [5, 6] → seeds = [5] & [policies.turns]⏎kind = "round-robin" → [policies.«turns»]⏎kind = "mle-ucb" ¦ `mle-ucb` keeps every bit ¦ a number of slots
+all bits in real time ¦ kind = "slot"⏎lookahead = 64 → kind = "wall"⏎slot = "50ms" & [policies.turns]⏎kind = "round-robin" → [policies.«turns»]⏎kind = "full-information" ¦ `full-information` cannot be played in real time ¦ delete it
 lambda = nan ¦ lambda = 1.5 → lambda = «nan» ¦ lambda is not a finite number ¦
 c below 0 ¦ c = 0.03 → c = «-0.03» ¦ c = -0.03 is out of range ¦ a value from 0
 delta = 1 ¦ delta = 0.05 → delta = «1» ¦ delta = 1 is out of range ¦ a value from

@@ -41,6 +41,10 @@ def draw(key, slot):
     return struct.unpack("<8Q", chacha8_block(key, block))[word]
 
 
+def child(key, index):
+    return hashlib.sha256(b"fogbit.draws.1.child" + key + struct.pack("<Q", index)).digest()
+
+
 def bits(number):
     return struct.pack(">d", number).hex()
 
@@ -63,6 +67,7 @@ PURPOSES = ["task.length", "task.complexity", "node.weights", "node.cpu_frequenc
             "node.drift/0", "node.drift/2", "node.weights/1", "policy/random", "policy/a-b_c.d"]
 PLACES = [(0, 0), (1, 0), (1, 1), (2, 9999), (2**63 - 1, 7)]
 SLOTS = [1, 2, 8, 9, 32, 33, 1000, 2**36 + 5]
+INDICES = [0, 1, 2**64 - 1]
 DRAWS = [0, 1 << 11, 1 << 40, 1 << 55, 0x7FFFFFFFFFFFF000, 1 << 63, 0x123456789ABCDEF0,
          0xFEDCBA9876543210, 0xFFFFF00000000000, 2**64 - 1]
 
@@ -71,6 +76,11 @@ def main():
     for purpose in PURPOSES:
         for seed, node in PLACES:
             print("key", purpose, seed, node, key(seed, purpose, node).hex())
+    for purpose in PURPOSES:
+        for seed, node in PLACES:
+            for index in INDICES:
+                derived = child(key(seed, purpose, node), index).hex()
+                print("child", purpose, seed, node, index, derived)
     for purpose in PURPOSES:
         for seed, node in PLACES[1:4]:
             for slot in SLOTS:

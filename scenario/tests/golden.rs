@@ -63,13 +63,24 @@ fn the_table_is_what_the_independent_implementation_prints() {
     }
 }
 
+fn text(key: &Key) -> String {
+    let key = serde_json::to_value(key).expect("bytes");
+    let bytes: Vec<u8> = serde_json::from_value(key).expect("bytes");
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 #[test]
 fn keys_are_derived_as_frozen() {
     for columns in rows("key") {
-        let key = serde_json::to_value(key(&columns)).expect("bytes");
-        let bytes: Vec<u8> = serde_json::from_value(key).expect("bytes");
-        let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(text, columns[4], "{columns:?}");
+        assert_eq!(text(&key(&columns)), columns[4], "{columns:?}");
+    }
+}
+
+#[test]
+fn keys_of_keys_are_derived_as_frozen() {
+    for columns in rows("child") {
+        let child = key(&columns).child(columns[4].parse().unwrap());
+        assert_eq!(text(&child), columns[5], "{columns:?}");
     }
 }
 

@@ -18,7 +18,7 @@ enum Knows {
     /// `optimal`: the hidden weights.
     Weights,
     /// `full-information`: the bits that all nodes would have told so far.
-    Bits(FullInformationPolicy),
+    Bits(Box<FullInformationPolicy>),
 }
 
 impl std::fmt::Debug for TruthOracle {
@@ -34,7 +34,7 @@ impl TruthOracle {
             PolicySpec::Optimal(_) => Knows::Weights,
             PolicySpec::FullInformation(parameters) => {
                 let (nodes, features) = (instance.helpers.len(), instance.features);
-                Knows::Bits(FullInformationPolicy::new(parameters, nodes, features))
+                Knows::Bits(Box::new(FullInformationPolicy::new(parameters, nodes, features)))
             }
             _ => return None,
         };
@@ -61,7 +61,7 @@ impl TruthOracle {
     pub fn policy(&self) -> Option<&dyn Policy> {
         match &self.knows {
             Knows::Weights => None,
-            Knows::Bits(policy) => Some(policy),
+            Knows::Bits(policy) => Some(&**policy),
         }
     }
 }

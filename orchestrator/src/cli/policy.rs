@@ -26,9 +26,9 @@ pub(crate) fn run(command: PolicyCommand) -> Result<Exit, Failure> {
 fn list() -> Result<Exit, Failure> {
     let mut text = String::new();
     for entry in CATALOGUE {
-        text += &format!("{:<12} {}\n", entry.kind, entry.summary);
+        text += &format!("{:<16} {}\n", entry.kind, entry.summary);
         if !entry.parameters.is_empty() {
-            text += &format!("{:<12}   {}\n", "", entry.parameters);
+            text += &format!("{:<16}   {}\n", "", entry.parameters);
         }
     }
     print(&text)?;

@@ -7,7 +7,7 @@ use fogbit_policy::Policy;
 use fogbit_policy::one_bit::best_node;
 use fogbit_scenario::feedback::Outcome;
 use fogbit_scenario::{Contexts, Instance, TaskSource, Truth};
-use fogbit_task_node::{Decider, Oracle, Recorder, SimFog, Step, Trial, TrialError};
+use fogbit_task_node::{Decider, Recorder, SimFog, Step, Trial, TrialError};
 
 use super::choice::{Rows, decider};
 use super::{Explanation, Learnt, NodeView};

@@ -12,8 +12,8 @@ use super::rivals::{
     DiscountedToof, EpsilonGreedy, FullInformation, LinUcb, MleUcb, OfuEcolog, Thompson,
 };
 use crate::fault::Faults;
-use crate::scenario::Scenario;
 use crate::tagged::tagged_enum;
+use crate::validate::validate_policies;
 
 tagged_enum! {
     /// A policy and its parameters.
@@ -49,6 +49,7 @@ tagged_enum! {
 
 impl PolicySpec {
     /// The policy of this kind with parameters given as `KEY=VALUE`, checked as in a topology file.
+    /// How many features there will be is not known here: any length of a prior's mean is accepted.
     ///
     /// # Errors
     /// What is wrong, with its place.
@@ -62,9 +63,10 @@ impl PolicySpec {
         for assignment in assignments {
             file.set_below(&["policies", "policy"], assignment)?;
         }
-        let scenario = Scenario::from_file(&file)?;
-        let (_, spec) = scenario.policies().next().expect("the topology has a policy");
-        Ok(spec.clone())
+        let (topology, places) = file.parse()?;
+        validate_policies(&topology, &places)?;
+        let (_, spec) = topology.policies.into_iter().next().expect("the topology has a policy");
+        Ok(spec)
     }
 
     /// What is believed before the first bit, if the policy has a prior.

@@ -40,7 +40,7 @@ pub struct Thompson {
 
 impl Default for Thompson {
     fn default() -> Thompson {
-        Thompson { lambda: 5.0, scale: 0.5, prior: None }
+        Thompson { lambda: 5.0, scale: 0.25, prior: None }
     }
 }
 
@@ -48,7 +48,7 @@ impl Default for Thompson {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LinUcb {
-    /// A = X'X + lambda I starts as `lambda` times the identity; above 0.
+    /// A starts as `lambda` times the identity; above 0.
     pub lambda: f64,
     /// The bonus is `alpha` times the root of `x' A^-1 x`; at least 0.
     pub alpha: f64,
@@ -59,7 +59,7 @@ pub struct LinUcb {
 
 impl Default for LinUcb {
     fn default() -> LinUcb {
-        LinUcb { lambda: 5.0, alpha: 0.5, prior: None }
+        LinUcb { lambda: 50.0, alpha: 2.0, prior: None }
     }
 }
 
@@ -80,7 +80,7 @@ pub struct EpsilonGreedy {
 
 impl Default for EpsilonGreedy {
     fn default() -> EpsilonGreedy {
-        EpsilonGreedy { lambda: 5.0, epsilon: 1.0, decay: 0.5, prior: None }
+        EpsilonGreedy { lambda: 10.0, epsilon: 0.5, decay: 0.5, prior: None }
     }
 }
 
@@ -140,7 +140,7 @@ impl Default for DiscountedToof {
         DiscountedToof {
             lambda: 5.0,
             gamma: ExplorationWidth::default(),
-            discount: 0.9995,
+            discount: 0.999,
             prior: None,
         }
     }

@@ -74,6 +74,18 @@ pub(crate) fn validate(
     Ok(Scenario { topology, trace, helpers, features, path: path.to_owned() })
 }
 
+/// Checks the policies alone, whatever the number of features.
+pub(crate) fn validate_policies(topology: &Topology, places: &Places<'_>) -> Result<(), Faults> {
+    let mut check = Check { places, faults: Vec::new() };
+    check.policies(topology);
+    for (name, spec) in &topology.policies {
+        if let Some(prior) = spec.prior() {
+            check.prior(&way!["policies", name, "prior"], prior, prior.mean.len());
+        }
+    }
+    if check.faults.is_empty() { Ok(()) } else { Err(check.into_faults()) }
+}
+
 /// The checks, and what they found.
 struct Check<'p, 'f> {
     places: &'p Places<'f>,

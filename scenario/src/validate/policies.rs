@@ -111,7 +111,7 @@ impl Check<'_, '_> {
         }
     }
 
-    fn prior(&mut self, place: &[Step], prior: &Prior, features: usize) {
+    pub(super) fn prior(&mut self, place: &[Step], prior: &Prior, features: usize) {
         if let Some(strength) = prior.strength {
             self.within(below(place, "strength"), "strength", strength, 1e-9, 1e9);
         }

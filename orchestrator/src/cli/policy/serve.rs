@@ -207,6 +207,12 @@ impl Service {
         if nodes == 0 || features == 0 || values > MOST_VALUES {
             return Err(format!("{nodes} nodes with {features} features: none, or too many"));
         }
+        if let Some(prior) = self.spec.prior()
+            && prior.mean.len() != features
+        {
+            let numbers = prior.mean.len();
+            return Err(format!("the prior has {numbers} numbers for {features} features"));
+        }
         let policy = self.build(nodes, features, seed.unwrap_or(self.seed));
         let policy = policy.ok_or("this policy cannot be served")?;
         let contexts = Contexts::new(nodes, features);
