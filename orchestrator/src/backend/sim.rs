@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use rayon::prelude::*;
 use super::{Context, Outcome, RunFailure};
 use crate::board::{Board, Told};
 use crate::ledger::Ledger;
-use crate::plan::{Collector, Status, TrialResult};
+use crate::plan::{Collector, Plan, Status, TrialResult};
 
 /// Seeds that are played before their curves are averaged and forgotten.
 const SEEDS_AT_ONCE: usize = 64;
@@ -76,7 +76,38 @@ fn threads(context: &Context) -> Result<rayon::ThreadPool, rayon::ThreadPoolBuil
     rayon::ThreadPoolBuilder::new().num_threads(threads).build()
 }
 
-/// Plays one trial.
+/// Whom a trial tells how far it is.
+#[derive(Debug, Clone, Copy)]
+pub enum Watcher<'w> {
+    /// The board of a run.
+    Board(&'w Board),
+    /// A sum over many trials, to which each slot adds `weight`.
+    Counter {
+        /// The sum.
+        done: &'w AtomicU64,
+        /// What a slot of this trial adds.
+        weight: u64,
+    },
+}
+
+/// One trial as it is to be played.
+#[derive(Debug, Clone, Copy)]
+pub struct Trial<'t> {
+    /// The plan it belongs to.
+    pub plan: &'t Plan,
+    /// Which policy of the plan.
+    pub policy: usize,
+    /// The scenario under the trial's seed.
+    pub instance: &'t Instance,
+    /// Whom to tell how far it is.
+    pub watcher: Watcher<'t>,
+    /// At most this many slots a second.
+    pub pace: Option<f64>,
+    /// Set to stop as soon as possible.
+    pub stop: &'t AtomicBool,
+}
+
+/// Plays one trial of a run.
 ///
 /// # Errors
 /// If its decisions cannot be written.
@@ -85,9 +116,28 @@ pub fn play(
     policy: usize,
     instance: &Instance,
 ) -> Result<TrialResult, TrialError> {
-    let unwritable =
-        |slot: u64, error: std::io::Error| TrialError::Record { slot, reason: error.to_string() };
-    let plan = &context.plan;
+    let ledger = context.ledger(policy, instance).map_err(|error| unwritable(0, error))?;
+    let trial = Trial {
+        plan: &context.plan,
+        policy,
+        instance,
+        watcher: Watcher::Board(&context.board),
+        pace: context.pace,
+        stop: &context.stop,
+    };
+    play_trial(trial, ledger)
+}
+
+fn unwritable(slot: u64, error: std::io::Error) -> TrialError {
+    TrialError::Record { slot, reason: error.to_string() }
+}
+
+/// Plays one trial, with its account in `ledger`.
+///
+/// # Errors
+/// If its decisions cannot be written.
+pub fn play_trial(trial: Trial<'_>, ledger: Ledger) -> Result<TrialResult, TrialError> {
+    let Trial { plan, policy, instance, watcher, pace, stop } = trial;
     let (nodes, features) = (instance.helpers.len(), instance.features);
     let key = plan.policy_key(policy, instance.seed);
     let built = fogbit_policy::build(&plan.policies[policy].spec, nodes, features, &key);
@@ -95,22 +145,17 @@ pub fn play(
         Some(built) => Decider::Policy(built),
         None => Decider::Optimal(instance.weights()),
     };
-    let ledger = context.ledger(policy, instance).map_err(|error| unwritable(0, error))?;
     let mut recorder = SimRecorder {
         ledger,
-        board: &context.board,
+        watcher,
         policy,
         slots: plan.scenario.last_slot(),
-        tell_every: context.pace.map_or(TELL_EVERY, |pace| (pace / 10.0).clamp(1.0, 4096.0) as u64),
+        tell_every: pace.map_or(TELL_EVERY, |pace| (pace / 10.0).clamp(1.0, 4096.0) as u64),
         told: Told::nothing(instance.seed),
     };
     let mut tasks = TaskSource::new(&instance.tasks);
     let started = Instant::now();
-    let mut fog = Paced {
-        fog: SimFog::new(instance),
-        pacer: context.pace.map(Pacer::new),
-        stop: &context.stop,
-    };
+    let mut fog = Paced { fog: SimFog::new(instance), pacer: pace.map(Pacer::new), stop };
     let end = now(run_trial(
         &mut fog,
         &mut tasks,
@@ -118,10 +163,10 @@ pub fn play(
         &mut recorder,
         &mut Contexts::new(nodes, features),
         plan.scenario.last_slot(),
-        &context.stop,
+        stop,
     ))?;
     let seconds = started.elapsed().as_secs_f64();
-    context.board.publish(policy, &mut recorder.ledger, None, &mut recorder.told);
+    recorder.tell(None);
     let account = recorder.ledger.close().map_err(|error| unwritable(0, error))?;
     let status = match end {
         TrialEnd::Complete => Status::Complete,
@@ -142,11 +187,26 @@ fn now<F: Future>(future: F) -> F::Output {
 /// The ledger looks at the trial's own contexts.
 struct SimRecorder<'p> {
     ledger: Ledger,
-    board: &'p Board,
+    watcher: Watcher<'p>,
     policy: usize,
     slots: u64,
     tell_every: u64,
     told: Told,
+}
+
+impl SimRecorder<'_> {
+    /// Says how far the trial is; `playing` is its policy where that is at hand.
+    fn tell(&mut self, playing: Option<&dyn Policy>) {
+        match self.watcher {
+            Watcher::Board(board) => {
+                board.publish(self.policy, &mut self.ledger, playing, &mut self.told);
+            }
+            Watcher::Counter { done, weight } => {
+                let slots = self.ledger.totals().slots;
+                done.fetch_add(weight * self.told.advance(slots), Ordering::Relaxed);
+            }
+        }
+    }
 }
 
 impl Recorder for SimRecorder<'_> {
@@ -160,7 +220,7 @@ impl Recorder for SimRecorder<'_> {
             .record(contexts, node, outcome, policy)
             .map_err(|error| TrialError::Record { slot, reason: error.to_string() })?;
         if slot.is_multiple_of(self.tell_every) || slot == self.slots {
-            self.board.publish(self.policy, &mut self.ledger, policy, &mut self.told);
+            self.tell(policy);
         }
         Ok(())
     }
