@@ -35,6 +35,8 @@ pub enum Purpose<'a> {
     Feedback,
     /// Private randomness of the policy of this name.
     Policy(&'a str),
+    /// Resamples of a bootstrap: statistics of results, no part of any trial.
+    Bootstrap,
 }
 
 impl Purpose<'_> {
@@ -49,6 +51,7 @@ impl Purpose<'_> {
             Purpose::OwnTasks => "node.own_tasks".into(),
             Purpose::Feedback => "node.feedback".into(),
             Purpose::Policy(name) => format!("policy/{name}"),
+            Purpose::Bootstrap => "stats.bootstrap".into(),
         }
     }
 }
@@ -177,7 +180,7 @@ pub fn poisson(u: f64, mean: f64, exp_minus_mean: f64) -> u32 {
 
 /// Inverse of the standard normal distribution function, algorithm AS 241 (PPND16) of M. J.
 /// Wichura, Applied Statistics 37 (1988) 477-484; about 16 digits for `0 < p < 1`.
-fn inverse_normal(p: f64) -> f64 {
+pub fn inverse_normal(p: f64) -> f64 {
     const A: [f64; 8] = [
         3.387_132_872_796_366_5,
         1.331_416_678_917_843_8e2,

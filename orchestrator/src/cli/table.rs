@@ -107,8 +107,8 @@ fn policies(summary: &Summary) -> Table {
 
 fn reward(reward: Option<MeanSd>) -> String {
     match reward {
-        Some(MeanSd { mean, sd: Some(sd) }) => format!("{} ± {}", grouped(mean), grouped(sd)),
-        Some(MeanSd { mean, sd: None }) => grouped(mean),
+        Some(MeanSd { mean, sd: Some(sd), .. }) => format!("{} ± {}", grouped(mean), grouped(sd)),
+        Some(MeanSd { mean, sd: None, .. }) => grouped(mean),
         None => "-".into(),
     }
 }

@@ -84,7 +84,7 @@ fn average_columns(data: &Data) -> Vec<Column<'_>> {
             Column::new(grouped(slot), move |policy| {
                 let mean = policy.average_regret.get(key).copied().flatten()?;
                 let sd = data.sd_at(Curve::AverageRegret, policy, slot);
-                Some(mean_sd(MeanSd { mean, sd }, 4))
+                Some(mean_sd(MeanSd::without_median(mean, sd), 4))
             })
         })
         .collect();
@@ -93,9 +93,10 @@ fn average_columns(data: &Data) -> Vec<Column<'_>> {
         && marks.iter().all(|(_, slot)| *slot != slots)
     {
         columns.push(Column::new(grouped(slots), move |policy| {
-            let MeanSd { mean, sd } = policy.regret_linear?;
+            let MeanSd { mean, sd, .. } = policy.regret_linear?;
             let slots = slots as f64;
-            Some(mean_sd(MeanSd { mean: mean / slots, sd: sd.map(|sd| sd / slots) }, 4))
+            let average = MeanSd::without_median(mean / slots, sd.map(|sd| sd / slots));
+            Some(mean_sd(average, 4))
         }));
     }
     columns
