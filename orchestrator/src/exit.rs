@@ -90,6 +90,20 @@ impl From<Faults> for Failure {
     }
 }
 
+impl Shown {
+    /// Says what the error belongs to.
+    pub fn about(mut self, what: &str) -> Shown {
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+
+    /// Whether both say the same of the same place.
+    pub fn says_the_same(&self, other: &Shown) -> bool {
+        let name = |shown: &Shown| shown.source.as_ref().map(|source| source.name().to_owned());
+        (&self.message, &self.labels, name(self)) == (&other.message, &other.labels, name(other))
+    }
+}
+
 impl From<Fault> for Shown {
     fn from(fault: Fault) -> Shown {
         let Fault { message, label, help, place } = fault;

@@ -97,6 +97,12 @@ impl Selection {
         Ok(scenario)
     }
 
+    /// Whether nothing was given.
+    pub(crate) fn is_empty(&self) -> bool {
+        let numbers = [self.seeds.is_some(), self.seed.is_some(), self.nodes.is_some()];
+        !numbers.contains(&true) && self.policy.is_empty()
+    }
+
     /// The flag that overrides `key` of the topology file, if it was given.
     pub(crate) fn flag_for(&self, key: &str) -> Option<&'static str> {
         match key {

@@ -7,6 +7,7 @@ mod figures;
 pub(crate) mod markup;
 mod pairs;
 mod plot;
+pub mod sweep;
 mod tables;
 
 use std::path::Path;

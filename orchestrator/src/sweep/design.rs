@@ -75,9 +75,10 @@ impl Design {
                     .into());
             }
         }
-        let late = design.plain.iter().find(|plain| {
-            given.contains_key(plain.split_once('=').map_or("", |(key, _)| key))
-        });
+        let late = design
+            .plain
+            .iter()
+            .find(|plain| given.contains_key(plain.split_once('=').map_or("", |(key, _)| key)));
         if let Some(plain) = late {
             faults.push(
                 Fault::new("this key is varied by another --set")
@@ -260,7 +261,8 @@ fn split_values(text: &str) -> Result<Vec<Range<usize>>, (String, Range<usize>)>
             (None, '[') => open.push((at, ']')),
             (None, '{') => open.push((at, '}')),
             (None, ']' | '}') => {
-                if open.pop().map(|(_, closing)| closing) != Some(letter) {
+                let closing = open.pop().map(|(_, closing)| closing);
+                if closing != Some(letter) {
                     return Err((format!("nothing that `{letter}` could close"), at..at + 1));
                 }
             }

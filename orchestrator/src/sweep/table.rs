@@ -8,15 +8,15 @@ use fogbit_scenario::fault::Source;
 
 use super::design::Setting;
 
-const FORM: &str = "a header of keys, such as nodes.count,policies.toof.lambda, and one row a point";
+const FORM: &str =
+    "a header of keys, such as nodes.count,policies.toof.lambda, and one row a point";
 
 /// Reads a table of points: a header of keys, one row a point. An empty cell sets nothing.
 pub(super) fn read(path: &Path) -> Result<Vec<Vec<Setting>>, Fault> {
     let file = path.display();
     let text = std::fs::read_to_string(path)
         .map_err(|error| Fault::new(format!("cannot read {file}: {error}")).help(FORM))?;
-    let mut table =
-        csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+    let mut table = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let broken = |error: csv::Error| Fault::new(format!("{file}: {error}")).help(FORM);
     let keys: Vec<String> =
         table.headers().map_err(broken)?.iter().map(ToOwned::to_owned).collect();
@@ -38,8 +38,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Vec<Setting>>, Fault> {
 
 fn header(path: &Path, text: &str, keys: &[String]) -> Result<(), Fault> {
     let line = text.lines().next().unwrap_or_default();
-    let source =
-        Source { name: path.display().to_string(), text: Arc::from(line), first_line: 1 };
+    let source = Source { name: path.display().to_string(), text: Arc::from(line), first_line: 1 };
     let fault = |message: String| Fault::new(message).help(FORM).at(&source, 0..line.len());
     for (index, key) in keys.iter().enumerate() {
         if key.is_empty() {
