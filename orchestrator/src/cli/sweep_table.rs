@@ -8,14 +8,12 @@ use comfy_table::{Cell, CellAlignment, Table};
 use fogbit_scenario::topology::Metric;
 
 use crate::stats::{MeanSd, PairStatistics};
-use crate::sweep::summary::{PointSummary, Ranked, SweepSummary};
+use crate::sweep::summary::{PointSummary, Ranked, SweepSummary, short_key};
 
 /// Rows of the ranking that are shown.
 const RANKED: usize = 15;
 /// Points whose best policy is shown.
 const POINTS: usize = 30;
-/// Characters of a setting's key that are shown: its last parts tell it from others.
-const LONGEST_KEY: usize = 18;
 
 /// The results for people.
 pub(crate) fn render(summary: &SweepSummary, dir: &Path) -> String {
@@ -121,29 +119,4 @@ fn behind(metric: Metric, ranked: &Ranked) -> [Cell; 2] {
     let interval = t.low.zip(t.high);
     let interval = interval.map(|(low, high)| format!("{low:+.digits$} to {high:+.digits$}"));
     [format!("{mean:+.digits$}"), interval.unwrap_or_else(|| "-".into())].map(right)
-}
-
-/// The last parts of a dotted key, as many as are short enough, at least one.
-pub(crate) fn short_key(key: &str) -> String {
-    let short = |from: usize| key[from..].chars().count() <= LONGEST_KEY;
-    let starts = || key.match_indices('.').map(|(at, _)| at + 1);
-    let from = [0].into_iter().chain(starts()).find(|from| short(*from));
-    key[from.or(starts().last()).unwrap_or(0)..].to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::short_key;
-
-    #[test]
-    fn keys_keep_what_tells_them_apart() {
-        for (key, short) in [
-            ("slots", "slots"),
-            ("nodes.count", "nodes.count"),
-            ("policies.toof.gamma.c", "toof.gamma.c"),
-            ("a.averyveryverylongkeyindeed", "averyveryverylongkeyindeed"),
-        ] {
-            assert_eq!(short_key(key), short);
-        }
-    }
 }

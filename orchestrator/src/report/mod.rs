@@ -89,7 +89,8 @@ impl Data {
         let summary = read::summary(dir)?;
         let curves =
             Curve::ALL.into_iter().map(|c| read::curve(dir, c)).collect::<Result<_, _>>()?;
-        Ok(Data { looks: looks(&summary.policies), summary, manifest, curves })
+        let looks = looks(summary.policies.iter().map(|policy| policy.kind.as_str()));
+        Ok(Data { looks, summary, manifest, curves })
     }
 
     fn curve(&self, curve: Curve) -> &[CurvePoint] {
@@ -151,12 +152,11 @@ impl Data {
 }
 
 /// One colour for each policy, in the order of the file; grey for those that know the truth.
-fn looks(policies: &[PolicySummary]) -> Vec<String> {
+fn looks<'k>(kinds: impl Iterator<Item = &'k str>) -> Vec<String> {
     let mut next = 0;
-    policies
-        .iter()
-        .map(|policy| {
-            if policy.kind == "optimal" {
+    kinds
+        .map(|kind| {
+            if kind == "optimal" {
                 return "best".to_owned();
             }
             let (colour, round) = (next % COLOURS, (next / COLOURS).min(2));

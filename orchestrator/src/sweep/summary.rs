@@ -11,6 +11,8 @@ use crate::stats::{MeanSd, PairStatistics, Rank, Running, compare_pairs, rank_ta
 /// Places of the ranking that are compared with the first: an interval for each of thousands would
 /// tell nobody anything.
 const COMPARED: usize = 100;
+/// Characters of a setting's key that tables show: its last parts tell it from others.
+const LONGEST_KEY: usize = 18;
 
 /// Everything a sweep came to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -118,8 +120,22 @@ pub struct Difference {
     pub versus: String,
     /// In cumulative linear regret.
     pub regret_linear: PairStatistics,
+    /// In cumulative regret as lost happiness.
+    pub regret_happiness: PairStatistics,
     /// In cumulative reward.
     pub reward: PairStatistics,
+}
+
+impl Difference {
+    /// The difference by which a metric is compared; that in average regret is that in regret,
+    /// divided by the number of slots.
+    pub fn of(&self, metric: Metric) -> &PairStatistics {
+        match metric {
+            Metric::AverageRegret | Metric::RegretLinear => &self.regret_linear,
+            Metric::RegretHappiness => &self.regret_happiness,
+            Metric::Reward => &self.reward,
+        }
+    }
 }
 
 /// The best policy of a point.
@@ -243,6 +259,7 @@ pub fn point_summary(plan: &SweepPlan, point: &PointPlan, results: &PointResults
             Some(Difference {
                 versus: point.policies[versus].name.clone(),
                 regret_linear: pair(Metric::RegretLinear)?,
+                regret_happiness: pair(Metric::RegretHappiness)?,
                 reward: pair(Metric::Reward)?,
             })
         });
@@ -401,4 +418,29 @@ fn ranking(
         }
     };
     all.iter().enumerate().map(rank).collect()
+}
+
+/// The last parts of a dotted key, as many as are short enough, at least one.
+pub fn short_key(key: &str) -> String {
+    let short = |from: usize| key[from..].chars().count() <= LONGEST_KEY;
+    let starts = || key.match_indices('.').map(|(at, _)| at + 1);
+    let from = [0].into_iter().chain(starts()).find(|from| short(*from));
+    key[from.or(starts().next_back()).unwrap_or(0)..].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short_key;
+
+    #[test]
+    fn keys_keep_what_tells_them_apart() {
+        for (key, short) in [
+            ("slots", "slots"),
+            ("nodes.count", "nodes.count"),
+            ("policies.toof.gamma.c", "toof.gamma.c"),
+            ("a.averyveryverylongkeyindeed", "averyveryverylongkeyindeed"),
+        ] {
+            assert_eq!(short_key(key), short);
+        }
+    }
 }
