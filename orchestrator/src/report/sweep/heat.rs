@@ -99,7 +99,13 @@ pub(super) fn section(data: &Data) -> String {
             );
         }
         if !svg.is_empty() {
-            out.push_str(&frame(&format!("heat-{name}"), name, "", &svg, &caption(data, name)));
+            out.push_str(&frame(
+                &format!("heat-{}", escape(name)),
+                name,
+                "",
+                &svg,
+                &caption(data, name),
+            ));
         }
     }
     if facets.len() > MOST_MAPS {

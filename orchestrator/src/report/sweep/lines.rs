@@ -183,7 +183,7 @@ fn policies_at(data: &Data, point: &PointSummary) -> Option<String> {
     };
     let legend = legend(data.policies.iter().map(|(name, look)| (look.as_str(), name.clone())));
     let caption = format!("Regret of the slots so far divided by their number. {DRAWN_FROM}");
-    figure(&format!("at-{}", point.point), &title, &legend, lines, &caption)
+    figure(&format!("at-{}", escape(&point.point)), &title, &legend, lines, &caption)
 }
 
 fn points_of(data: &Data, policy: &str, points: &[&PointSummary]) -> Option<String> {
@@ -210,7 +210,7 @@ fn points_of(data: &Data, policy: &str, points: &[&PointSummary]) -> Option<Stri
         false => DRAWN_FROM.to_owned(),
     };
     figure(
-        &format!("of-{policy}"),
+        &format!("of-{}", escape(policy)),
         &format!("{policy} at several points"),
         &legend,
         lines,
