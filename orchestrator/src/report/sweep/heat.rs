@@ -231,7 +231,7 @@ fn map(
         .max(left + CHARACTER * (x_name.chars().count() as f64 + 2.0));
     let bottom = top + ROW * y.values.len() as f64 + 24.0;
     let mut out = format!(
-        "<svg viewBox='0 0 {right:.0} {bottom:.0}' width='{right:.0}' role='img' \
+        "<svg viewBox='0 0 {right:.0} {bottom:.0}' style='width:{right:.0}px' role='img' \
          aria-label='{}'>\n",
         escape(&format!("{policy}: {title}"))
     );

@@ -172,6 +172,12 @@ fn title_of(metric: Metric) -> &'static str {
     }
 }
 
+/// The same as the head of a column, with the unit below.
+fn column_head(metric: Metric) -> String {
+    let (name, unit) = title_of(metric).split_once(" (").unwrap_or_default();
+    format!("{name}<span class='sub'>{}</span>", unit.trim_end_matches(')'))
+}
+
 /// Digits after the point of a metric.
 fn digits_of(metric: Metric) -> usize {
     if metric == Metric::AverageRegret { 4 } else { 1 }
@@ -239,13 +245,14 @@ fn key_cells(data: &Data, point: &PointSummary) -> String {
 fn ranking(data: &Data) -> String {
     let metric = data.metric();
     let digits = digits_of(metric);
-    let mut out = String::from("<h2>Ranking</h2>\n<div class='wide'><table><thead><tr>");
+    let mut out =
+        String::from("<h2>Ranking</h2>\n<div class='wide'><table class='ranks'><thead><tr>");
     put!(
         out,
         "<th>place</th><th>point</th>{}<th class='left'>policy</th><th>{}</th>\
          <th>behind the first</th><th>95 % interval</th></tr></thead><tbody>\n",
         key_heads(data),
-        title_of(metric)
+        column_head(metric)
     );
     for ranked in data.summary.ranking.iter().take(RANKED) {
         let Some(point) = data.point(&ranked.point) else { continue };
@@ -286,13 +293,15 @@ fn best(data: &Data) -> String {
     if data.summary.best.len() < 2 {
         return String::new();
     }
-    let mut out = String::from("<h2>The best policy of each point</h2>\n<div class='wide'><table>");
+    let mut out = String::from(
+        "<h2>The best policy of each point</h2>\n<div class='wide'><table class='ranks'>",
+    );
     put!(
         out,
         "<thead><tr><th>point</th>{}<th class='left'>best policy</th><th>{}</th></tr></thead>\
          <tbody>\n",
         key_heads(data),
-        title_of(data.metric())
+        column_head(data.metric())
     );
     for best in data.summary.best.iter().take(POINTS) {
         let Some(point) = data.point(&best.point) else { continue };
