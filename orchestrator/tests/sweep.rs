@@ -37,7 +37,7 @@ fn well(mut command: Command) -> Output {
 }
 
 /// What was said on standard error, in one line.
-fn said(output: &Output) -> String {
+fn one_line(output: &Output) -> String {
     let text = stderr(output).replace(['│', '×'], " ");
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -90,7 +90,7 @@ fn shards_and_jobs_change_no_byte() {
     for shard in ["1/3", "2/3", "3/3"] {
         let out = at(&shard.replace('/', "-"));
         let output = well(sweep(&[&SMALL[..], &["--shard", shard]].concat(), &out));
-        assert!(said(&output).contains("is complete"), "{}", stderr(&output));
+        assert!(one_line(&output).contains("is complete"), "{}", stderr(&output));
         assert!(!out.join("points.csv").exists());
     }
 
@@ -101,7 +101,7 @@ fn shards_and_jobs_change_no_byte() {
     };
     let output = merge(&["1-3", "3-3"], "few").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(said(&output).contains("shard 2/3 was not given"), "{}", stderr(&output));
+    assert!(one_line(&output).contains("shard 2/3 was not given"), "{}", stderr(&output));
     assert!(!at("few").exists());
 
     well(merge(&["3-3", "1-3", "2-3"], "merged"));
@@ -114,17 +114,17 @@ fn shards_and_jobs_change_no_byte() {
     let output = merge(&["3-3", "1-3", "2-3"], "few").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let name = unit.file_name().unwrap().to_str().unwrap();
-    let said = self::said(&output);
+    let said = one_line(&output);
     assert!(said.contains("shard 2/3") && said.contains(name), "{said}");
     std::fs::write(&unit, &content[..content.len() / 2]).unwrap();
     let output = merge(&["3-3", "1-3", "2-3"], "few").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    let said = self::said(&output);
+    let said = one_line(&output);
     assert!(said.contains("damaged") && said.contains(name), "{said}");
     well(sweep(&["--set", "slots=300,400", "--shard", "2/3"], &at("other")));
     let output = merge(&["3-3", "1-3", "other"], "few").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(said(&output).contains("of another sweep"), "{}", stderr(&output));
+    assert!(one_line(&output).contains("of another sweep"), "{}", stderr(&output));
     assert!(!at("few").exists());
 }
 
@@ -159,7 +159,7 @@ fn an_interrupted_sweep_goes_on_where_it_was() {
     // Nobody else may work there meanwhile.
     let second = fogbit().args(["sweep", "--resume"]).arg(at("stopped")).output().unwrap();
     assert_eq!(second.status.code(), Some(2));
-    assert!(said(&second).contains("another process works in"), "{}", stderr(&second));
+    assert!(one_line(&second).contains("another process works in"), "{}", stderr(&second));
     signal(&child, rustix::process::Signal::INT);
     let asked = std::time::Instant::now();
     let (code, said) = child.end();
@@ -187,7 +187,7 @@ fn an_interrupted_sweep_goes_on_where_it_was() {
     again = without_out(again);
     let output = again.arg("--resume").arg(at("killed")).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let said = self::said(&output);
+    let said = one_line(&output);
     let name = unit.file_name().unwrap().to_str().unwrap();
     assert!(said.contains(name) && said.contains("is played anew"), "{said}");
     assert!(!at("nowhere").exists());
@@ -234,7 +234,7 @@ fn another_sweeps_directory_is_refused() {
         let mut command = without_out(sweep(arguments, &out));
         let output = command.arg("--resume").arg(&out).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
-        let said = self::said(&output);
+        let said = one_line(&output);
         assert!(said.contains("of another sweep") && said.contains(what), "{what}: {said}");
     }
     // The same, and without any arguments: nothing is left to play, and nothing changes.
@@ -254,15 +254,15 @@ fn another_sweeps_directory_is_refused() {
         });
         let output = fogbit().arg("sweep").args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{message}");
-        assert!(said(&output).contains(message), "{}", stderr(&output));
+        assert!(one_line(&output).contains(message), "{}", stderr(&output));
     }
     let output = sweep(&SMALL, &out).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(said(&output).contains("exists already"), "{}", stderr(&output));
+    assert!(one_line(&output).contains("exists already"), "{}", stderr(&output));
     std::fs::write(out.join("topologies/p001.toml"), "slots = 3").unwrap();
     let output = fogbit().args(["sweep", "--resume"]).arg(&out).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(said(&output).contains("not what the sweep was begun with"), "{}", stderr(&output));
+    assert!(one_line(&output).contains("not what the sweep was begun with"), "{}", stderr(&output));
 }
 
 #[test]
@@ -402,7 +402,7 @@ fn mistakes_are_shown_before_anything_is_played() {
     for (arguments, messages) in cases {
         let output = sweep(arguments, &out).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", stderr(&output));
-        let said = self::said(&output);
+        let said = one_line(&output);
         for message in messages {
             assert!(said.contains(message), "{arguments:?}: {message}: {said}");
         }
@@ -488,7 +488,7 @@ fn a_full_disk_is_said_and_the_sweep_can_go_on() {
     std::fs::create_dir(&part).unwrap();
     let output = fogbit().args(["sweep", "--resume"]).arg(&out).output().unwrap();
     assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
-    let said = self::said(&output);
+    let said = one_line(&output);
     assert!(said.contains("cannot write") && said.contains("--resume"), "{said}");
     assert_eq!(json(&out.join("manifest.json"))["status"], "failed");
     std::fs::remove_dir(&part).unwrap();

@@ -11,7 +11,6 @@ mod policy;
 mod results;
 mod run;
 mod sweep;
-mod sweep_table;
 mod table;
 mod topology;
 

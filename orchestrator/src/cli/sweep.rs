@@ -1,29 +1,25 @@
 //! `sweep`: plays a topology at many points of its parameters.
 
+mod begin;
+mod play;
+mod table;
+
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use clap::Args;
 use clap::builder::FalseyValueParser;
 use fogbit_scenario::TopologyFile;
 use fogbit_scenario::topology::Metric;
 
-use super::run::{Format, runtime, signal};
+pub(super) use begin::unopened;
+pub(super) use play::finish_and_show;
+
+use super::run::Format;
 use super::topology::{Selection, assignments};
-use super::{print, sweep_table};
-use crate::exit::{Exit, Failure, tell};
-use crate::report;
-use crate::results::{Manifest, ResultsError, RunStatus, file_time};
+use crate::exit::{Exit, Failure};
 use crate::sweep::design::Design;
-use crate::sweep::dir::{self, DirError, SweepDir, SweepManifest};
-use crate::sweep::plan::{LAYOUT, Played, Shard, SweepPlan, Unit};
-use crate::sweep::play::{Job, PlayError};
-use crate::sweep::progress::Display;
+use crate::sweep::plan::{LAYOUT, Played, Shard, SweepPlan};
 use crate::sweep::resolve::{ResolvedPoint, resolve};
-use crate::sweep::results::{FinishError, finish};
-use crate::sweep::summary::SweepSummary;
-use crate::sweep::unit::{self, UnitError};
 
 /// Play a topology at many points of its parameters, over all cores
 ///
@@ -108,8 +104,8 @@ fn metric(text: &str) -> Result<Metric, String> {
 
 pub(crate) fn sweep(args: SweepArgs) -> Result<Exit, Failure> {
     let begun = match &args.resume {
-        Some(path) => resume(&args, path)?,
-        None => begin(&args)?,
+        Some(path) => begin::resume(&args, path)?,
+        None => begin::begin(&args)?,
     };
     let jobs = args
         .jobs
@@ -200,338 +196,4 @@ fn default_versus(played: &Played) -> Option<String> {
         .into_iter()
         .find(|name| played.points.iter().all(|point| point.policy(name).is_some()))
         .map(ToOwned::to_owned)
-}
-
-/// A sweep, or a shard of one, that is ready to be played.
-struct Begun {
-    plan: SweepPlan,
-    topologies: Vec<String>,
-    dir: SweepDir,
-    shard: Shard,
-    /// What is still to be played.
-    units: Vec<Unit>,
-    manifest: SweepManifest,
-}
-
-fn part(shard: Shard) -> String {
-    if shard == Shard::WHOLE { "sweep".into() } else { format!("shard {shard}") }
-}
-
-fn begin(args: &SweepArgs) -> Result<Begun, Failure> {
-    let file = args.file.as_deref().expect("clap asks for it");
-    let (plan, points) = args.resolve(file)?;
-    let shard = args.shard.unwrap_or(Shard::WHOLE);
-    let dir = match &args.out {
-        Some(path) => SweepDir::create(path),
-        None => {
-            let name = match shard {
-                Shard::WHOLE => format!("{}-sweep", plan.played.topology),
-                Shard { number, of } => {
-                    format!("{}-sweep-shard-{number}-of-{of}", plan.played.topology)
-                }
-            };
-            SweepDir::create_unique(Path::new("results"), &name, &file_time())
-        }
-    };
-    let dir = dir.map_err(unopened)?;
-    new_manifest(dir, plan, points, shard, 0)
-}
-
-/// Writes what explains the sweep into a directory in which nothing was played.
-fn new_manifest(
-    dir: SweepDir,
-    plan: SweepPlan,
-    points: Vec<ResolvedPoint>,
-    shard: Shard,
-    resumed: u64,
-) -> Result<Begun, Failure> {
-    let run = Manifest::begin("sim", &plan.played.seeds);
-    let manifest = SweepManifest { run, part: part(shard), resumed };
-    dir.write("manifest.json", &manifest.to_json()).map_err(unwritten)?;
-    dir.describe(&plan, &points).map_err(unopened)?;
-    let topologies = points.into_iter().map(|point| point.toml).collect();
-    let units = units_of(&plan, shard);
-    Ok(Begun { plan, topologies, dir, shard, units, manifest })
-}
-
-fn units_of(plan: &SweepPlan, shard: Shard) -> Vec<Unit> {
-    let units = plan.played.units().into_iter().enumerate();
-    units.filter(|(index, _)| shard.plays(*index)).map(|(_, unit)| unit).collect()
-}
-
-fn resume(args: &SweepArgs, path: &Path) -> Result<Begun, Failure> {
-    if args.file.is_none() && args.says_what() {
-        return Err(Failure::usage("what is to be played is said, but for no topology file")
-            .help("with --resume give either all arguments of the sweep, or none"));
-    }
-    let asked = args.file.as_deref().map(|file| args.resolve(file)).transpose()?;
-    let (dir, known) = SweepDir::open(path).map_err(unopened)?;
-    let earlier = dir::read_manifest(path);
-    let resumed = earlier.as_ref().map_or(0, |manifest| manifest.resumed + 1);
-    let shard = shard_to_resume(args.shard, earlier.as_ref().map(|m| m.part.as_str()), path)?;
-    let mut plan = match (known, asked) {
-        (Some(known), Some((asked, _))) => {
-            let here = path.display().to_string();
-            if let Some(difference) = known.played.difference(&asked.played, &here, "this command")
-            {
-                let message = format!("{here} is the directory of another sweep: {difference}");
-                return Err(Failure::usage(message).help(format!(
-                    "`fogbit sweep --resume {here}` goes on with the sweep that is there; another \
-                     one needs a directory of its own"
-                )));
-            }
-            known
-        }
-        (Some(known), None) => known,
-        (None, Some((plan, points))) => return new_manifest(dir, plan, points, shard, resumed),
-        (None, None) => {
-            let message =
-                format!("{} was stopped before anything was written down", path.display());
-            return Err(Failure::usage(message)
-                .help("give the topology file and the other arguments of the sweep again"));
-        }
-    };
-    args.choose_shown(&mut plan)?;
-    let topologies = dir::read_topologies(path, &plan).map_err(unopened)?;
-    let run = Manifest::begin("sim", &plan.played.seeds);
-    let started = earlier.map(|manifest| manifest.run.started);
-    let run = Manifest { started: started.unwrap_or_else(|| run.started.clone()), ..run };
-    let manifest = SweepManifest { run, part: part(shard), resumed };
-    dir.folders().map_err(unopened)?;
-    dir.write("manifest.json", &manifest.to_json()).map_err(unwritten)?;
-    dir.write_plan(&plan).map_err(unopened)?;
-    let units = missing(path, &plan, units_of(&plan, shard))?;
-    Ok(Begun { plan, topologies, dir, shard, units, manifest })
-}
-
-/// Which part a directory holds, if what was asked for agrees.
-fn shard_to_resume(
-    asked: Option<Shard>,
-    part: Option<&str>,
-    path: &Path,
-) -> Result<Shard, Failure> {
-    let recorded = match part.map(|part| (part, part.strip_prefix("shard "))) {
-        Some((_, Some(shard))) => shard.parse().ok(),
-        Some((_, None)) => Some(Shard::WHOLE),
-        None => None,
-    };
-    match (asked, recorded) {
-        (Some(asked), Some(recorded)) if asked != recorded => {
-            let here = self::part(recorded);
-            let message = format!("{} holds the {here}, not shard {asked}", path.display());
-            Err(Failure::usage(message).help("leave --shard out, or give another directory"))
-        }
-        (asked, recorded) => Ok(asked.or(recorded).unwrap_or(Shard::WHOLE)),
-    }
-}
-
-/// Those of `units` that are not there, are damaged, or have trials that failed.
-fn missing(path: &Path, plan: &SweepPlan, units: Vec<Unit>) -> Result<Vec<Unit>, Failure> {
-    let mut left = Vec::new();
-    for unit in units {
-        match unit::read(path, &plan.played, &plan.digest, unit) {
-            Ok((results, _)) if !results.failed() => continue,
-            Ok(_) | Err(UnitError::Missing(_)) => {}
-            Err(error @ UnitError::Content { .. }) => {
-                tell(format_args!("note: {error}: it is played anew"));
-            }
-            Err(error @ UnitError::Read { .. }) => return Err(Failure::new(Exit::Failed, error)),
-        }
-        left.push(unit);
-    }
-    Ok(left)
-}
-
-pub(super) fn unopened(error: DirError) -> Failure {
-    match &error {
-        DirError::Results(ResultsError::Exists(path)) => {
-            let help = format!(
-                "results are never overwritten: choose another --out, or go on with --resume {}",
-                path.display()
-            );
-            Failure::usage(error).help(help)
-        }
-        DirError::Results(ResultsError::Write { .. }) => Failure::new(Exit::Failed, error),
-        DirError::Busy(_) => {
-            Failure::usage(error).help("wait until it has ended, or choose another directory")
-        }
-        DirError::Missing(_) | DirError::NoSweep(_) => {
-            Failure::usage(error).help("give the directory that `fogbit sweep` made")
-        }
-        DirError::Content { .. } => Failure::usage(error)
-            .help("the files of a sweep are not to be changed; begin anew in another directory"),
-    }
-}
-
-fn unwritten(error: ResultsError) -> Failure {
-    Failure::new(Exit::Failed, error)
-}
-
-impl Begun {
-    /// Plays what is left, and writes and shows the results; a signal stops it, and a second one
-    /// ends the process.
-    fn play(mut self, jobs: usize, format: Format, quiet: bool) -> Result<Exit, Failure> {
-        let runtime = runtime()?;
-        let (stop, done) = (AtomicBool::new(false), Arc::new(AtomicU64::new(0)));
-        let asked = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            let (ended, end) = tokio::sync::oneshot::channel();
-            let work = scope.spawn(|| {
-                let result = self.work(jobs, format, quiet, &stop, &asked, &done);
-                let _ = ended.send(());
-                result
-            });
-            runtime.block_on(async {
-                let mut end = std::pin::pin!(end);
-                tokio::select! {
-                    biased;
-                    _ = &mut end => return,
-                    () = signal() => {}
-                }
-                asked.store(true, Ordering::Relaxed);
-                stop.store(true, Ordering::Relaxed);
-                tokio::select! {
-                    biased;
-                    _ = &mut end => {}
-                    // Whoever asks twice does not want to wait; what is written is whole.
-                    () = signal() => std::process::exit(Exit::Interrupted as i32),
-                }
-            });
-            work.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
-    }
-
-    /// `asked` tells a stop that the user wants from one because of an error.
-    fn work(
-        &mut self,
-        jobs: usize,
-        format: Format,
-        quiet: bool,
-        stop: &AtomicBool,
-        asked: &AtomicBool,
-        done: &Arc<AtomicU64>,
-    ) -> Result<Exit, Failure> {
-        let job = Job {
-            plan: &self.plan,
-            topologies: &self.topologies,
-            dir: &self.dir,
-            units: &self.units,
-            jobs,
-            done,
-            stop,
-        };
-        let display = Display::start(self.describe(), Arc::clone(done), job.cost(), quiet);
-        let result = job.play();
-        drop(display);
-        let path = self.dir.path().display().to_string();
-        let failed_units = match result {
-            Ok(failed_units) => failed_units,
-            Err(error) => {
-                self.dir.end(&mut self.manifest, RunStatus::Failed, Some(error.to_string()));
-                return Err(not_played(error, &path));
-            }
-        };
-        if asked.load(Ordering::Relaxed) {
-            self.dir.end(&mut self.manifest, RunStatus::Partial, Some("interrupted".into()));
-            tell(format_args!("interrupted: `fogbit sweep --resume {path}` goes on"));
-            return Ok(Exit::Interrupted);
-        }
-        if self.shard == Shard::WHOLE {
-            return finish_and_show(&self.dir, &self.plan, &mut self.manifest, jobs, format);
-        }
-        let status = if failed_units > 0 { RunStatus::Failed } else { RunStatus::Complete };
-        self.dir.end(&mut self.manifest, status, None);
-        tell(format_args!(
-            "shard {} is complete: {path}; `fogbit merge --out DIR {path} ...` puts all of them \
-             together",
-            self.shard
-        ));
-        Ok(if failed_units > 0 { Exit::Failed } else { Exit::Well })
-    }
-
-    /// What is played, in a line.
-    fn describe(&self) -> String {
-        let played = &self.plan.played;
-        let trials: usize = self
-            .units
-            .iter()
-            .map(|u| played.points[u.point].policies.len() * played.seeds_of(*u).len())
-            .sum();
-        let all = played.trials();
-        let of = if trials == all { String::new() } else { format!(" of {all}") };
-        let (points, seeds) = (played.points.len(), played.seeds.len());
-        format!("{points} points, {seeds} seeds, {trials}{of} trials")
-    }
-}
-
-fn not_played(error: PlayError, path: &str) -> Failure {
-    match error {
-        PlayError::Topology(faults) => Failure::from(faults),
-        PlayError::Write(_) | PlayError::Trial(_) => Failure::new(Exit::Failed, error)
-            .help(format!("what was played is kept; `fogbit sweep --resume {path}` goes on")),
-    }
-}
-
-/// Writes and shows what a sweep whose units are all there comes to.
-pub(super) fn finish_and_show(
-    dir: &SweepDir,
-    plan: &SweepPlan,
-    manifest: &mut SweepManifest,
-    jobs: usize,
-    format: Format,
-) -> Result<Exit, Failure> {
-    let summary = match write_results(dir, plan, jobs) {
-        Ok(summary) => summary,
-        Err(failure) => {
-            let reason = "the results could not be written".to_owned();
-            dir.end(manifest, RunStatus::Failed, Some(reason));
-            return Err(failure);
-        }
-    };
-    let failed = summary.sweep.failed > 0;
-    let status = if failed { RunStatus::Failed } else { RunStatus::Complete };
-    dir.end(manifest, status, failed.then(|| "some trials failed".into()));
-    match format {
-        Format::Json => print(&summary.to_json())?,
-        Format::Table => print(&sweep_table::render(&summary, dir.path()))?,
-    }
-    if failed { Err(failures(&summary)) } else { Ok(Exit::Well) }
-}
-
-fn write_results(dir: &SweepDir, plan: &SweepPlan, jobs: usize) -> Result<SweepSummary, Failure> {
-    let threads = rayon::ThreadPoolBuilder::new().num_threads(jobs).build();
-    let threads = threads.map_err(|error| Failure::new(Exit::Internal, error))?;
-    let path = dir.path().display();
-    let again = format!("what was played is kept; `fogbit sweep --resume {path}` goes on");
-    let summary = threads.install(|| finish(dir.path(), plan)).map_err(|error| match error {
-        FinishError::Unit(_) | FinishError::Write(_) => {
-            Failure::new(Exit::Failed, error).help(again.as_str())
-        }
-    })?;
-    let html =
-        report::sweep::render(dir.path()).map_err(|error| Failure::new(Exit::Internal, error))?;
-    dir.write("report.html", html.as_bytes())
-        .map_err(|error| unwritten(error).help(again.as_str()))?;
-    Ok(summary)
-}
-
-/// Says that trials failed, and why the first of them did.
-fn failures(summary: &SweepSummary) -> Failure {
-    let all = summary.points.iter().flat_map(|point| {
-        point.policies.iter().flat_map(move |policy| {
-            policy.failures.iter().map(move |failure| (&point.point, &policy.name, failure))
-        })
-    });
-    let first = all.map(|(point, policy, failure)| {
-        format!("{policy} at point {point} with seed {}: {}", failure.seed, failure.reason)
-    });
-    let first = first.take(1).collect::<String>();
-    Failure::new(
-        Exit::Failed,
-        format!(
-            "{} of {} trials failed; the first: {first}",
-            summary.sweep.failed, summary.sweep.trials
-        ),
-    )
-    .help("they are left out of all figures; --resume plays their units anew")
 }

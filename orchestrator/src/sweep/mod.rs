@@ -1,8 +1,8 @@
 //! Sweeps: the same policies over many points of a topology's parameters.
 //!
 //! The way is one line: [`design`] (what is varied) → [`plan`] (checked points, seeds, units) →
-//! [`play`] (units over all cores) → [`unit`] (one file each) → [`summary`] and [`results`] (what it
-//! comes to). A unit is all policies of one point under some consecutive seeds. Everything after
+//! [`play`] (units over all cores) → [`unit`] (one file each) → [`points`], [`summary`] and
+//! [`results`] (what it comes to). A unit is all policies of one point under some consecutive seeds. Everything after
 //! the unit files is made from them alone, in their order: that is why a merged sweep, a resumed
 //! one and one in a single go are the same to the byte.
 
@@ -11,6 +11,7 @@ pub mod dir;
 pub mod merge;
 pub mod plan;
 pub mod play;
+pub mod points;
 pub mod progress;
 pub mod resolve;
 pub mod results;

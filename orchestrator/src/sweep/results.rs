@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::plan::{PointPlan, SweepPlan};
-use super::summary::{PointResults, PointSummary, SweepSummary, point_summary};
+use super::points::{PointResults, point_summary};
+use super::summary::{PointSummary, SweepSummary};
 use super::unit::{self, UnitError};
 use crate::results::{ResultsError, write_whole};
 use crate::stats::{MeanSd, PairStatistics, Running};

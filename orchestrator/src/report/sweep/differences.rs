@@ -1,6 +1,7 @@
 //! Paired differences to the chosen policy, point by point, with their intervals drawn.
 
-use super::{Data, key_cells, key_heads};
+use super::Data;
+use super::tables::{key_cells, key_heads};
 use crate::report::axis::{Axis, Scale};
 use crate::report::markup::{digits_for, escape, fixed, grouped, put};
 use crate::report::plot::label;

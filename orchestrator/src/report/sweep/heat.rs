@@ -13,7 +13,7 @@ const ROW: f64 = 30.0;
 const WIDEST: f64 = 74.0;
 const NARROWEST: f64 = 9.0;
 /// Cells narrower than this have no number in them.
-const NUMBERED: f64 = 46.0;
+const NUMBERED: f64 = 52.0;
 const LONGEST_VALUE: usize = 14;
 /// A map is at most this wide.
 const WIDTH: f64 = 900.0;
