@@ -12,7 +12,7 @@ use fogbit_scenario::topology::Metric;
 /// Rows that are shown.
 const ROWS: usize = 120;
 /// Width of the drawn intervals; the style sheet knows it too.
-const WIDTH: f64 = 300.0;
+const WIDTH: f64 = 220.0;
 /// As high as the style sheet makes the rows, so that the line at 0 is one line.
 const ROW: f64 = 34.0;
 
@@ -47,7 +47,8 @@ pub(super) fn section(data: &Data) -> String {
         out,
         "<p>Policy minus {} at the same point, in {what}. Under a seed all policies meet the same \
          tasks, nodes and draws. Intervals are 95 % confidence intervals of the mean (Student); \
-         a filled dot has one without 0, a hollow one leaves the question open.</p>\n",
+         a filled dot has one without 0, a hollow one leaves the question open, with the number of \
+         seeds that would decide it if mean and deviation stayed as they are.</p>\n",
         escape(versus)
     );
     let shown = &rows[..rows.len().min(ROWS)];
@@ -85,7 +86,7 @@ fn table(
     let digits = digits_for(low.abs().max(high.abs()));
     put!(
         out,
-        "<div class='wide'><table class='pairs'><thead><tr><th>point</th>{}\
+        "<div class='wide'><table class='pairs ranks'><thead><tr><th>point</th>{}\
          <th class='left'>policy</th><th>difference</th><th>95 % interval</th><th></th>\
          <th>seeds</th><th class='left'>reading</th></tr></thead><tbody>\n",
         key_heads(data)
@@ -110,7 +111,7 @@ fn table(
     out.push_str(&"<td></td>".repeat(data.varying.len() + 3));
     put!(out, "<td class='drawn'>{}<path class='axis' d='M8 1H{}'/>", open_svg(), WIDTH - 8.0);
     let ticks = axis.ticks();
-    let every = ticks.len().div_ceil(5);
+    let every = ticks.len().div_ceil(4);
     let zero = ticks.iter().position(|(value, _)| value.abs() < 1e-12).unwrap_or(0);
     for (_, (value, text)) in
         ticks.iter().enumerate().filter(|(index, _)| index.abs_diff(zero) % every == 0)
@@ -146,7 +147,7 @@ fn reading(pair: &PairStatistics, credit: f64) -> String {
         (None, _) => "one seed".into(),
         (Some(true), _) if pair.sd == Some(0.0) => "the same".into(),
         (Some(true), Some(seeds)) => {
-            format!("open: about {} seeds would decide", grouped(seeds))
+            format!("open ({} seeds)", grouped(seeds))
         }
         (Some(true), None) => "open".into(),
         (Some(false), _) if pair.mean * credit > 0.0 => "better".into(),
