@@ -99,7 +99,7 @@ fn swept(plan: &SweepPlan, points: &[ResolvedPoint], jobs: usize) -> f64 {
         units: &units,
         jobs,
         done: &AtomicU64::new(0),
-        stop: &AtomicBool::new(false),
+        stop: &Arc::new(AtomicBool::new(false)),
     };
     assert_eq!(job.play().unwrap(), 0);
     threads.install(|| finish(dir.path(), plan)).unwrap();

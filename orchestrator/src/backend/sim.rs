@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
@@ -92,7 +93,7 @@ pub enum Watcher<'w> {
 
 /// One trial as it is to be played.
 #[derive(Debug, Clone, Copy)]
-pub struct Trial<'t> {
+pub struct Playing<'t> {
     /// The plan it belongs to.
     pub plan: &'t Plan,
     /// Which policy of the plan.
@@ -104,7 +105,7 @@ pub struct Trial<'t> {
     /// At most this many slots a second.
     pub pace: Option<f64>,
     /// Set to stop as soon as possible.
-    pub stop: &'t AtomicBool,
+    pub stop: &'t Arc<AtomicBool>,
 }
 
 /// Plays one trial of a run.
@@ -117,7 +118,7 @@ pub fn play(
     instance: &Instance,
 ) -> Result<TrialResult, TrialError> {
     let ledger = context.ledger(policy, instance).map_err(|error| unwritable(0, error))?;
-    let trial = Trial {
+    let playing = Playing {
         plan: &context.plan,
         policy,
         instance,
@@ -125,7 +126,7 @@ pub fn play(
         pace: context.pace,
         stop: &context.stop,
     };
-    play_trial(trial, ledger)
+    play_trial(playing, ledger)
 }
 
 fn unwritable(slot: u64, error: std::io::Error) -> TrialError {
@@ -136,8 +137,8 @@ fn unwritable(slot: u64, error: std::io::Error) -> TrialError {
 ///
 /// # Errors
 /// If its decisions cannot be written.
-pub fn play_trial(trial: Trial<'_>, ledger: Ledger) -> Result<TrialResult, TrialError> {
-    let Trial { plan, policy, instance, watcher, pace, stop } = trial;
+pub fn play_trial(playing: Playing<'_>, ledger: Ledger) -> Result<TrialResult, TrialError> {
+    let Playing { plan, policy, instance, watcher, pace, stop } = playing;
     let (nodes, features) = (instance.helpers.len(), instance.features);
     let key = plan.policy_key(policy, instance.seed);
     let built = fogbit_policy::build(&plan.policies[policy].spec, nodes, features, &key);

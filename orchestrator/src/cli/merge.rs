@@ -7,7 +7,7 @@ use clap::Args;
 use super::run::Format;
 use super::sweep::{finish_and_show, unopened};
 use crate::exit::{Exit, Failure};
-use crate::results::Manifest;
+use crate::results::{Manifest, RunStatus};
 use crate::sweep::dir::{DirError, SweepDir, SweepManifest};
 use crate::sweep::merge::{MergeError, Shards};
 
@@ -40,7 +40,10 @@ pub(crate) fn merge(args: MergeArgs) -> Result<Exit, Failure> {
     let run = Manifest::begin("sim", &shards.plan.played.seeds);
     let mut manifest = SweepManifest { run, part: "sweep".into(), resumed: 0 };
     dir.write_manifest(&manifest);
-    shards.write(&dir).map_err(unmerged)?;
+    if let Err(error) = shards.write(&dir) {
+        dir.end(&mut manifest, RunStatus::Failed, Some(error.to_string()));
+        return Err(unmerged(error));
+    }
     let jobs = std::thread::available_parallelism().map_or(1, Into::into);
     finish_and_show(&dir, &shards.plan, &mut manifest, jobs, args.format)
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::plan::{SweepPlan, Unit};
-use super::resolve::{ResolvedPoint, file_name};
+use super::resolve::ResolvedPoint;
 use crate::results::{Manifest, ResultsError, RunStatus, write_whole};
 
 /// The file that says what the sweep is; it is written when everything that it names is there.
@@ -183,12 +183,25 @@ impl SweepDir {
         self.folders()?;
         for point in points {
             self.write(&point.plan.topology_file(), point.toml.as_bytes())?;
-            for source in &point.files {
-                let path = self.path.join("topologies").join(file_name(source));
-                fs::copy(source, &path).map_err(|error| failed(&path, error))?;
+            for (source, name) in &point.files {
+                self.copy_beside(source, name)?;
             }
         }
         self.write_plan(plan)
+    }
+
+    /// Copies the file `from`, which topologies name as `name`, beside them.
+    ///
+    /// # Errors
+    /// If it cannot be read or written.
+    pub fn copy_beside(&self, from: &Path, name: &str) -> Result<(), DirError> {
+        let path = self.path.join("topologies").join(name);
+        let folder = path.parent().unwrap_or(&self.path);
+        // A copy keeps what may be run: an external program is one.
+        fs::create_dir_all(folder)
+            .and_then(|()| fs::copy(from, &path))
+            .map(|_| ())
+            .map_err(|error| failed(&path, error))
     }
 
     /// Makes the folders that are not there.
@@ -201,6 +214,18 @@ impl SweepDir {
             fs::create_dir_all(&folder).map_err(|error| failed(&folder, error))?;
         }
         Ok(())
+    }
+
+    /// Takes away files that were being written when a process was killed.
+    pub fn tidy(&self) {
+        for folder in ["", "topologies", "units", "curves"] {
+            let Ok(entries) = fs::read_dir(self.path.join(folder)) else { continue };
+            let parts = entries.flatten().map(|entry| entry.path());
+            for part in parts.filter(|path| path.extension().is_some_and(|e| e == "part")) {
+                // One that cannot be taken away is in nobody's way but the next writer's, who says so.
+                let _ = fs::remove_file(part);
+            }
+        }
     }
 
     /// Writes `sweep.json`.

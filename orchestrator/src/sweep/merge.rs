@@ -1,6 +1,6 @@
 //! Shards of a sweep, put together.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::dir::{self, DirError, SweepDir};
@@ -103,23 +103,20 @@ impl Shards {
     pub fn write(&self, out: &SweepDir) -> Result<(), MergeError> {
         out.folders()?;
         dir::read_topologies(&self.dirs[0], &self.plan)?;
-        let names: BTreeMap<String, ()> = self
+        let names: BTreeSet<String> = self
             .plan
             .played
             .points
             .iter()
             .flat_map(|point| {
                 point.files.keys().map(|name| match name.as_str() {
-                    "topology" => (point.topology_file(), ()),
-                    other => (format!("topologies/{other}"), ()),
+                    "topology" => format!("{}.toml", point.point),
+                    other => other.to_owned(),
                 })
             })
             .collect();
-        for name in names.keys() {
-            let path = self.dirs[0].join(name);
-            let bytes = std::fs::read(&path)
-                .map_err(|error| DirError::Content { path, reason: error.to_string() })?;
-            out.write(name, &bytes).map_err(DirError::from)?;
+        for name in &names {
+            out.copy_beside(&self.dirs[0].join("topologies").join(name), name)?;
         }
         for (unit, holder) in &self.units {
             let (_, bytes) =

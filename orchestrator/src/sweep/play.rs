@@ -11,7 +11,7 @@ use fogbit_scenario::Faults;
 use super::dir::SweepDir;
 use super::plan::{SweepPlan, Unit};
 use super::unit::UnitResults;
-use crate::backend::sim::{self, Trial, Watcher};
+use crate::backend::sim::{self, Playing, Watcher};
 use crate::ledger::Ledger;
 use crate::plan::{Plan, TrialResult};
 use crate::results::ResultsError;
@@ -32,7 +32,7 @@ pub struct Job<'j> {
     /// Grows to [`Job::cost`].
     pub done: &'j AtomicU64,
     /// Set to stop as soon as possible.
-    pub stop: &'j AtomicBool,
+    pub stop: &'j Arc<AtomicBool>,
 }
 
 /// Why a sweep cannot go on.
@@ -211,7 +211,7 @@ impl Work<'_> {
         };
         let ledger = Ledger::new(&instance, curve_slots, marks, None)
             .map_err(|error| failed(error.to_string()))?;
-        let trial = Trial {
+        let playing = Playing {
             plan,
             policy,
             instance: &instance,
@@ -219,7 +219,7 @@ impl Work<'_> {
             pace: None,
             stop: self.job.stop,
         };
-        sim::play_trial(trial, ledger).map_err(|error| failed(error.to_string()))
+        sim::play_trial(playing, ledger).map_err(|error| failed(error.to_string()))
     }
 
     fn plan(&self, point: usize) -> Result<Arc<Plan>, PlayError> {

@@ -19,8 +19,8 @@ pub struct ResolvedPoint {
     pub plan: PointPlan,
     /// Its topology with every default and override written out.
     pub toml: String,
-    /// Files that the topology names and that lie beside it in the sweep's directory.
-    pub files: Vec<PathBuf>,
+    /// Files that the topology names, each with its name beside the resolved topology.
+    pub files: Vec<(PathBuf, String)>,
     /// Its seeds.
     pub seeds: Vec<u64>,
     /// What the topology shows.
@@ -113,10 +113,14 @@ fn point(
             .help("--set \"clock={kind='slot'}\"; `fogbit run` plays in real time"));
     }
     let toml = scenario.resolved_toml();
-    let files: Vec<PathBuf> = scenario.trace_file().into_iter().collect();
+    let trace = scenario.trace_file().map(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        (path, name)
+    });
+    let files: Vec<(PathBuf, String)> = trace.into_iter().collect();
     let mut digests = IndexMap::from([("topology".to_owned(), sha256(toml.as_bytes()))]);
-    for path in &files {
-        digests.insert(file_name(path), sha256(&read(path)?));
+    for (path, name) in &files {
+        digests.insert(name.clone(), sha256(&read(path)?));
     }
     let policies = scenario.policies();
     let plan = PointPlan {
@@ -132,11 +136,6 @@ fn point(
     };
     let about = scenario.topology().about.clone();
     Ok(ResolvedPoint { plan, toml, files, seeds: scenario.seeds(), about })
-}
-
-/// The name of a file without its folder.
-pub(super) fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {

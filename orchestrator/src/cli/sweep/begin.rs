@@ -108,6 +108,7 @@ pub(super) fn resume(args: &SweepArgs, path: &Path) -> Result<Begun, Failure> {
     let run = Manifest { started: started.unwrap_or_else(|| run.started.clone()), ..run };
     let manifest = SweepManifest { run, part: part(shard), resumed };
     dir.folders().map_err(unopened)?;
+    dir.tidy();
     dir.write("manifest.json", &manifest.to_json()).map_err(unwritten)?;
     dir.write_plan(&plan).map_err(unopened)?;
     let units = missing(path, &plan, units_of(&plan, shard))?;

@@ -27,7 +27,7 @@ impl Begun {
         quiet: bool,
     ) -> Result<Exit, Failure> {
         let runtime = runtime()?;
-        let (stop, done) = (AtomicBool::new(false), Arc::new(AtomicU64::new(0)));
+        let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let asked = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let (ended, end) = tokio::sync::oneshot::channel();
@@ -62,7 +62,7 @@ impl Begun {
         jobs: usize,
         format: Format,
         quiet: bool,
-        stop: &AtomicBool,
+        stop: &Arc<AtomicBool>,
         asked: &AtomicBool,
         done: &Arc<AtomicU64>,
     ) -> Result<Exit, Failure> {
