@@ -88,7 +88,7 @@ fn table(
         out,
         "<div class='wide'><table class='pairs ranks'><thead><tr><th>point</th>{}\
          <th class='left'>policy</th><th>difference</th><th>95 % interval</th><th></th>\
-         <th>seeds</th><th class='left'>reading</th></tr></thead><tbody>\n",
+         <th class='left'>reading</th></tr></thead><tbody>\n",
         key_heads(data)
     );
     for (point, policy, pair) in rows {
@@ -100,10 +100,9 @@ fn table(
         put!(
             out,
             "<tr><td>{}</td>{keys}<td class='left'>{name}</td><td>{difference}</td>\
-             <td>{interval}</td><td class='drawn'>{}</td><td>{}</td><td class='left'>{}</td></tr>\n",
+             <td>{interval}</td><td class='drawn'>{}</td><td class='left'>{}</td></tr>\n",
             escape(&point.point),
             drawn(pair, data.look(policy), &at),
-            pair.seeds,
             reading(pair, credit)
         );
     }
@@ -120,7 +119,7 @@ fn table(
         put!(out, "<path class='axis' d='M{x:.1} 1V5'/>");
         label(out, "tick", x.clamp(16.0, WIDTH - 16.0), 18.0, "middle", text);
     }
-    out.push_str("</svg></td><td></td><td></td></tr></tfoot></table></div>\n");
+    out.push_str("</svg></td><td></td></tr></tfoot></table></div>\n");
 }
 
 fn open_svg() -> String {
