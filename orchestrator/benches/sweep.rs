@@ -21,8 +21,8 @@ use fogbit_scenario::topology::Metric;
 use fogbit_scenario::{Scenario, TopologyFile};
 
 const SLOTS: u64 = 10_000;
-const SEEDS: u64 = 12;
-const ROUNDS: usize = 7;
+const SEEDS: u64 = 40;
+const ROUNDS: usize = 5;
 const POLICIES: [&str; 3] = ["toof", "greedy", "round-robin"];
 
 fn points() -> (SweepPlan, Vec<ResolvedPoint>) {
