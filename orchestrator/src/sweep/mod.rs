@@ -1,7 +1,7 @@
 //! Sweeps: the same policies over many points of a topology's parameters.
 //!
 //! The way is one line: [`design`] (what is varied) → [`plan`] (checked points, seeds, units) →
-//! [`play`] (units over all cores) → [`unit`] (one file each) → [`points`], [`summary`] and
+//! [`play`] (units over all cores) → [`mod@unit`] (one file each) → [`points`], [`summary`] and
 //! [`results`] (what it comes to). A unit is all policies of one point under some consecutive seeds. Everything after
 //! the unit files is made from them alone, in their order: that is why a merged sweep, a resumed
 //! one and one in a single go are the same to the byte.
