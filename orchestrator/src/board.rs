@@ -78,6 +78,11 @@ impl Told {
     pub fn nothing(seed: u64) -> Told {
         Told { seed, totals: Totals::default(), nodes: Vec::new() }
     }
+
+    /// How many slots the trial has played since it was last told of; `slots` are those so far.
+    pub fn advance(&mut self, slots: u64) -> u64 {
+        slots - std::mem::replace(&mut self.totals.slots, slots)
+    }
 }
 
 /// How far a policy has got, over all seeds.

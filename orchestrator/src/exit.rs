@@ -90,6 +90,28 @@ impl From<Faults> for Failure {
     }
 }
 
+impl Shown {
+    /// Says what the error belongs to.
+    pub fn about(mut self, what: &str) -> Shown {
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+
+    /// Whether both say the same of the same place; two overrides of one key are one place.
+    pub fn says_the_same(&self, other: &Shown) -> bool {
+        let name = |shown: &Shown| shown.source.as_ref().map(|source| source.name().to_owned());
+        let (here, there) = (name(self), name(other));
+        let key = |name: &Option<String>| {
+            name.as_deref().and_then(|name| Some(name.split_once('=')?.0.to_owned()))
+        };
+        let same_place = match here == there {
+            true => self.labels == other.labels,
+            false => key(&here).is_some() && key(&here) == key(&there),
+        };
+        self.message == other.message && same_place
+    }
+}
+
 impl From<Fault> for Shown {
     fn from(fault: Fault) -> Shown {
         let Fault { message, label, help, place } = fault;

@@ -17,5 +17,6 @@ pub mod progress;
 pub mod report;
 pub mod results;
 pub mod stats;
+pub mod sweep;
 pub mod validity;
 pub mod verify;

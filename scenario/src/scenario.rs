@@ -7,8 +7,8 @@ use crate::instance::Instance;
 use crate::rules::{Presence, TrialRules};
 use crate::topology::document::TopologyFile;
 use crate::topology::{
-    Action, Clock, Cqi, Drift, KeptFile, PolicySpec, Queue, Range, RunLength, Topology, WallClock,
-    Weights,
+    Action, Bound, Clock, Cqi, Drift, KeptFile, PolicySpec, Queue, Range, RunLength, Topology,
+    WallClock, Weights,
 };
 use crate::trace::Trace;
 use crate::validate::validate;
@@ -57,8 +57,19 @@ impl Scenario {
 
     /// The topology with every default filled in, as TOML. A trace is named by its file name
     /// alone: it is meant to lie beside this text. So are the files of external policies.
+    /// Expectations about policies that were not kept are left out: with them the text could not be
+    /// read again.
     pub fn resolved_toml(&self) -> String {
         let mut topology = self.topology.clone();
+        let known = |name: &String| self.topology.policies.contains_key(name);
+        topology.expectations.retain(|expect| {
+            let bounds = [&expect.below, &expect.above].into_iter().flatten();
+            let mut others = bounds.filter_map(|bound| match bound {
+                Bound::Policy(name) => Some(name),
+                Bound::Number(_) => None,
+            });
+            known(&expect.policy) && others.all(known)
+        });
         if let crate::topology::Features::Trace(trace) = &mut topology.features
             && let Some(name) = Path::new(&trace.path).file_name()
         {

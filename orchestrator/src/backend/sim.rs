@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ use super::{Context, Outcome, RunFailure, failed_policies};
 use crate::board::{Board, Told};
 use crate::ledger::{Ledger, Replica};
 use crate::logs::ContextLog;
-use crate::plan::{Collector, PlannedPolicy, Status, TrialResult};
+use crate::plan::{Collector, Plan, PlannedPolicy, Status, TrialResult};
 
 /// Seeds that are played before their curves are averaged and forgotten.
 const SEEDS_AT_ONCE: usize = 64;
@@ -80,7 +80,38 @@ fn threads(context: &Context) -> Result<rayon::ThreadPool, rayon::ThreadPoolBuil
     rayon::ThreadPoolBuilder::new().num_threads(threads).build()
 }
 
-/// Plays one trial. One that fails by its own policy has a result as well.
+/// Whom a trial tells how far it is.
+#[derive(Debug, Clone, Copy)]
+pub enum Watcher<'w> {
+    /// The board of a run.
+    Board(&'w Board),
+    /// A sum over many trials, to which each slot adds `weight`.
+    Counter {
+        /// The sum.
+        done: &'w AtomicU64,
+        /// What a slot of this trial adds.
+        weight: u64,
+    },
+}
+
+/// One trial as it is to be played.
+#[derive(Debug, Clone, Copy)]
+pub struct Playing<'t> {
+    /// The plan it belongs to.
+    pub plan: &'t Plan,
+    /// Which policy of the plan.
+    pub policy: usize,
+    /// The scenario under the trial's seed.
+    pub instance: &'t Instance,
+    /// Whom to tell how far it is.
+    pub watcher: Watcher<'t>,
+    /// At most this many slots a second.
+    pub pace: Option<f64>,
+    /// Set to stop as soon as possible.
+    pub stop: &'t Arc<AtomicBool>,
+}
+
+/// Plays one trial of a run.
 ///
 /// # Errors
 /// If its decisions cannot be written.
@@ -89,19 +120,42 @@ pub fn play(
     policy: usize,
     instance: &Instance,
 ) -> Result<TrialResult, TrialError> {
-    let unwritable =
-        |slot: u64, error: std::io::Error| TrialError::Record { slot, reason: error.to_string() };
-    let plan = &context.plan;
-    let decider = decider(context, policy, instance);
     let ledger = context.ledger(policy, instance).map_err(|error| unwritable(0, error))?;
     let log = context.context_log(policy, instance).map_err(|error| unwritable(0, error))?;
+    let playing = Playing {
+        plan: &context.plan,
+        policy,
+        instance,
+        watcher: Watcher::Board(&context.board),
+        pace: context.pace,
+        stop: &context.stop,
+    };
+    play_trial(playing, ledger, log)
+}
+
+fn unwritable(slot: u64, error: std::io::Error) -> TrialError {
+    TrialError::Record { slot, reason: error.to_string() }
+}
+
+/// Plays one trial, with its account in `ledger` and its decisions in `log`. One that fails by its own
+/// policy has a result as well.
+///
+/// # Errors
+/// If its decisions cannot be written.
+pub fn play_trial(
+    playing: Playing<'_>,
+    ledger: Ledger,
+    log: Option<ContextLog>,
+) -> Result<TrialResult, TrialError> {
+    let Playing { plan, policy, instance, watcher, pace, stop } = playing;
+    let decider = decider(&playing);
     let mut recorder = SimRecorder {
         ledger,
         log: log.map(Box::new),
-        board: &context.board,
+        watcher,
         policy,
         slots: plan.scenario.last_slot(),
-        tell_every: context.pace.map_or(TELL_EVERY, |pace| (pace / 10.0).clamp(1.0, 4096.0) as u64),
+        tell_every: pace.map_or(TELL_EVERY, |pace| (pace / 10.0).clamp(1.0, 4096.0) as u64),
         told: Told::nothing(instance.seed),
     };
     let mut trial = Trial {
@@ -111,16 +165,11 @@ pub fn play(
         slots: plan.scenario.last_slot(),
     };
     let started = Instant::now();
-    let mut fog = Paced {
-        fog: SimFog::new(instance),
-        pacer: context.pace.map(Pacer::new),
-        stop: &context.stop,
-    };
-    let end = decider.and_then(|mut decider| {
-        now(trial.play(&mut fog, &mut decider, &mut recorder, &context.stop))
-    });
+    let mut fog = Paced { fog: SimFog::new(instance), pacer: pace.map(Pacer::new), stop };
+    let end = decider
+        .and_then(|mut decider| now(trial.play(&mut fog, &mut decider, &mut recorder, stop)));
     let seconds = started.elapsed().as_secs_f64();
-    context.board.publish(policy, &mut recorder.ledger, None, &mut recorder.told);
+    recorder.tell(None);
     if let Some(log) = recorder.log {
         log.close().map_err(|error| unwritable(plan.scenario.last_slot(), error))?;
     }
@@ -136,12 +185,8 @@ pub fn play(
 }
 
 /// Who decides in a trial.
-fn decider(
-    context: &Context,
-    policy: usize,
-    instance: &Instance,
-) -> Result<Decider<TruthOracle>, TrialError> {
-    let plan = &context.plan;
+fn decider(playing: &Playing<'_>) -> Result<Decider<TruthOracle>, TrialError> {
+    let Playing { plan, policy, instance, stop, .. } = *playing;
     match plan.replica(policy, instance) {
         Replica::Policy(policy) => return Ok(Decider::Policy(policy)),
         Replica::Oracle(oracle) => return Ok(Decider::Oracle(oracle)),
@@ -159,7 +204,7 @@ fn decider(
         slots: plan.scenario.last_slot(),
         key: &plan.policy_key(policy, instance.seed),
     };
-    let waiting = Waiting::Blocking(Arc::clone(&context.stop));
+    let waiting = Waiting::Blocking(Arc::clone(stop));
     Ok(Decider::External(Box::new(ExternalPolicy::start(program, &trial, waiting)?)))
 }
 
@@ -176,11 +221,26 @@ pub(crate) fn now<F: Future>(future: F) -> F::Output {
 struct SimRecorder<'p> {
     ledger: Ledger,
     log: Option<Box<ContextLog>>,
-    board: &'p Board,
+    watcher: Watcher<'p>,
     policy: usize,
     slots: u64,
     tell_every: u64,
     told: Told,
+}
+
+impl SimRecorder<'_> {
+    /// Says how far the trial is; `playing` is its policy where that is at hand.
+    fn tell(&mut self, playing: Option<&dyn Policy>) {
+        match self.watcher {
+            Watcher::Board(board) => {
+                board.publish(self.policy, &mut self.ledger, playing, &mut self.told);
+            }
+            Watcher::Counter { done, weight } => {
+                let slots = self.ledger.totals().slots;
+                done.fetch_add(weight * self.told.advance(slots), Ordering::Relaxed);
+            }
+        }
+    }
 }
 
 impl Recorder for SimRecorder<'_> {
@@ -211,7 +271,7 @@ impl Recorder for SimRecorder<'_> {
             })
             .map_err(|error| TrialError::Record { slot, reason: error.to_string() })?;
         if slot.is_multiple_of(self.tell_every) || slot == self.slots {
-            self.board.publish(self.policy, &mut self.ledger, policy, &mut self.told);
+            self.tell(policy);
         }
         Ok(())
     }

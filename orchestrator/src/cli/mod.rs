@@ -8,12 +8,14 @@ mod init;
 mod inspect;
 mod joining;
 mod log;
+mod merge;
 mod network;
 mod nodes;
 mod policy;
 mod ranking;
 mod results;
 mod run;
+mod sweep;
 mod table;
 mod topology;
 
@@ -35,6 +37,7 @@ use crate::exit::{Exit, Failure};
     after_help = "Examples:\n  \
         fogbit run topologies/paper.toml                          real processes over QUIC\n  \
         fogbit run topologies/paper.toml --backend sim --seeds 50 virtual time, all cores\n  \
+        fogbit sweep topologies/paper.toml --set nodes.count=3,10,30   many points\n  \
         fogbit validate topologies/fifo.toml                      check without running\n\n\
         Exit codes: 0 well; 1 an expectation failed, a difference was found or this host \
         cannot run Fogbit; 2 wrong usage or a bad topology; 3 the run is invalid; 4 a node or trial failed; 70 internal error; \
@@ -49,6 +52,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::RunArgs),
+    Sweep(sweep::SweepArgs),
+    Merge(merge::MergeArgs),
     Validate(inspect::ValidateArgs),
     Graph(inspect::GraphArgs),
     Init(init::InitArgs),
@@ -75,6 +80,8 @@ pub fn main() -> ExitCode {
     start_logging();
     let result = match cli.command {
         Command::Run(args) => run::run(args),
+        Command::Sweep(args) => sweep::sweep(args),
+        Command::Merge(args) => merge::merge(args),
         Command::Validate(args) => inspect::validate(args),
         Command::Graph(args) => inspect::graph(args),
         Command::Init(args) => init::init(&args),

@@ -6,10 +6,11 @@ use clap::Args;
 
 use super::print;
 use crate::exit::{Exit, Failure};
+use crate::sweep::dir::PLAN_FILE;
 use crate::verify::{self, Finding};
 use crate::{report, results};
 
-/// Make report.html of a results directory anew
+/// Make report.html of a results directory, or of a sweep, anew
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  fogbit report results/paper-20240131-120000")]
 pub(crate) struct ReportArgs {
@@ -18,7 +19,9 @@ pub(crate) struct ReportArgs {
 }
 
 pub(crate) fn report(args: ReportArgs) -> Result<Exit, Failure> {
-    let html = report::render(&args.dir).map_err(Failure::usage)?;
+    let sweep = args.dir.join(PLAN_FILE).exists();
+    let html = if sweep { report::sweep::render(&args.dir) } else { report::render(&args.dir) };
+    let html = html.map_err(Failure::usage)?;
     let path = args.dir.join("report.html");
     results::write_whole(&path, html.as_bytes()).map_err(|error| {
         Failure::new(Exit::Failed, format!("cannot write {}: {error}", path.display()))

@@ -121,25 +121,21 @@ fn pace(text: &str) -> Result<f64, String> {
     }
 }
 
-impl RunArgs {
-    /// Fails if the program of an external policy is not there. Joined task nodes have their own.
-    fn look_for_programs(&self, scenario: &Scenario) -> Result<(), Failure> {
-        if self.backend == BackendKind::Join {
-            return Ok(());
+/// Fails if the program of an external policy is not there.
+pub(super) fn look_for_programs(scenario: &Scenario) -> Result<(), Failure> {
+    for (policy, spec) in scenario.policies() {
+        let PolicySpec::External(program) = spec else { continue };
+        let name = &program.command[0];
+        if find_program(name, &scenario.folder()).is_none() {
+            let message = format!("external policy {policy}: there is no program `{name}`");
+            return Err(Failure::usage(message)
+                .help("a program on the search path, or a path relative to the topology file"));
         }
-        for (policy, spec) in scenario.policies() {
-            let PolicySpec::External(program) = spec else { continue };
-            let name = &program.command[0];
-            if find_program(name, &scenario.folder()).is_none() {
-                let message = format!("external policy {policy}: there is no program `{name}`");
-                return Err(Failure::usage(message).help(
-                    "a program on the search path, or a path relative to the topology file",
-                ));
-            }
-        }
-        Ok(())
     }
+    Ok(())
+}
 
+impl RunArgs {
     /// The plan, with the policy that the user wants the others compared with.
     fn plan(&self, scenario: Scenario) -> Result<Plan, Failure> {
         let mut plan = Plan::new(scenario);
@@ -200,7 +196,10 @@ pub(crate) enum Format {
 pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let scenario = args.topology.load()?;
     args.look_at_clock(&scenario);
-    args.look_for_programs(&scenario)?;
+    // Joined task nodes have programs of their own.
+    if args.backend != BackendKind::Join {
+        look_for_programs(&scenario)?;
+    }
     let real_time = scenario.wall_clock().is_some() && args.backend != BackendKind::Sim;
     log::check(&args.log, &scenario, real_time)?;
     let runtime = runtime()?;

@@ -21,6 +21,13 @@ pub(crate) struct TopologyArgs {
     #[arg(long, value_name = "KEY=VALUE", env = "FOGBIT_SET")]
     set: Vec<String>,
 
+    #[command(flatten)]
+    selection: Selection,
+}
+
+/// Which seeds, policies and how many helper nodes of a topology are meant.
+#[derive(Debug, Args)]
+pub(crate) struct Selection {
     /// Play this many seeds, from 1 (overrides `seeds` of the topology file)
     #[arg(long, value_name = "N", env = "FOGBIT_SEEDS", conflicts_with = "seed")]
     seeds: Option<u64>,
@@ -67,6 +74,13 @@ impl TopologyArgs {
         for assignment in assignments(&self.set) {
             file.set(assignment)?;
         }
+        self.selection.load(file)
+    }
+}
+
+impl Selection {
+    /// Overrides, validates and narrows down the topology.
+    pub(crate) fn load(&self, mut file: TopologyFile) -> Result<Scenario, Failure> {
         if let Some(count) = self.seeds {
             file.set(&format!("seeds={count}"))?;
         }
@@ -81,6 +95,22 @@ impl TopologyArgs {
             self.choose_policies(&mut scenario)?;
         }
         Ok(scenario)
+    }
+
+    /// Whether nothing was given.
+    pub(crate) fn is_empty(&self) -> bool {
+        let numbers = [self.seeds.is_some(), self.seed.is_some(), self.nodes.is_some()];
+        !numbers.contains(&true) && self.policy.is_empty()
+    }
+
+    /// The flag that overrides `key` of the topology file, if it was given.
+    pub(crate) fn flag_for(&self, key: &str) -> Option<&'static str> {
+        match key {
+            "seeds" if self.seeds.is_some() => Some("--seeds"),
+            "seeds" if self.seed.is_some() => Some("--seed"),
+            "nodes.count" if self.nodes.is_some() => Some("--nodes"),
+            _ => None,
+        }
     }
 
     fn choose_policies(&self, scenario: &mut Scenario) -> Result<(), Failure> {

@@ -9,7 +9,7 @@ mod curve;
 mod pairing;
 mod replay;
 
-pub use curve::{Curves, curve_slots};
+pub use curve::{Curves, curve_slots, thin_curve_slots};
 pub use pairing::{Pairing, PairingError};
 pub use replay::{Replay, ReplayError, Replica};
 

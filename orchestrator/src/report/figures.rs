@@ -109,22 +109,22 @@ fn lines(data: &Data, curve: Curve, first: u64) -> Vec<Line> {
         .collect()
 }
 
-fn last_slot(lines: &[Line]) -> f64 {
+pub(super) fn last_slot(lines: &[Line]) -> f64 {
     lines.iter().filter_map(|l| l.points.last()).map(|p| p.x).fold(2.0, f64::max)
 }
 
 /// The largest value with its band.
-fn highest(lines: &[Line]) -> f64 {
+pub(super) fn highest(lines: &[Line]) -> f64 {
     let points = lines.iter().flat_map(|line| &line.points);
     points.map(|p| p.y + p.sd.unwrap_or(0.0)).fold(0.0, f64::max)
 }
 
-fn lowest(lines: &[Line]) -> f64 {
+pub(super) fn lowest(lines: &[Line]) -> f64 {
     let points = lines.iter().flat_map(|line| &line.points);
     points.map(|p| p.y - p.sd.unwrap_or(0.0)).fold(f64::INFINITY, f64::min)
 }
 
-fn slots(scale: Scale, low: f64, high: f64) -> Axis {
+pub(super) fn slots(scale: Scale, low: f64, high: f64) -> Axis {
     let title = match scale {
         Scale::Linear => "slot",
         Scale::Log => "slot (logarithmic)",
@@ -132,7 +132,7 @@ fn slots(scale: Scale, low: f64, high: f64) -> Axis {
     Axis { title: title.into(), scale, low, high: high.max(low * 1.01), percent: false }
 }
 
-fn from_zero(title: &str, high: f64) -> Axis {
+pub(super) fn from_zero(title: &str, high: f64) -> Axis {
     let high = if high > 0.0 { round_up(high) } else { 1.0 };
     Axis { title: title.into(), scale: Scale::Linear, low: 0.0, high, percent: false }
 }

@@ -9,6 +9,7 @@ pub(crate) mod markup;
 pub(crate) mod pairs;
 mod plot;
 mod ranking;
+pub mod sweep;
 mod tables;
 pub(crate) mod words;
 
@@ -100,7 +101,7 @@ impl Data {
         let curves =
             Curve::ALL.into_iter().map(|c| read::curve(dir, c)).collect::<Result<_, _>>()?;
         let scenario = beyond::scenario(dir);
-        let looks = looks(&summary.policies);
+        let looks = looks(summary.policies.iter().map(|policy| policy.kind.as_str()));
         let marks = scenario.as_ref().map(beyond::marks).unwrap_or_default();
         let beyond = scenario.as_ref().map(beyond::facts).unwrap_or_default();
         Ok(Data { summary, manifest, looks, curves, beyond, marks })
@@ -165,9 +166,9 @@ impl Data {
 }
 
 /// One colour for each policy, in the order of the file; grey for those that know the truth.
-fn looks(policies: &[PolicySummary]) -> Vec<String> {
+fn looks<'k>(kinds: impl Iterator<Item = &'k str>) -> Vec<String> {
     let mut next = 0;
-    policies.iter().map(|policy| look(&policy.kind, &mut next)).collect()
+    kinds.map(|kind| look(kind, &mut next)).collect()
 }
 
 /// The classes of a policy of some kind; `next` counts the colours that are taken.

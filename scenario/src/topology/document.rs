@@ -73,13 +73,31 @@ impl TopologyFile {
         self.set_below(&[], assignment)
     }
 
+    /// As [`set`](Self::set), for an assignment that the user knows as `name` rather than as an
+    /// argument of `--set`: a line of a file, for example.
+    ///
+    /// # Errors
+    /// If `assignment` has no `=` or an empty key.
+    pub fn set_named(&mut self, name: String, assignment: &str) -> Result<(), Faults> {
+        self.override_with(&[], name, assignment)
+    }
+
     /// As [`set`](Self::set), for a KEY that is relative to the table `table`.
     ///
     /// # Errors
     /// If `assignment` has no `=` or an empty key.
     pub(crate) fn set_below(&mut self, table: &[&str], assignment: &str) -> Result<(), Faults> {
+        self.override_with(table, format!("--set {assignment}"), assignment)
+    }
+
+    fn override_with(
+        &mut self,
+        table: &[&str],
+        name: String,
+        assignment: &str,
+    ) -> Result<(), Faults> {
         let base = self.overrides.last().map_or(self.source.text.len(), |o| o.span().end) + 1;
-        self.overrides.push(Override::parse(table, assignment, base)?);
+        self.overrides.push(Override::parse(table, name, assignment, base)?);
         Ok(())
     }
 

@@ -21,15 +21,17 @@ pub(super) struct Override {
 }
 
 impl Override {
-    /// Reads `assignment` for the table `table`; `base` is where its spans shall start.
-    pub(super) fn parse(table: &[&str], assignment: &str, base: usize) -> Result<Override, Fault> {
-        let source = Source {
-            name: format!("--set {assignment}"),
-            text: Arc::from(assignment),
-            first_line: 1,
-        };
+    /// Reads `assignment`, which the user knows as `name`, for the table `table`; `base` is where
+    /// its spans shall start.
+    pub(super) fn parse(
+        table: &[&str],
+        name: String,
+        assignment: &str,
+        base: usize,
+    ) -> Result<Override, Fault> {
+        let source = Source { name, text: Arc::from(assignment), first_line: 1 };
         let broken = |what: &str| {
-            Fault::new(format!("{what} in --set {assignment}"))
+            Fault::new(format!("{what} in {}", source.name))
                 .help("write KEY=VALUE, for example --set policies.toof.gamma.c=0.1")
                 .at(&source, 0..assignment.len())
         };

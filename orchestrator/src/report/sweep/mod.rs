@@ -1,0 +1,245 @@
+//! `report.html` of a sweep: one page, made from its directory alone, and the same bytes every time:
+//! it holds no times.
+
+mod differences;
+mod grid;
+mod heat;
+mod lines;
+mod tables;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::markup::{escape, grouped, put, seed_ranges, shortened};
+use super::{ReportError, STYLE, count, looks};
+use crate::results::read::ReadError;
+use crate::sweep::plan::SweepPlan;
+use crate::sweep::summary::{PointSummary, SweepSummary, higher_is_better, short_key};
+use fogbit_scenario::topology::Metric;
+use grid::Varying;
+
+const SWEEP_STYLE: &str = include_str!("sweep.css");
+
+/// Makes the report of the sweep in `dir`, as HTML.
+///
+/// # Errors
+/// If `sweep.json`, `summary.json` or `curves.csv` is missing or is something else.
+pub fn render(dir: &Path) -> Result<String, ReportError> {
+    let data = Data::read(dir)?;
+    let head = &data.summary.sweep;
+    let mut out = String::from("<!DOCTYPE html>\n<html lang='en'>\n<head>\n");
+    put!(
+        out,
+        "<meta charset='utf-8'>\n\
+         <meta name='viewport' content='width=device-width, initial-scale=1'>\n\
+         <title>{} – Fogbit sweep</title>\n<style>\n{STYLE}{SWEEP_STYLE}</style>\n</head>\n<body>\n",
+        escape(&head.topology)
+    );
+    out.push_str(&intro(&data));
+    out.push_str(&tables::ranking(&data));
+    out.push_str(&tables::best(&data));
+    out.push_str(&heat::section(&data));
+    out.push_str(&lines::over_axes(&data));
+    out.push_str(&lines::over_slots(&data));
+    out.push_str(&differences::section(&data));
+    out.push_str(&footer(&data));
+    out.push_str("</body>\n</html>\n");
+    Ok(out)
+}
+
+/// One row of `curves.csv`.
+#[derive(Debug, Clone, Deserialize)]
+struct CurveRow {
+    point: String,
+    policy: String,
+    slot: u64,
+    mean: f64,
+    sd: Option<f64>,
+}
+
+/// A sweep's directory, read.
+struct Data {
+    plan: SweepPlan,
+    summary: SweepSummary,
+    /// All policies by name, in the order in which they come first, with their colours.
+    policies: Vec<(String, String)>,
+    varying: Vec<Varying>,
+    /// The average regret by point and policy.
+    curves: BTreeMap<(String, String), Vec<CurveRow>>,
+}
+
+fn file<T>(
+    dir: &Path,
+    name: &str,
+    parse: impl FnOnce(&[u8]) -> Result<T, String>,
+) -> Result<T, ReadError> {
+    let path = dir.join(name);
+    let bytes =
+        std::fs::read(&path).map_err(|error| ReadError::File { path: path.clone(), error })?;
+    parse(&bytes).map_err(|reason| ReadError::Content { path, reason })
+}
+
+fn json<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(bytes).map_err(|error| error.to_string())
+}
+
+impl Data {
+    fn read(dir: &Path) -> Result<Data, ReadError> {
+        let plan: SweepPlan = file(dir, "sweep.json", json)?;
+        let summary: SweepSummary = file(dir, "summary.json", json)?;
+        let rows: Vec<CurveRow> = file(dir, "curves.csv", |bytes| {
+            let rows = csv::Reader::from_reader(bytes).into_deserialize().collect();
+            let rows: Result<_, csv::Error> = rows;
+            rows.map_err(|error| error.to_string())
+        })?;
+        let mut curves: BTreeMap<(String, String), Vec<CurveRow>> = BTreeMap::new();
+        for row in rows {
+            curves.entry((row.point.clone(), row.policy.clone())).or_default().push(row);
+        }
+        let mut policies: Vec<(&str, &str)> = Vec::new();
+        for policy in summary.points.iter().flat_map(|point| &point.policies) {
+            if !policies.iter().any(|(name, _)| *name == policy.name) {
+                policies.push((&policy.name, &policy.kind));
+            }
+        }
+        let looks = looks(policies.iter().map(|(_, kind)| *kind));
+        let policies = policies.iter().map(|(name, _)| (*name).to_owned()).zip(looks).collect();
+        let varying = grid::varying(&summary);
+        Ok(Data { plan, policies, varying, curves, summary })
+    }
+
+    fn metric(&self) -> Metric {
+        self.summary.sweep.rank_by
+    }
+
+    fn look(&self, policy: &str) -> &str {
+        let found = self.policies.iter().find(|(name, _)| name == policy);
+        found.map_or("best", |(_, look)| look.as_str())
+    }
+
+    /// A policy's name behind a patch of its colour, as HTML.
+    fn policy_name(&self, policy: &str) -> String {
+        format!("<span class='key {}'></span>{}", self.look(policy), escape(policy))
+    }
+
+    fn point(&self, name: &str) -> Option<&PointSummary> {
+        self.summary.points.iter().find(|point| point.point == name)
+    }
+
+    /// What a point sets of the keys that vary, in a line.
+    fn label(&self, point: &PointSummary) -> String {
+        let parts: Vec<String> = self
+            .varying
+            .iter()
+            .filter_map(|key| {
+                let value = point.settings.get(&key.key)?;
+                Some(format!("{} = {value}", short_key(&key.key)))
+            })
+            .collect();
+        parts.join(", ")
+    }
+
+    /// Whether a policy is ranked: those that know more than a task node can are no rivals.
+    fn ranked(&self, point: usize, policy: &str) -> bool {
+        let point = &self.plan.played.points[point];
+        point.policy(policy).is_some_and(|index| !point.policies[index].knows_more())
+    }
+
+    /// The points whose best policies are the best, first.
+    fn best_points(&self) -> Vec<&PointSummary> {
+        let mut best: Vec<_> = self.summary.best.iter().collect();
+        best.sort_by(|a, b| {
+            let order = a.value.mean.total_cmp(&b.value.mean);
+            if higher_is_better(self.metric()) { order.reverse() } else { order }
+        });
+        best.iter().filter_map(|best| self.point(&best.point)).collect()
+    }
+}
+
+/// A metric in words, with its unit.
+fn title_of(metric: Metric) -> &'static str {
+    match metric {
+        Metric::AverageRegret => "average regret (linear units a slot)",
+        Metric::RegretLinear => "regret (linear units)",
+        Metric::RegretHappiness => "regret (expected happy bits)",
+        Metric::Reward => "reward (happy bits − all other tasks)",
+    }
+}
+
+/// Digits after the point of a metric.
+fn digits_of(metric: Metric) -> usize {
+    if metric == Metric::AverageRegret { 4 } else { 1 }
+}
+
+fn intro(data: &Data) -> String {
+    let head = &data.summary.sweep;
+    let mut out = format!("<h1>{}</h1>\n", escape(&head.topology));
+    if let Some(about) = &head.about {
+        put!(out, "<p class='about'>{}</p>\n", escape(about));
+    }
+    let seeds = escape(&shortened(&seed_ranges(&data.plan.played.seeds), 60));
+    let facts = [
+        count(head.points, "point", "points"),
+        count(data.policies.len() as u64, "policy", "policies"),
+        format!("{} ({seeds})", count(head.seeds, "seed", "seeds")),
+        count(head.trials, "trial", "trials"),
+        format!("ranked by <b>{}</b>", title_of(head.rank_by)),
+    ];
+    out.push_str("<p class='facts'>");
+    for fact in facts {
+        put!(out, "<span>{fact}</span> ");
+    }
+    out.push_str("</p>\n");
+    if head.failed > 0 {
+        put!(
+            out,
+            "<div class='banner' role='alert'><strong>{} of {} trials failed.</strong> They are \
+             left out of every figure here; <a href='trials.csv'><code>trials.csv</code></a> has \
+             them.</div>\n",
+            grouped(head.failed),
+            grouped(head.trials)
+        );
+    }
+    if data.summary.points.iter().any(|point| point.own_path) {
+        out.push_str(
+            "<p class='note'>Queues here remember the tasks they were sent, so each policy makes \
+             its own future. Regret is measured on each policy’s own path; compare the reward \
+             (<code>--rank-by reward</code>).</p>\n",
+        );
+    }
+    out
+}
+
+fn footer(data: &Data) -> String {
+    let head = &data.summary.sweep;
+    let rows = [
+        ("Version", format!("Fogbit {}", escape(&head.version))),
+        ("Sweep", format!("<code>{}</code>", escape(&head.digest))),
+        ("Seeds", escape(&seed_ranges(&data.plan.played.seeds))),
+        (
+            "In this folder",
+            "<code>points.csv</code>one row for each point and policy\
+             <code>trials.csv</code>one row for each trial\
+             <code>curves.csv</code>average regret over slots\
+             <code>fogbit report .</code>makes this page anew"
+                .into(),
+        ),
+        (
+            "One point",
+            "<code>fogbit run topologies/p001.toml --backend sim</code>plays it once more, with \
+             every decision"
+                .into(),
+        ),
+    ];
+    let mut out = String::from("<footer>\n<dl>\n");
+    for (term, content) in rows {
+        put!(out, "<dt>{term}</dt><dd>{content}</dd>\n");
+    }
+    out.push_str("</dl>\n</footer>\n");
+    out
+}
+
+#[cfg(test)]
+mod tests;

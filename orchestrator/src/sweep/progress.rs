@@ -1,0 +1,104 @@
+//! How far a sweep has got and how long it will still take, on standard error: a bar on a terminal,
+//! plain lines elsewhere.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::exit::tell;
+
+const DRAW_EVERY: Duration = Duration::from_millis(200);
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// Shows how a sum grows until it is dropped.
+#[derive(Debug)]
+pub struct Display {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Display {
+    /// Starts to show how far `done` is on its way to `all`; `what` says what is played.
+    pub fn start(what: String, done: Arc<AtomicU64>, all: u64, quiet: bool) -> Display {
+        let stop = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&stop);
+        let thread = (!quiet && all > 0).then(|| {
+            std::thread::spawn(move || {
+                if std::io::stderr().is_terminal() {
+                    draw(what, &done, all, &told);
+                } else {
+                    write_lines(&what, &done, all, &told);
+                }
+            })
+        });
+        Display { stop, thread }
+    }
+}
+
+impl Drop for Display {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            // A panic while drawing loses the picture, not the sweep.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn draw(what: String, done: &AtomicU64, all: u64, stop: &AtomicBool) {
+    let bar = ProgressBar::with_draw_target(Some(all), ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{prefix}  {bar:30} {percent:>3} %  {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    bar.set_style(style.progress_chars("━╸─"));
+    bar.set_prefix(what);
+    let began = Instant::now();
+    while !stop.load(Ordering::Relaxed) {
+        let now = done.load(Ordering::Relaxed);
+        bar.set_position(now);
+        bar.set_message(remaining(began.elapsed(), now, all));
+        std::thread::park_timeout(DRAW_EVERY);
+    }
+    bar.finish_and_clear();
+}
+
+fn write_lines(what: &str, done: &AtomicU64, all: u64, stop: &AtomicBool) {
+    tell(format_args!("{what}"));
+    let began = Instant::now();
+    let mut last = began;
+    while !stop.load(Ordering::Relaxed) {
+        if last.elapsed() >= LINE_EVERY {
+            last = Instant::now();
+            let now = done.load(Ordering::Relaxed);
+            let share = 100.0 * now as f64 / all as f64;
+            tell(format_args!("{share:.0} %, {}", remaining(began.elapsed(), now, all)));
+        }
+        std::thread::park_timeout(DRAW_EVERY);
+    }
+}
+
+/// The time that is left if it goes on as it went so far.
+fn remaining(elapsed: Duration, done: u64, all: u64) -> String {
+    if done == 0 || elapsed < Duration::from_millis(500) {
+        return "remaining time not known yet".into();
+    }
+    let left = elapsed.as_secs_f64() * all.saturating_sub(done) as f64 / done as f64;
+    let left = Duration::from_secs(libm::ceil(left) as u64);
+    format!("{} left", humantime::format_duration(left))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rest_takes_as_long_as_what_was() {
+        assert_eq!(remaining(Duration::from_secs(10), 10, 70), "1m left");
+        assert_eq!(remaining(Duration::from_secs(10), 70, 70), "0s left");
+        assert_eq!(remaining(Duration::from_secs(10), 0, 70), "remaining time not known yet");
+    }
+}

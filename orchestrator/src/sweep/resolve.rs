@@ -1,0 +1,149 @@
+//! From a design to checked points: every point is validated before anything is played.
+
+use std::path::{Path, PathBuf};
+
+use fogbit_scenario::topology::KeptFile;
+use fogbit_scenario::{Scenario, TopologyFile};
+use indexmap::IndexMap;
+
+use super::design::{Design, Setting};
+use super::plan::{PointPlan, PolicyPlan, sha256};
+use crate::exit::{Exit, Failure, Shown};
+
+/// Errors shown at most; the others are counted.
+const MOST_SHOWN: usize = 8;
+
+/// A checked point with its files.
+#[derive(Debug, Clone)]
+pub struct ResolvedPoint {
+    /// What it plays.
+    pub plan: PointPlan,
+    /// Its topology with every default and override written out.
+    pub toml: String,
+    /// Files that the topology names, each with its name beside the resolved topology.
+    pub files: Vec<(PathBuf, String)>,
+    /// Its seeds.
+    pub seeds: Vec<u64>,
+    /// What the topology shows.
+    pub about: Option<String>,
+}
+
+/// Checks every point of `design` over the topology file `base`; `load` narrows it down and
+/// validates it.
+///
+/// # Errors
+/// Everything that is wrong, each mistake once, with the first point that makes it.
+pub fn resolve(
+    base: &TopologyFile,
+    design: &Design,
+    load: impl Fn(TopologyFile) -> Result<Scenario, Failure>,
+) -> Result<Vec<ResolvedPoint>, Failure> {
+    let mut points = Vec::with_capacity(design.points.len());
+    let mut wrong: Vec<(String, Shown, usize)> = Vec::new();
+    let mut exit = Exit::Usage;
+    let digits = design.points.len().to_string().len().max(3);
+    for (index, settings) in design.points.iter().enumerate() {
+        let name = format!("p{:0digits$}", index + 1);
+        match point(base, design, settings, &name, &load) {
+            Ok(point) => points.push(point),
+            Err(failure) => {
+                exit = failure.exit;
+                let who = described(&name, settings);
+                for shown in failure.reports {
+                    match wrong.iter_mut().find(|(_, known, _)| known.says_the_same(&shown)) {
+                        Some((_, _, more)) => *more += 1,
+                        None => wrong.push((who.clone(), shown, 0)),
+                    }
+                }
+            }
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(points);
+    }
+    let count = wrong.len();
+    let mut reports: Vec<Shown> = wrong
+        .into_iter()
+        .take(MOST_SHOWN)
+        .map(|(who, shown, more)| match more {
+            0 => shown.about(&who),
+            1 => shown.about(&format!("{who} and one more point")),
+            more => shown.about(&format!("{who} and {more} more points")),
+        })
+        .collect();
+    if count > MOST_SHOWN {
+        let message = format!("{} more mistakes of this kind", count - MOST_SHOWN);
+        reports.extend(Failure::new(exit, message).reports);
+    }
+    Err(Failure { exit, reports })
+}
+
+fn described(name: &str, settings: &[Setting]) -> String {
+    let parts: Vec<String> = settings.iter().map(Setting::assignment).collect();
+    match parts.is_empty() {
+        true => format!("point {name}"),
+        false => format!("point {name} ({})", parts.join(", ")),
+    }
+}
+
+fn point(
+    base: &TopologyFile,
+    design: &Design,
+    settings: &[Setting],
+    name: &str,
+    load: &impl Fn(TopologyFile) -> Result<Scenario, Failure>,
+) -> Result<ResolvedPoint, Failure> {
+    let mut file = base.clone();
+    for plain in &design.plain {
+        file.set(plain)?;
+    }
+    for setting in settings {
+        file.set_named(setting.name.clone(), &setting.assignment())?;
+    }
+    let scenario = load(file)?;
+    let Some(slots) = scenario.length().slots() else {
+        return Err(Failure::usage("trials are endless, and a sweep has to end")
+            .help("--set slots=10000, for example"));
+    };
+    if let Some(clock) = scenario.wall_clock() {
+        let message = format!(
+            "the clock is real time (slots of {}), and a sweep plays in virtual time",
+            clock.slot
+        );
+        return Err(Failure::usage(message)
+            .help("--set \"clock={kind='slot'}\"; `fogbit run` plays in real time"));
+    }
+    let toml = scenario.resolved_toml();
+    let trace = scenario.trace_file().map(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        (path, name)
+    });
+    let kept = scenario.policy_files().into_iter();
+    let kept = kept.map(|KeptFile { from, to }| (from, to.to_string_lossy().into_owned()));
+    let mut files: Vec<(PathBuf, String)> = trace.into_iter().chain(kept).collect();
+    files.sort();
+    files.dedup();
+    let mut digests = IndexMap::from([("topology".to_owned(), sha256(toml.as_bytes()))]);
+    for (path, name) in &files {
+        digests.insert(name.clone(), sha256(&read(path)?));
+    }
+    let policies = scenario.policies();
+    let plan = PointPlan {
+        point: name.to_owned(),
+        settings: settings.iter().map(|s| (s.key.clone(), s.value.clone())).collect(),
+        slots,
+        nodes: scenario.nodes() as u64,
+        own_path: scenario.depends_on_choices(),
+        policies: policies
+            .map(|(name, spec)| PolicyPlan { name: name.into(), kind: spec.kind().into() })
+            .collect(),
+        files: digests,
+    };
+    let about = scenario.topology().about.clone();
+    Ok(ResolvedPoint { plan, toml, files, seeds: scenario.seeds(), about })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path)
+        .map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))
+}

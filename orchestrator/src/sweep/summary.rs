@@ -1,0 +1,306 @@
+//! What a sweep comes to: `summary.json`, which is also what `--format json` prints.
+
+use fogbit_scenario::topology::Metric;
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::plan::{Played, SweepPlan};
+use crate::stats::{MeanSd, PairStatistics, Rank, compare_pairs};
+
+/// Places of the ranking that are compared with the first: an interval for each of thousands would
+/// tell nobody anything.
+const COMPARED: usize = 100;
+/// Characters of a setting's key that tables show: its last parts tell it from others.
+const LONGEST_KEY: usize = 18;
+
+/// Everything a sweep came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SweepSummary {
+    /// The sweep.
+    pub sweep: SweepHead,
+    /// The best policy of each point.
+    pub best: Vec<Best>,
+    /// Points and policies, the best first; policies that know more than a task node can are no
+    /// rivals and are not ranked.
+    pub ranking: Vec<Ranked>,
+    /// Each point.
+    pub points: Vec<PointSummary>,
+}
+
+/// The sweep.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SweepHead {
+    /// Name of the topology.
+    pub topology: String,
+    /// What it shows.
+    pub about: Option<String>,
+    /// The keys that points set.
+    pub keys: Vec<String>,
+    /// Number of points.
+    pub points: u64,
+    /// Number of seeds, the same at every point.
+    pub seeds: u64,
+    /// Number of trials.
+    pub trials: u64,
+    /// Number of trials that failed.
+    pub failed: u64,
+    /// With which policy others are compared.
+    pub versus: Option<String>,
+    /// What is ranked by.
+    pub rank_by: Metric,
+    /// Digest of all that decides a result.
+    pub digest: String,
+    /// Version of Fogbit.
+    pub version: String,
+}
+
+/// One point.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PointSummary {
+    /// Its name.
+    pub point: String,
+    /// What it sets.
+    pub settings: IndexMap<String, String>,
+    /// Length of each trial in slots.
+    pub slots: u64,
+    /// Number of helper nodes.
+    pub nodes: u64,
+    /// Whether regret is measured on each policy's own path.
+    pub own_path: bool,
+    /// Its policies.
+    pub policies: Vec<PolicyAtPoint>,
+}
+
+/// One policy at one point, over its complete trials.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PolicyAtPoint {
+    /// Its name in the topology.
+    pub name: String,
+    /// Which policy it is.
+    pub kind: String,
+    /// Complete trials.
+    pub seeds: u64,
+    /// Trials that failed, with their reasons.
+    pub failures: Vec<TrialFailure>,
+    /// Cumulative linear regret.
+    pub regret_linear: Option<MeanSd>,
+    /// The same divided by the number of slots.
+    pub average_regret: Option<MeanSd>,
+    /// Cumulative regret as lost happiness.
+    pub regret_happiness: Option<MeanSd>,
+    /// Cumulative reward.
+    pub reward: Option<MeanSd>,
+    /// Expected reward of the best choices on the policy's own path.
+    pub optimal_reward: Option<MeanSd>,
+    /// Happy bits as a share of all tasks.
+    pub happy_share: Option<f64>,
+    /// Tasks refused by full queues as a share of all tasks.
+    pub refused_share: Option<f64>,
+    /// Its rank among the policies of the point, seed by seed, by what the sweep ranks by; none for
+    /// those that know more than a task node can.
+    pub rank: Option<Rank>,
+    /// Paired differences to the policy that others are compared with.
+    pub difference: Option<Difference>,
+}
+
+/// A trial that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrialFailure {
+    /// Its seed.
+    pub seed: u64,
+    /// Why.
+    pub reason: String,
+}
+
+/// Paired differences `policy - versus` over the seeds that both completed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Difference {
+    /// What it is compared with.
+    pub versus: String,
+    /// In cumulative linear regret.
+    pub regret_linear: PairStatistics,
+    /// In cumulative regret as lost happiness.
+    pub regret_happiness: PairStatistics,
+    /// In cumulative reward.
+    pub reward: PairStatistics,
+}
+
+impl Difference {
+    /// The difference by which a metric is compared; that in average regret is that in regret,
+    /// divided by the number of slots.
+    pub fn of(&self, metric: Metric) -> &PairStatistics {
+        match metric {
+            Metric::AverageRegret | Metric::RegretLinear => &self.regret_linear,
+            Metric::RegretHappiness => &self.regret_happiness,
+            Metric::Reward => &self.reward,
+        }
+    }
+}
+
+/// The best policy of a point.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// Name of the point.
+    pub point: String,
+    /// Name of the policy.
+    pub policy: String,
+    /// What it is ranked by.
+    pub value: MeanSd,
+}
+
+/// A point and policy with its place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ranked {
+    /// From 1.
+    pub place: u64,
+    /// Name of the point.
+    pub point: String,
+    /// Name of the policy.
+    pub policy: String,
+    /// What it is ranked by.
+    pub value: MeanSd,
+    /// The difference to the first place, paired by seed; none for the first and for places after
+    /// the hundredth.
+    pub behind: Option<PairStatistics>,
+}
+
+/// Whether more of a metric is better.
+pub fn higher_is_better(metric: Metric) -> bool {
+    metric == Metric::Reward
+}
+
+/// `(seed, a, b)` for the seeds that both have.
+pub(super) fn paired(a: &[(u64, f64)], b: &[(u64, f64)]) -> Vec<(u64, f64, f64)> {
+    let others: std::collections::BTreeMap<u64, f64> = b.iter().copied().collect();
+    a.iter().filter_map(|(seed, a)| Some((*seed, *a, *others.get(seed)?))).collect()
+}
+
+impl PolicyAtPoint {
+    /// Mean and deviation of a metric.
+    pub fn metric(&self, metric: Metric) -> Option<MeanSd> {
+        match metric {
+            Metric::AverageRegret => self.average_regret,
+            Metric::RegretLinear => self.regret_linear,
+            Metric::RegretHappiness => self.regret_happiness,
+            Metric::Reward => self.reward,
+        }
+    }
+}
+
+impl SweepSummary {
+    /// Adds up all points; `values` are each policy's values of the ranked metric, point by point.
+    pub fn new(
+        plan: &SweepPlan,
+        points: Vec<PointSummary>,
+        values: &[Vec<Vec<(u64, f64)>>],
+    ) -> SweepSummary {
+        let Played { topology, about, keys, seeds, fogbit, .. } = &plan.played;
+        let policies = || points.iter().flat_map(|p| &p.policies);
+        SweepSummary {
+            sweep: SweepHead {
+                topology: topology.clone(),
+                about: about.clone(),
+                keys: keys.clone(),
+                points: points.len() as u64,
+                seeds: seeds.len() as u64,
+                trials: plan.played.trials() as u64,
+                failed: policies().map(|p| p.failures.len() as u64).sum(),
+                versus: plan.versus.clone(),
+                rank_by: plan.rank_by,
+                digest: plan.digest.clone(),
+                version: fogbit.clone(),
+            },
+            best: best(plan, &points),
+            ranking: ranking(plan, &points, values),
+            points,
+        }
+    }
+
+    /// As it is written and printed.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("a summary is plain data") + "\n"
+    }
+}
+
+/// Rivals with a value at a point: index and value.
+fn rivals<'p>(
+    plan: &'p SweepPlan,
+    point: usize,
+    summary: &'p PointSummary,
+) -> impl Iterator<Item = (usize, MeanSd)> + 'p {
+    let kinds = &plan.played.points[point].policies;
+    summary.policies.iter().enumerate().filter_map(move |(index, policy)| {
+        let value = policy.metric(plan.rank_by)?;
+        (!kinds[index].knows_more()).then_some((index, value))
+    })
+}
+
+/// What sorts better values to the front.
+fn order(metric: Metric, a: f64, b: f64) -> std::cmp::Ordering {
+    if higher_is_better(metric) { b.total_cmp(&a) } else { a.total_cmp(&b) }
+}
+
+fn best(plan: &SweepPlan, points: &[PointSummary]) -> Vec<Best> {
+    let of = |(index, point): (usize, &PointSummary)| {
+        let (policy, value) = rivals(plan, index, point)
+            .min_by(|(_, a), (_, b)| order(plan.rank_by, a.mean, b.mean))?;
+        let policy = point.policies[policy].name.clone();
+        Some(Best { point: point.point.clone(), policy, value })
+    };
+    points.iter().enumerate().filter_map(of).collect()
+}
+
+fn ranking(
+    plan: &SweepPlan,
+    points: &[PointSummary],
+    values: &[Vec<Vec<(u64, f64)>>],
+) -> Vec<Ranked> {
+    let mut all: Vec<(usize, usize, MeanSd)> = points
+        .iter()
+        .enumerate()
+        .flat_map(|(point, summary)| {
+            rivals(plan, point, summary).map(move |(policy, value)| (point, policy, value))
+        })
+        .collect();
+    all.sort_by(|(_, _, a), (_, _, b)| order(plan.rank_by, a.mean, b.mean));
+    let first = all.first().map(|(point, policy, _)| &values[*point][*policy]);
+    let rank = |(index, (point, policy, value)): (usize, &(usize, usize, MeanSd))| {
+        let own = &values[*point][*policy];
+        let compared = first.filter(|_| (1..COMPARED).contains(&index));
+        Ranked {
+            place: index as u64 + 1,
+            point: points[*point].point.clone(),
+            policy: points[*point].policies[*policy].name.clone(),
+            value: *value,
+            behind: compared.and_then(|first| {
+                compare_pairs(&paired(own, first), higher_is_better(plan.rank_by))
+            }),
+        }
+    };
+    all.iter().enumerate().map(rank).collect()
+}
+
+/// The last parts of a dotted key, as many as are short enough, at least one.
+pub fn short_key(key: &str) -> String {
+    let short = |from: usize| key[from..].chars().count() <= LONGEST_KEY;
+    let starts = || key.match_indices('.').map(|(at, _)| at + 1);
+    let from = [0].into_iter().chain(starts()).find(|from| short(*from));
+    key[from.or(starts().next_back()).unwrap_or(0)..].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short_key;
+
+    #[test]
+    fn keys_keep_what_tells_them_apart() {
+        for (key, short) in [
+            ("slots", "slots"),
+            ("nodes.count", "nodes.count"),
+            ("policies.toof.gamma.c", "toof.gamma.c"),
+            ("a.averyveryverylongkeyindeed", "averyveryverylongkeyindeed"),
+        ] {
+            assert_eq!(short_key(key), short);
+        }
+    }
+}
