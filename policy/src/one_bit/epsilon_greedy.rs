@@ -8,7 +8,7 @@ use fogbit_scenario::{Bit, Contexts};
 use super::argmax;
 use super::estimates::Estimates;
 use super::random::draw_present;
-use super::toof::sequential_update;
+use super::toof::SequentialUpdate;
 use crate::{Belief, Policy};
 
 /// The score of a node that was drawn: above every product x.w, which is 1 at most.
@@ -79,7 +79,7 @@ impl Policy for EpsilonGreedyPolicy {
     }
 
     fn learn(&mut self, _slot: u64, contexts: &Contexts, node: usize, bit: Bit) {
-        self.estimates.update(contexts, node, |node| sequential_update(node, false, bit));
+        self.estimates.update(contexts, node, SequentialUpdate { frozen: false, bit });
     }
 
     /// The products x.w by the estimates; 2 for a node that was drawn at random.

@@ -58,29 +58,41 @@ impl Estimates {
         &self,
         contexts: &Contexts,
         scores: &mut [f64],
-        mut rule: impl FnMut(usize, &Sums) -> [f64; LANES],
+        rule: impl FnMut(usize, Sums) -> [f64; LANES],
     ) {
-        let d = self.d;
-        let inverses = self.inverse.chunks_exact(packed_len(d));
-        let nodes = inverses.zip(self.weights.chunks_exact(d));
+        // One loop for each, so that the sums of five features stay in registers.
+        match self.d {
+            5 => self.score_by(scores, rule, |inverse, w, group| {
+                Sums::of_five(inverse, w, contexts, group)
+            }),
+            _ => self
+                .score_by(scores, rule, |inverse, w, group| Sums::of(inverse, w, contexts, group)),
+        }
+    }
+
+    #[inline(always)]
+    fn score_by(
+        &self,
+        scores: &mut [f64],
+        mut rule: impl FnMut(usize, Sums) -> [f64; LANES],
+        sums: impl Fn(&[[f64; LANES]], &[[f64; LANES]], usize) -> Sums,
+    ) {
+        let inverses = self.inverse.chunks_exact(packed_len(self.d));
+        let nodes = inverses.zip(self.weights.chunks_exact(self.d));
         let groups = scores.as_chunks_mut::<LANES>().0;
         for (group, ((inverse, w), scores)) in nodes.zip(groups).enumerate() {
-            let sums = match d {
-                5 => Sums::of_five(inverse, w, contexts, group),
-                _ => Sums::of(inverse, w, contexts, group),
-            };
-            *scores = rule(group, &sums);
+            *scores = rule(group, sums(inverse, w, group));
         }
     }
 
     /// Changes what is kept of `node` by `rule`.
     #[inline(always)]
-    pub(crate) fn update<T>(
+    pub(crate) fn update<R: Rule>(
         &mut self,
         contexts: &Contexts,
         node: usize,
-        rule: impl FnOnce(&mut Node<'_>) -> T,
-    ) -> T {
+        rule: R,
+    ) -> R::Output {
         // With the dimension known the compiler unrolls every loop.
         if self.d == 5 {
             let [mut x, mut mx, mut u] = [[0.0; 5]; 3];
@@ -96,13 +108,13 @@ impl Estimates {
     }
 
     #[inline(always)]
-    fn update_in<T>(
+    fn update_in<R: Rule>(
         &mut self,
         [x, mx, u]: [&mut [f64]; 3],
         contexts: &Contexts,
         node: usize,
-        rule: impl FnOnce(&mut Node<'_>) -> T,
-    ) -> T {
+        rule: R,
+    ) -> R::Output {
         let d = x.len();
         let entries = packed_len(d);
         let (group, lane) = (node / LANES, node % LANES);
@@ -126,7 +138,7 @@ impl Estimates {
         }
         let projection = &mut self.projection;
         let mut node = Node { x, mx, u, product, square, matrix, inverse, lane, projection };
-        let result = rule(&mut node);
+        let result = rule.apply(&mut node);
         for (weight, value) in weights.iter_mut().zip(node.u.iter()) {
             weight[lane] = *value;
         }
@@ -166,6 +178,16 @@ fn gather(values: &[[f64; LANES]], node: usize, out: &mut [f64]) {
     for (value, row) in out.iter_mut().zip(&values[first..]) {
         *value = row[node % LANES];
     }
+}
+
+/// How a node learns. A trait and not a closure, whose inlining cannot be asked for: without it the
+/// known dimension would be lost on the way.
+pub(crate) trait Rule {
+    /// What there is to say about the update.
+    type Output;
+
+    /// Changes what is kept of `node`; to be marked `#[inline(always)]`.
+    fn apply(self, node: &mut Node<'_>) -> Self::Output;
 }
 
 /// One node while it learns: its context x and what is kept of it.
@@ -213,7 +235,14 @@ impl Node<'_> {
     /// Projects the estimate on the unit ball in the norm of M as it is now.
     #[inline(always)]
     pub(crate) fn project(&mut self) {
-        project(self.matrix, self.u, self.projection);
+        // Mostly it lies inside, which is seen here without a call.
+        let mut norm_square = 0.0;
+        for value in self.u.iter() {
+            norm_square += value * value;
+        }
+        if norm_square > 1.0 {
+            project(self.matrix, self.u, self.projection);
+        }
     }
 
     /// `x.w` by the estimate as it is now.
@@ -231,11 +260,23 @@ impl Node<'_> {
 #[derive(Default)]
 pub(crate) struct Sums {
     pub(crate) product: [f64; LANES],
-    /// Rounding can make a square of nearly 0 negative.
     pub(crate) square: [f64; LANES],
 }
 
 impl Sums {
+    /// The scores (13) by the squared radius gamma that all nodes share, and what is each node's own.
+    #[inline(always)]
+    pub(crate) fn optimistic(&self, shared: f64, own: [f64; LANES]) -> [f64; LANES] {
+        let mut scores = [0.0; LANES];
+        // A plain loop: the compiler makes one square root of four, which it does not of `from_fn`.
+        for lane in 0..LANES {
+            // Rounding can make a square of nearly 0 negative.
+            let radius = (shared + own[lane]) * self.square[lane].max(0.0);
+            scores[lane] = self.product[lane] + radius.sqrt();
+        }
+        scores
+    }
+
     /// For any number of features.
     fn of(inverse: &[[f64; LANES]], w: &[[f64; LANES]], x: &Contexts, group: usize) -> Sums {
         let mut sums = Sums::default();
@@ -247,6 +288,7 @@ impl Sums {
 
     /// For five features, without a loop or a check of an index: the same sums in a third of the
     /// time.
+    #[inline(always)]
     fn of_five(inverse: &[[f64; LANES]], w: &[[f64; LANES]], x: &Contexts, group: usize) -> Sums {
         let inverse: &[_; packed_len(5)] = inverse.try_into().expect("a packed triangle");
         let w: &[_; 5] = w.try_into().expect("five weights");
@@ -289,6 +331,16 @@ impl Sums {
 mod tests {
     use super::*;
 
+    struct Grow;
+
+    impl Rule for Grow {
+        type Output = f64;
+
+        fn apply(self, node: &mut Node<'_>) -> f64 {
+            node.grow(0.0672)
+        }
+    }
+
     /// Sherman and Morrison's updates lose a little each time: after many of them the kept inverse
     /// must still be the inverse of the kept M.
     #[test]
@@ -309,7 +361,7 @@ mod tests {
                         let narrow = if slot % 100 == 0 { uniform() } else { 1e-3 * uniform() };
                         contexts.set(node, i, if i == 0 { 0.7 } else { narrow / d as f64 });
                     }
-                    estimates.update(&contexts, node, |node| node.grow(0.0672));
+                    estimates.update(&contexts, node, Grow);
                 }
                 for node in 0..nodes {
                     let worst = distance_from_identity(&estimates, node);

@@ -7,7 +7,7 @@ use fogbit_scenario::{Bit, Contexts};
 
 use super::argmax;
 use super::estimates::Estimates;
-use super::ofu_ecolog::implicit_update;
+use super::ofu_ecolog::ImplicitUpdate;
 use crate::{Belief, Policy};
 
 /// The policy `full-information`.
@@ -47,7 +47,7 @@ impl Policy for FullInformationPolicy {
     }
 
     fn learn(&mut self, _slot: u64, contexts: &Contexts, node: usize, bit: Bit) {
-        self.estimates.update(contexts, node, |node| implicit_update(node, bit));
+        self.estimates.update(contexts, node, ImplicitUpdate { bit });
     }
 
     fn scores(&self) -> &[f64] {

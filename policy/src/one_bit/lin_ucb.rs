@@ -10,7 +10,7 @@ use fogbit_scenario::topology::{LinUcb, Prior};
 use fogbit_scenario::{Bit, Contexts};
 
 use super::argmax;
-use super::estimates::Estimates;
+use super::estimates::{Estimates, Node, Rule};
 use crate::{Belief, Policy};
 
 /// The policy `lin-ucb`.
@@ -48,12 +48,8 @@ impl Policy for LinUcbPolicy {
         argmax(self.scores())
     }
 
-    /// `A <- A + x x'` and `theta = A^-1 (lambda mean + sum of 2 y x)`, by recursive least squares.
     fn learn(&mut self, _slot: u64, contexts: &Contexts, node: usize, bit: Bit) {
-        self.estimates.update(contexts, node, |node| {
-            let growth = node.grow(1.0);
-            node.shift((2.0 * f64::from(bit.sign()) - node.product) / growth);
-        });
+        self.estimates.update(contexts, node, LeastSquares { bit });
     }
 
     fn scores(&self) -> &[f64] {
@@ -62,6 +58,21 @@ impl Policy for LinUcbPolicy {
 
     fn belief(&self) -> Option<&dyn Belief> {
         Some(self)
+    }
+}
+
+/// `A <- A + x x'` and `theta = A^-1 (lambda mean + sum of 2 y x)`, by recursive least squares.
+struct LeastSquares {
+    bit: Bit,
+}
+
+impl Rule for LeastSquares {
+    type Output = ();
+
+    #[inline(always)]
+    fn apply(self, node: &mut Node<'_>) {
+        let growth = node.grow(1.0);
+        node.shift((2.0 * f64::from(self.bit.sign()) - node.product) / growth);
     }
 }
 

@@ -6,7 +6,7 @@ use fogbit_scenario::topology::{MleUcb, Prior};
 use fogbit_scenario::{Bit, Contexts};
 
 use super::argmax;
-use super::estimates::Estimates;
+use super::estimates::{Estimates, Node, Rule};
 use super::gamma::{Gamma, beta};
 use super::projection::{Workspace, packed, packed_len, project, solve};
 use crate::{Belief, Policy};
@@ -43,11 +43,7 @@ impl Policy for MleUcbPolicy {
     fn decide(&mut self, slot: u64, contexts: &Contexts) -> usize {
         let (gamma, shared) = (&self.gamma, self.gamma.shared(slot));
         self.estimates.score(contexts, &mut self.scores, |group, sums| {
-            let own = gamma.own_lanes(slot, group);
-            std::array::from_fn(|lane| {
-                let radius = (shared + own[lane]) * sums.square[lane].max(0.0);
-                sums.product[lane] + radius.sqrt()
-            })
+            sums.optimistic(shared, gamma.own_lanes(slot, group))
         });
         contexts.mask(&mut self.scores[..self.nodes]);
         argmax(self.scores())
@@ -57,11 +53,8 @@ impl Policy for MleUcbPolicy {
         let history = &mut self.histories[node];
         let y = f64::from(bit.sign());
         history.extend(contexts.node(node).map(|value| y * value));
-        let likelihood = &mut self.likelihood;
-        let growth = self.estimates.update(contexts, node, |node| {
-            likelihood.maximise(history, node.u);
-            node.grow(0.5 * beta())
-        });
+        let update = ExactUpdate { likelihood: &mut self.likelihood, history };
+        let growth = self.estimates.update(contexts, node, update);
         self.gamma.grow(node, growth);
     }
 
@@ -77,6 +70,22 @@ impl Policy for MleUcbPolicy {
 impl Belief for MleUcbPolicy {
     fn estimate(&self, node: usize, estimate: &mut [f64]) {
         self.estimates.read(node, estimate);
+    }
+}
+
+/// The estimate becomes the most likely one, and Z grows by (9). Gives the factor by which `det Z`
+/// grows.
+struct ExactUpdate<'p> {
+    likelihood: &'p mut Likelihood,
+    history: &'p [f64],
+}
+
+impl Rule for ExactUpdate<'_> {
+    type Output = f64;
+
+    fn apply(self, node: &mut Node<'_>) -> f64 {
+        self.likelihood.maximise(self.history, node.u);
+        node.grow(0.5 * beta())
     }
 }
 

@@ -8,7 +8,7 @@ use fogbit_scenario::topology::{OfuEcolog, Prior};
 use fogbit_scenario::{Bit, Contexts};
 
 use super::argmax;
-use super::estimates::{Estimates, Node};
+use super::estimates::{Estimates, Node, Rule};
 use super::gamma::Gamma;
 use crate::{Belief, Policy};
 
@@ -38,17 +38,14 @@ impl OfuEcologPolicy {
 impl Policy for OfuEcologPolicy {
     fn decide(&mut self, slot: u64, contexts: &Contexts) -> usize {
         let gamma = self.gamma.shared(slot);
-        self.estimates.score(contexts, &mut self.scores, |_, sums| {
-            std::array::from_fn(|lane| {
-                sums.product[lane] + (gamma * sums.square[lane].max(0.0)).sqrt()
-            })
-        });
+        self.estimates
+            .score(contexts, &mut self.scores, |_, sums| sums.optimistic(gamma, [0.0; LANES]));
         contexts.mask(&mut self.scores[..self.nodes]);
         argmax(self.scores())
     }
 
     fn learn(&mut self, _slot: u64, contexts: &Contexts, node: usize, bit: Bit) {
-        self.estimates.update(contexts, node, |node| implicit_update(node, bit));
+        self.estimates.update(contexts, node, ImplicitUpdate { bit });
     }
 
     fn scores(&self) -> &[f64] {
@@ -70,13 +67,21 @@ impl Belief for OfuEcologPolicy {
 /// norm of W, then `W <- W + sigma'(x.theta) x x'`.
 ///
 /// The minimiser is `theta + a W^-1 x`, so that a single number is to be found ([`step`]).
-#[inline(always)]
-pub(super) fn implicit_update(node: &mut Node<'_>, bit: Bit) {
-    let a = step(node.product, node.square.max(0.0), f64::from(bit.sign()));
-    node.shift(a);
-    node.project();
-    let p = 1.0 / (1.0 + libm::exp(-node.product_now()));
-    node.grow(p * (1.0 - p));
+pub(super) struct ImplicitUpdate {
+    pub(super) bit: Bit,
+}
+
+impl Rule for ImplicitUpdate {
+    type Output = ();
+
+    #[inline(always)]
+    fn apply(self, node: &mut Node<'_>) {
+        let a = step(node.product, node.square.max(0.0), f64::from(self.bit.sign()));
+        node.shift(a);
+        node.project();
+        let p = 1.0 / (1.0 + libm::exp(-node.product_now()));
+        node.grow(p * (1.0 - p));
+    }
 }
 
 /// The root of `a = r - sigma(m + a k)`, with `r = (y + 1) / 2`, for `y` = 1 or -1 and `k >= 0`.

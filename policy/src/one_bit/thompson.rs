@@ -14,7 +14,7 @@ use fogbit_scenario::{Bit, Contexts};
 use super::argmax;
 use super::estimates::Estimates;
 use super::largest::probability_of_largest;
-use super::ofu_ecolog::implicit_update;
+use super::ofu_ecolog::ImplicitUpdate;
 use crate::{Belief, Policy};
 
 /// The policy `thompson`.
@@ -65,7 +65,7 @@ impl Policy for ThompsonPolicy {
     }
 
     fn learn(&mut self, _slot: u64, contexts: &Contexts, node: usize, bit: Bit) {
-        self.estimates.update(contexts, node, |node| implicit_update(node, bit));
+        self.estimates.update(contexts, node, ImplicitUpdate { bit });
     }
 
     /// The products with the drawn weights.

@@ -9,7 +9,7 @@ use fogbit_scenario::topology::{Prior, SequentialMle};
 use fogbit_scenario::{Bit, Contexts};
 
 use super::argmax;
-use super::estimates::{Estimates, Node};
+use super::estimates::{Estimates, Node, Rule};
 use super::gamma::{Gamma, beta};
 use crate::{Belief, Confidence, Policy};
 
@@ -62,26 +62,31 @@ impl SequentialMlePolicy {
 
 /// The update (8)-(9) of one node, or (8) alone where Z is `frozen`. Gives the factor by which
 /// `det Z` grows.
-#[inline(always)]
-pub(super) fn sequential_update(node: &mut Node<'_>, frozen: bool, bit: Bit) -> f64 {
-    // (9): Z + (beta/2) x x'.
-    let growth = if frozen { 1.0 } else { node.grow(0.5 * beta()) };
-    // -Z_{t+1}^-1 g with g = -y x / (1 + exp(y x.w)); Z_{t+1}^-1 x = Z_t^-1 x / growth.
-    let y = f64::from(bit.sign());
-    node.shift(y / (1.0 + libm::exp(y * node.product)) * (1.0 / growth));
-    node.project();
-    growth
+pub(super) struct SequentialUpdate {
+    pub(super) frozen: bool,
+    pub(super) bit: Bit,
+}
+
+impl Rule for SequentialUpdate {
+    type Output = f64;
+
+    #[inline(always)]
+    fn apply(self, node: &mut Node<'_>) -> f64 {
+        // (9): Z + (beta/2) x x'.
+        let growth = if self.frozen { 1.0 } else { node.grow(0.5 * beta()) };
+        // -Z_{t+1}^-1 g with g = -y x / (1 + exp(y x.w)); Z_{t+1}^-1 x = Z_t^-1 x / growth.
+        let y = f64::from(self.bit.sign());
+        node.shift(y / (1.0 + libm::exp(y * node.product)) * (1.0 / growth));
+        node.project();
+        growth
+    }
 }
 
 impl Policy for SequentialMlePolicy {
     fn decide(&mut self, slot: u64, contexts: &Contexts) -> usize {
         let (gamma, shared) = (&self.gamma, self.gamma.shared(slot));
         self.estimates.score(contexts, &mut self.scores, |group, sums| {
-            let own = gamma.own_lanes(slot, group);
-            std::array::from_fn(|lane| {
-                let radius = (shared + own[lane]) * sums.square[lane].max(0.0);
-                sums.product[lane] + radius.sqrt()
-            })
+            sums.optimistic(shared, gamma.own_lanes(slot, group))
         });
         contexts.mask(&mut self.scores[..self.nodes]);
         argmax(self.scores())
@@ -89,8 +94,7 @@ impl Policy for SequentialMlePolicy {
 
     fn learn(&mut self, _slot: u64, contexts: &Contexts, node: usize, bit: Bit) {
         let frozen = self.frozen;
-        let update = |node: &mut Node<'_>| sequential_update(node, frozen, bit);
-        let growth = self.estimates.update(contexts, node, update);
+        let growth = self.estimates.update(contexts, node, SequentialUpdate { frozen, bit });
         if !frozen {
             self.gamma.grow(node, growth);
         }
