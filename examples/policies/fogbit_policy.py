@@ -15,8 +15,8 @@ def serve(policy_class):
     `policy_class(nodes, features, seed)` makes the policy anew for each `start`. It has
 
     - `decide(slot, contexts, present)`, which gives the number of a node, or that and the scores of
-      all nodes: `contexts` are N lists of d numbers, `present` the numbers of the nodes that can be
-      chosen;
+      all nodes, or these and the probability with which it chose so: `contexts` are N lists of d
+      numbers, `present` the numbers of the nodes that can be chosen;
     - `learn(slot, node, context, bit)`: `node` answered with `bit`, 1 or -1. What it gives is told
       as the estimate; it need not give anything.
     """
@@ -45,9 +45,13 @@ def serve(policy_class):
 
 
 def _choice(chosen):
-    if isinstance(chosen, tuple):
-        return {"node": int(chosen[0]), "scores": _numbers(chosen[1])}
-    return {"node": int(chosen)}
+    if not isinstance(chosen, tuple):
+        return {"node": int(chosen)}
+    node, scores, *propensity = chosen
+    answer = {"node": int(node), "scores": _numbers(scores)}
+    if propensity:
+        answer["propensity"] = float(propensity[0])
+    return answer
 
 
 def _numbers(values):

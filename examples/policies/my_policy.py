@@ -19,9 +19,11 @@ class MyPolicy:
 
     def decide(self, slot, contexts, present):
         scores = [s / c if c else 1.0 for s, c in zip(self.sums, self.counts)]
+        best = node = max(present, key=lambda node: scores[node])
         if self.random.random() < EPSILON:
-            return self.random.choice(list(present)), scores
-        return max(present, key=lambda node: scores[node]), scores
+            node = self.random.choice(list(present))
+        propensity = EPSILON / len(present) + (1 - EPSILON) * (node == best)
+        return node, scores, propensity
 
     def learn(self, slot, node, context, bit):
         self.sums[node] += bit

@@ -213,7 +213,7 @@ pub fn policy_key(seed: u64, name: &str) -> Key {
 /// Whether this policy is told more than a task node can see, so that its choices come from an
 /// oracle.
 pub fn asks_an_oracle(policy: &PolicySpec) -> bool {
-    matches!(policy, PolicySpec::Optimal(_) | PolicySpec::FullInformation(_))
+    PolicySpec::TOLD_MORE.contains(&policy.kind())
 }
 
 fn helper(scenario: &Scenario, seed: u64, node: usize) -> HelperSpec {

@@ -27,5 +27,5 @@ pub use pace::Pacer;
 pub use service::{ServeError, serve};
 pub use sim::SimFog;
 pub use trial::{
-    Arrival, Decider, Fog, NoOracle, Oracle, Recorder, Step, Trial, TrialEnd, TrialError,
+    Arrival, Decider, Fog, NoOracle, Oracle, Recorder, Step, Thought, Trial, TrialEnd, TrialError,
 };

@@ -163,6 +163,58 @@ impl<T> std::fmt::Debug for Decider<T> {
     }
 }
 
+/// What is behind a decision, as far as it can be had.
+#[derive(Clone, Copy)]
+pub enum Thought<'t> {
+    /// A policy in this process, or that of an oracle.
+    Policy(&'t dyn Policy),
+    /// A program, with what it told beside its choice.
+    Program(&'t ExternalPolicy),
+    /// Nothing.
+    Unknown,
+}
+
+impl std::fmt::Debug for Thought<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Thought")
+    }
+}
+
+impl<'t> From<Option<&'t dyn Policy>> for Thought<'t> {
+    fn from(policy: Option<&'t dyn Policy>) -> Thought<'t> {
+        policy.map_or(Thought::Unknown, Thought::Policy)
+    }
+}
+
+impl<'t> Thought<'t> {
+    /// The policy itself, if it is here.
+    pub fn policy(self) -> Option<&'t dyn Policy> {
+        match self {
+            Thought::Policy(policy) => Some(policy),
+            Thought::Program(_) | Thought::Unknown => None,
+        }
+    }
+
+    /// The score of each node; empty where there are none.
+    pub fn scores(self) -> &'t [f64] {
+        match self {
+            Thought::Policy(policy) => policy.scores(),
+            Thought::Program(program) => program.scores(),
+            Thought::Unknown => &[],
+        }
+    }
+
+    /// With which probability `node` was to be chosen, where `chosen` was; a program tells that of
+    /// its choice alone.
+    pub fn propensity(self, node: usize, chosen: usize) -> Option<f64> {
+        match self {
+            Thought::Policy(policy) => policy.propensity(node),
+            Thought::Program(program) if node == chosen => program.propensity(),
+            Thought::Program(_) | Thought::Unknown => None,
+        }
+    }
+}
+
 /// What happened in one slot.
 #[derive(Debug, Clone, Copy)]
 pub struct Step<'a> {
@@ -178,18 +230,11 @@ pub struct Step<'a> {
 
 /// Who is told what happened.
 pub trait Recorder {
-    /// Takes note of a decision right after it, before the task is sent: `policy`, where there is
-    /// one, has decided and not yet learnt from anything since. Called before [`record`](Self::record)
-    /// of the same slot, and in order.
+    /// Takes note of a decision right after it, before the task is sent, and of the thought behind
+    /// it: nothing has been learnt since. Called before [`record`](Self::record) of the same slot, and
+    /// in order.
     #[inline]
-    fn decided(
-        &mut self,
-        _slot: u64,
-        _contexts: &Contexts,
-        _node: usize,
-        _policy: Option<&dyn Policy>,
-    ) {
-    }
+    fn decided(&mut self, _slot: u64, _contexts: &Contexts, _node: usize, _thought: Thought<'_>) {}
 
     /// Takes note of one slot; `policy` has already learnt from it. Slots come in order, though the
     /// policy may have learnt from later ones before.
@@ -279,7 +324,7 @@ impl Trial<'_> {
                     return Err(error);
                 }
             };
-            recorder.decided(slot, &contexts, node, decider.policy());
+            recorder.decided(slot, &contexts, node, decider.thought());
             match fog.offload(slot, node, &task).await? {
                 Some(outcome) if outstanding.delay == 0 => {
                     let step = Step { slot, contexts: &contexts, node, outcome };
@@ -345,6 +390,14 @@ impl<T: Oracle> Decider<T> {
             _ => {}
         }
         self.policy()
+    }
+
+    /// What is behind the last decision.
+    fn thought(&self) -> Thought<'_> {
+        match self {
+            Decider::External(external) => Thought::Program(external),
+            Decider::Policy(_) | Decider::Oracle(_) => self.policy().into(),
+        }
     }
 
     /// The policy, where it is in this process.

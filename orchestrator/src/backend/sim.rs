@@ -12,8 +12,8 @@ use fogbit_scenario::feedback::Outcome as TaskOutcome;
 use fogbit_scenario::topology::{PolicySpec, RunLength};
 use fogbit_scenario::{Contexts, Instance, TaskSource};
 use fogbit_task_node::{
-    Decider, ExternalPolicy, ExternalTrial, Fog, Pacer, Recorder, SimFog, Step, Trial, TrialEnd,
-    TrialError, TruthOracle, Waiting,
+    Decider, ExternalPolicy, ExternalTrial, Fog, Pacer, Recorder, SimFog, Step, Thought, Trial,
+    TrialEnd, TrialError, TruthOracle, Waiting,
 };
 use rayon::prelude::*;
 
@@ -245,15 +245,9 @@ impl SimRecorder<'_> {
 
 impl Recorder for SimRecorder<'_> {
     #[inline]
-    fn decided(
-        &mut self,
-        slot: u64,
-        contexts: &Contexts,
-        _node: usize,
-        policy: Option<&dyn Policy>,
-    ) {
+    fn decided(&mut self, slot: u64, contexts: &Contexts, node: usize, thought: Thought<'_>) {
         if let Some(log) = &mut self.log {
-            log.decided(slot, contexts, policy);
+            log.decided(slot, contexts, node, thought);
         }
     }
 

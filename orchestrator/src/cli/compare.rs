@@ -44,7 +44,7 @@ pub(crate) struct CompareArgs {
     format: Format,
 
     /// Write the comparison to this file as a page, too; it must not exist
-    #[arg(long, value_name = "report.html", env = "FOGBIT_OUT")]
+    #[arg(long, value_name = "report.html", env = "FOGBIT_COMPARE_OUT")]
     out: Option<PathBuf>,
 }
 

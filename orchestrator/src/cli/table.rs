@@ -8,6 +8,7 @@ use comfy_table::{Cell, CellAlignment, LineStyle, Table};
 
 use super::ranking::ranking;
 use crate::expect::Judgement;
+use crate::plan::SUMMARY_SLOTS;
 use crate::results::RunStatus;
 use crate::results::summary::{PolicySummary, Reading, Summary, TaskCounts};
 use crate::stats::MeanSd;
@@ -85,31 +86,32 @@ pub(crate) fn render(summary: &Summary, dir: &Path) -> String {
 
 fn policies(summary: &Summary) -> Table {
     let mut table = new_table(Rows::Apart);
-    table.set_header(right([
-        "policy",
-        "avg regret @100",
-        "@1,000",
-        "@10,000",
-        "total reward",
-        "of optimal",
-        "happy",
-        "slots/s",
-    ]));
+    let length = summary.run.slots;
+    let mut slots: Vec<u64> =
+        SUMMARY_SLOTS.into_iter().filter(|slot| length.is_none_or(|all| *slot <= all)).collect();
+    slots.extend(length.filter(|last| !slots.contains(last)));
+    slots.sort_unstable();
+    let mut header = vec!["policy".to_owned()];
+    for (index, slot) in slots.iter().enumerate() {
+        let what = if index == 0 { "avg regret " } else { "" };
+        header.push(format!("{what}@{}", grouped(*slot as f64)));
+    }
+    header.extend(["total reward", "of optimal", "happy", "slots/s"].map(str::to_owned));
+    table.set_header(right(header));
     for policy in &summary.policies {
-        let regret = |slot: &str| {
-            let value = policy.average_regret.get(slot).copied().flatten();
+        let regret = |slot: &u64| {
+            let value = policy.average_regret.get(&slot.to_string()).copied().flatten();
             value.map_or("-".into(), |v| format!("{v:.4}"))
         };
-        table.add_row(right([
-            policy.name.clone(),
-            regret("100"),
-            regret("1000"),
-            regret("10000"),
+        let mut row = vec![policy.name.clone()];
+        row.extend(slots.iter().map(regret));
+        row.extend([
             reward(policy.reward),
             percent(policy.share_of_optimal_reward),
             percent(policy.happy_share),
             policy.slots_per_second.map_or("-".into(), grouped),
-        ]));
+        ]);
+        table.add_row(right(row));
     }
     table
 }
@@ -166,12 +168,17 @@ pub(super) fn new_table(rows: Rows) -> Table {
 }
 
 /// A row whose numbers are aligned at the right.
-pub(super) fn right<const N: usize>(cells: [impl ToString; N]) -> Vec<Cell> {
+pub(super) fn right<T: ToString>(cells: impl AsRef<[T]>) -> Vec<Cell> {
     let align = |(index, cell): (usize, &dyn ToString)| {
         let cell = Cell::new(cell.to_string());
         if index == 0 { cell } else { cell.set_alignment(CellAlignment::Right) }
     };
-    cells.iter().enumerate().map(|(index, cell)| align((index, cell as &dyn ToString))).collect()
+    cells
+        .as_ref()
+        .iter()
+        .enumerate()
+        .map(|(index, cell)| align((index, cell as &dyn ToString)))
+        .collect()
 }
 
 pub(super) fn percent(share: Option<f64>) -> String {

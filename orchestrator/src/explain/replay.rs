@@ -7,7 +7,7 @@ use fogbit_policy::Policy;
 use fogbit_policy::one_bit::best_node;
 use fogbit_scenario::feedback::Outcome;
 use fogbit_scenario::{Contexts, Instance, TaskSource, Truth};
-use fogbit_task_node::{Decider, Recorder, SimFog, Step, Trial, TrialError};
+use fogbit_task_node::{Decider, Recorder, SimFog, Step, Thought, Trial, TrialError};
 
 use super::choice::{Rows, decider};
 use super::{Explanation, Learnt, NodeView};
@@ -190,15 +190,9 @@ impl Witness {
 }
 
 impl Recorder for Witness {
-    fn decided(
-        &mut self,
-        slot: u64,
-        contexts: &Contexts,
-        node: usize,
-        policy: Option<&dyn Policy>,
-    ) {
+    fn decided(&mut self, slot: u64, contexts: &Contexts, node: usize, thought: Thought<'_>) {
         if slot == self.slot {
-            self.look(contexts, node, policy);
+            self.look(contexts, node, thought.policy());
         }
     }
 

@@ -3,7 +3,7 @@ use std::sync::atomic::AtomicBool;
 use fogbit_policy::Policy;
 use fogbit_scenario::feedback::Outcome;
 use fogbit_scenario::{Bit, Contexts, Scenario, TaskSource, TopologyFile};
-use fogbit_task_node::{Recorder, SimFog, Step, Trial, TrialError};
+use fogbit_task_node::{Recorder, SimFog, Step, Thought, Trial, TrialError};
 
 use super::choice::{Rows, decider};
 use super::*;
@@ -97,8 +97,8 @@ fn many_seeds_are_listed_in_short() {
 struct Notes(Vec<usize>);
 
 impl Recorder for Notes {
-    fn decided(&mut self, _: u64, _: &Contexts, node: usize, policy: Option<&dyn Policy>) {
-        assert!(policy.is_none());
+    fn decided(&mut self, _: u64, _: &Contexts, node: usize, thought: Thought<'_>) {
+        assert!(thought.policy().is_none());
         self.0.push(node);
     }
 

@@ -223,7 +223,9 @@ impl Replay {
         self.settle(slot)?;
         let node = self.decider.choose(slot, &self.contexts);
         if let Some(log) = &mut self.contexts_log {
-            log.decided(slot, &self.contexts, self.decider.policy());
+            // Of an external policy nothing but its choice is known here.
+            let chosen = node.unwrap_or_default();
+            log.decided(slot, &self.contexts, chosen, self.decider.policy().into());
         }
         self.chosen = Some((slot, node));
         Ok(node)

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use fogbit_policy::Policy;
 use fogbit_scenario::Contexts;
 use fogbit_scenario::feedback::Outcome;
+use fogbit_task_node::Thought;
 
 /// Rows are handed to the compressor in pieces of this size, whoever writes them: so that the same
 /// rows make the same bytes.
@@ -48,12 +48,12 @@ impl ContextLog {
         Ok(ContextLog { out, decided: VecDeque::new(), rows: Vec::new() })
     }
 
-    /// Takes note of what `policy` thinks right after the decision of `slot`: later it may think
-    /// otherwise.
-    pub fn decided(&mut self, slot: u64, contexts: &Contexts, policy: Option<&dyn Policy>) {
-        let scores = policy.map_or(Vec::new(), |policy| policy.scores().to_vec());
+    /// Takes note of what was thought right after the decision of `slot`, in which `chosen` was
+    /// chosen: later it may be otherwise.
+    pub fn decided(&mut self, slot: u64, contexts: &Contexts, chosen: usize, thought: Thought<'_>) {
+        let scores = thought.scores().to_vec();
         let propensity = |node: usize| {
-            let propensity = policy?.propensity(node)?;
+            let propensity = thought.propensity(node, chosen)?;
             Some(if contexts.is_present(node) { propensity } else { 0.0 })
         };
         let propensities = (0..contexts.nodes()).map(propensity).collect();
@@ -79,7 +79,8 @@ impl ContextLog {
             let present = contexts.is_present(node);
             let rows = &mut self.rows;
             write!(rows, "{slot},{node},{},{},", u8::from(present), u8::from(node == chosen))?;
-            if let Some(score) = decided.scores.get(node).filter(|_| present) {
+            if let Some(score) = decided.scores.get(node).filter(|score| present && !score.is_nan())
+            {
                 write!(rows, "{score:?}")?;
             }
             rows.push(b',');

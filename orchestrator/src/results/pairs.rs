@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fogbit_scenario::topology::Metric;
+use fogbit_scenario::topology::{Metric, PolicySpec};
 use serde::{Deserialize, Serialize};
 
 use super::summary::metric_value;
@@ -133,7 +133,7 @@ pub fn higher_is_better(metric: Metric) -> bool {
 /// Whether policies of this kind are ranked: those that are told more than a task node can see would
 /// always be first.
 pub fn is_ranked(kind: &str) -> bool {
-    !matches!(kind, "optimal" | "full-information")
+    !PolicySpec::TOLD_MORE.contains(&kind)
 }
 
 /// The policy that all others are compared with unless another is named: the one called `toof`, or

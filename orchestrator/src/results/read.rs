@@ -56,6 +56,10 @@ pub fn manifest(dir: &Path) -> Result<Manifest, ReadError> {
 /// # Errors
 /// If it is missing or something else.
 pub fn summary(dir: &Path) -> Result<Summary, ReadError> {
+    if dir.join("sweep.json").exists() {
+        let reason = "a sweep, not a run: `fogbit run` plays one of its topologies/pNNN.toml";
+        return Err(content(dir, reason));
+    }
     json(&dir.join("summary.json"))
 }
 

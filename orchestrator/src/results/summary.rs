@@ -1,7 +1,7 @@
 //! `summary.json`, which is also what `--format json` prints. `docs/results.md` documents it; it
 //! only ever grows.
 
-use fogbit_scenario::topology::Metric;
+use fogbit_scenario::topology::{Metric, RunLength};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
@@ -267,8 +267,7 @@ fn policy(plan: &Plan, collector: &Collector, index: usize) -> PolicySummary {
         slots_per_second: (seconds > 0.0).then(|| slots / seconds),
         regret_linear: mean_sd(&|t| t.regret_linear),
         regret_happiness: mean_sd(&|t| t.regret_happiness),
-        average_regret: SUMMARY_SLOTS
-            .into_iter()
+        average_regret: summary_slots(plan.scenario.length())
             .map(|slot| (slot.to_string(), average_regret(plan, collector, index, slot)))
             .collect(),
         share_of_optimal_reward: reward
@@ -284,6 +283,12 @@ fn policy(plan: &Plan, collector: &Collector, index: usize) -> PolicySummary {
         average_regret_bound: last(Curve::Bound),
         covered_share: last(Curve::Covered),
     }
+}
+
+/// The slots at which the average regret is told: the same for all runs, and the last.
+pub(crate) fn summary_slots(length: RunLength) -> impl Iterator<Item = u64> {
+    let last = length.slots().filter(|last| !SUMMARY_SLOTS.contains(last));
+    SUMMARY_SLOTS.into_iter().chain(last)
 }
 
 fn parameters(spec: &fogbit_scenario::topology::PolicySpec) -> serde_json::Value {

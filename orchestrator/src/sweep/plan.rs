@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use fogbit_scenario::topology::{Metric, RunLength};
+use fogbit_scenario::topology::{Metric, PolicySpec, RunLength};
 use fogbit_scenario::{Faults, Scenario, TopologyFile};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -87,7 +87,7 @@ pub struct PolicyPlan {
 impl PolicyPlan {
     /// Whether it is told what a task node cannot know, and is no rival of the others.
     pub fn knows_more(&self) -> bool {
-        matches!(self.kind.as_str(), "optimal" | "full-information")
+        PolicySpec::TOLD_MORE.contains(&self.kind.as_str())
     }
 }
 

@@ -14,8 +14,9 @@ use crate::results::pairs::is_ranked;
 use crate::results::summary::{Pair, PolicyRank, Summary};
 use crate::stats::{Interval, MOST_SEEDS, bootstrap, p_value};
 
-/// How many metrics each pair and each rank is told for.
-const METRICS: usize = 4;
+/// The metrics that each pair and each rank is told for since there are any. Later versions may tell
+/// more, which are passed over here.
+const METRICS: [&str; 4] = ["regret_linear", "regret_happiness", "reward", "average_regret"];
 
 /// Compares pairs and ranks.
 pub(super) fn check(summary: &Summary, trials: &[Recomputed], compared: &mut Compared) {
@@ -23,15 +24,16 @@ pub(super) fn check(summary: &Summary, trials: &[Recomputed], compared: &mut Com
         summary.policies.iter().filter(|p| p.seeds > 0).map(|p| p.name.as_str()).collect();
     let versus = summary.pairs.first().map(|pair| pair.versus.as_str());
     for policy in with_trials.iter().filter(|p| versus.is_some_and(|v| v != **p)) {
-        let told = summary.pairs.iter().filter(|pair| pair.policy == *policy).count();
-        if told != METRICS {
-            compared.find(
-                format!("summary.json: pairs of {policy}"),
-                format!("{told} where {METRICS} are due"),
-            );
+        for metric in METRICS {
+            let pairs = summary.pairs.iter();
+            let told = pairs.filter(|p| p.policy == *policy && p.metric == metric).count();
+            if told != 1 {
+                let place = format!("summary.json: pairs of {policy} by {metric}");
+                compared.find(place, format!("{told} where one is due"));
+            }
         }
     }
-    for pair in &summary.pairs {
+    for pair in summary.pairs.iter().filter(|pair| METRICS.contains(&pair.metric.as_str())) {
         check_pair(pair, trials, compared);
     }
     // Earlier versions told neither medians nor ranks.
@@ -147,16 +149,15 @@ fn check_ranks(summary: &Summary, trials: &[Recomputed], compared: &mut Compared
         .filter(|p| p.seeds > 0 && is_ranked(&p.kind))
         .map(|p| p.name.as_str())
         .collect();
-    let metrics: BTreeSet<&str> = summary.ranks.iter().map(|rank| rank.metric.as_str()).collect();
-    for metric in &metrics {
+    for metric in METRICS {
         let of_all: Vec<BTreeMap<u64, f64>> =
             policies.iter().map(|policy| values(trials, policy, metric)).collect();
-        let told = summary.ranks.iter().filter(|rank| rank.metric == *metric);
+        let told = summary.ranks.iter().filter(|rank| rank.metric == metric);
         for told in told {
             check_rank(told, &policies, &of_all, compared);
         }
     }
-    let due = |policies: usize| if policies < 2 { 0 } else { policies * METRICS };
+    let due = |policies: usize| if policies < 2 { 0 } else { policies * METRICS.len() };
     let common = trials.iter().map(|t| t.seed).collect::<BTreeSet<u64>>().into_iter().any(|seed| {
         let complete = |policy: &&str| {
             trials.iter().any(|t| t.policy == **policy && t.seed == seed && t.complete)
@@ -164,8 +165,8 @@ fn check_ranks(summary: &Summary, trials: &[Recomputed], compared: &mut Compared
         policies.iter().all(complete)
     });
     let due = if common { due(policies.len()) } else { 0 };
-    if summary.ranks.len() != due {
-        let told = summary.ranks.len();
+    let told = summary.ranks.iter().filter(|rank| METRICS.contains(&rank.metric.as_str())).count();
+    if told != due {
         compared.find("summary.json: ranks", format!("{told} where {due} are due"));
     }
 }

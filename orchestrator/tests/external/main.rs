@@ -263,3 +263,28 @@ fn a_program_that_is_missing_is_told_first() {
 fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/policies")
 }
+
+/// What a program tells of its scores and of the chance in its choice stands in the log.
+#[test]
+fn scores_and_propensities_of_a_program_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = r#"read x; t=0; while read x; do case $x in *decide*) t=$((t+1));
+        echo '{"node":1,"scores":[0.25,null,-1],"propensity":0.75}';; *) echo '{}';; esac; done"#;
+    let text = format!(
+        "slots = 4\nnodes = {{ count = 3, weights = {{ kind = \"sphere\" }} }}\n{}",
+        external("mine", &["sh", "-c", script])
+    );
+    let file = dir.path().join("mine.toml");
+    std::fs::write(&file, text).unwrap();
+    let out = dir.path().join("out");
+    run(&file, &["--backend", "sim", "--log", "decisions"], &out);
+    let mut log = String::new();
+    let packed = std::fs::File::open(out.join("contexts/mine-1.csv.gz")).unwrap();
+    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(packed), &mut log).unwrap();
+    let rows: Vec<Vec<&str>> = log.lines().skip(1).map(|l| l.split(',').collect()).collect();
+    assert_eq!(rows.len(), 12);
+    for (index, row) in rows.iter().enumerate() {
+        let told = [["0.25", ""], ["", "0.75"], ["-1.0", ""]][index % 3];
+        assert_eq!(row[4..6], told, "{row:?}");
+    }
+}

@@ -48,6 +48,10 @@ tagged_enum! {
 }
 
 impl PolicySpec {
+    /// The kinds that are told more than a task node can see: an oracle makes their choices, and they
+    /// are ranked with nobody.
+    pub const TOLD_MORE: [&'static str; 2] = ["optimal", "full-information"];
+
     /// The policy of this kind with parameters given as `KEY=VALUE`, checked as in a topology file.
     /// How many features there will be is not known here: any length of a prior's mean is accepted.
     ///
