@@ -151,9 +151,9 @@ pub struct TrialRow {
 /// What is drawn as a curve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Curve {
-    /// Cumulative linear regret over slots.
+    /// Linear regret of all slots so far, divided by their number.
     AverageRegret,
-    /// Cumulative lost happiness over slots.
+    /// Lost happiness of all slots so far, divided by their number.
     AverageLostHappiness,
     /// Cumulative reward.
     Reward,

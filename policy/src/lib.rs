@@ -4,7 +4,7 @@
 //! of the node it chose. Everything here is pure: no clock, no network, no global randomness; the
 //! same calls give the same choices, bit for bit.
 //!
-//! How to add one is in the README.
+//! How to add one is in `docs/architecture.md`.
 
 pub mod one_bit;
 
@@ -20,16 +20,21 @@ use one_bit::{
 /// A policy for the problem `one-bit`.
 pub trait Policy: Send + Sync {
     /// Chooses the node (from 0) for the task of `slot` (from 1), among those that are present: at
-    /// least one is. Called at most once a slot, in order; slots can be missing in real time.
+    /// least one is. Called at most once a slot, in order. Nodes are absent where events say so, on
+    /// every backend and with either clock; in real time they are lost too, and slots in which
+    /// nobody is present are missing.
     fn decide(&mut self, slot: u64, contexts: &Contexts) -> usize;
 
     /// Learns the bit that `node` gave in `slot`; `contexts` are those of that slot's decision.
-    /// Not called where there was no bit. In real time other slots may have been decided since, and
-    /// the bit of a later one may be learnt before.
+    /// Not called where there was no bit. Other slots may have been decided since: bits are late by
+    /// `feedback.delay_slots`, on every backend and with either clock, and in real time, where the bit
+    /// of a later slot may also be learnt before.
     fn learn(&mut self, slot: u64, contexts: &Contexts, node: usize, bit: Bit);
 
-    /// The scores behind the last decision, one for each node: the largest wins, ties go to the
-    /// lowest number.
+    /// The scores behind the last decision, one for each node. The chosen node has the largest; of
+    /// equal ones it is the lowest number. Where scores did not decide, the score says what did: a
+    /// policy that draws a node, or whose nodes take turns, gives that node a score above all others
+    /// (2 in `epsilon-greedy`, 1 beside 0 in `random` and `round-robin`).
     fn scores(&self) -> &[f64];
 
     /// The probability with which the last decision would have chosen `node`, over the policy's own

@@ -20,7 +20,15 @@ use crate::explain::{self, Explanation, NodeView};
 /// the policy saw and believed, and beside it the hidden truth. Runs in real time cannot be played
 /// again.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  \
+#[command(after_help = "Columns, where the policy has them:\n  \
+    score       of this decision: the chosen node has the largest\n  \
+    x.w^        features times what the policy estimates the weights to be\n  \
+    bonus       score less x.w^: what is added for what is not known yet, or by a draw\n  \
+    propensity  probability with which the node was to be chosen\n  \
+    x.w         features times hidden weights: the best node has the largest\n  \
+    P           probability that the node is happy with the task\n  \
+    would tell  the bit that it would have told, had it been asked: 1 or -1\n\n\
+    Examples:\n  \
     fogbit explain results/paper-20240131-120000 --policy toof --slot 812\n  \
     fogbit explain results/paper-20240131-120000 --policy toof --slot 812 --seed 7 --format json")]
 pub(crate) struct ExplainArgs {

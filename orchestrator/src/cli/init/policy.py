@@ -24,7 +24,8 @@ class Policy:
         """The number of the node for the task of `slot`, which counts from 1.
 
         `contexts[n]` are the features of node n: task length, task complexity, queue length, CPU
-        frequency, channel quality. Only nodes in `present` can be chosen; all are, but in real time.
+        frequency, channel quality. Only nodes in `present` can be chosen: some are absent where the
+        topology has events that say so, and where they are lost in real time.
         With the scores of all nodes behind it - `return node, scores` - they are kept for you.
         """
         untried = [node for node in present if self.asked[node] == 0]
@@ -36,7 +37,8 @@ class Policy:
 
     def learn(self, slot, node, context, bit):
         """`node`, whose features were `context`, answered to the task of `slot`: `bit` is 1 if it was
-        happy and -1 if not. In real time the answer to an earlier slot can come later."""
+        happy and -1 if not. Other slots may have been decided since: with `feedback.delay_slots`, and
+        in real time, where answers can also come in another order than tasks were sent in."""
         self.asked[node] += 1
         self.happy[node] += bit == 1
 
