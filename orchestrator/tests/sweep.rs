@@ -491,3 +491,37 @@ fn a_full_disk_is_said_and_the_sweep_can_go_on() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(before, all_files(&out));
 }
+
+/// Points keep their files in one folder: two contents of one name, or a name that a point's topology
+/// has, are refused before anything is played.
+#[test]
+fn files_of_one_name_and_two_contents_are_refused() {
+    let dir = TempDir::new().unwrap();
+    let echo = "read x; while read x; do case $x in *decide*) echo '{\"node\":NODE}';; *) echo '{}';; esac; done";
+    for (folder, node) in [("a", "0"), ("b", "1")] {
+        std::fs::create_dir(dir.path().join(folder)).unwrap();
+        std::fs::write(dir.path().join(folder).join("p.sh"), echo.replace("NODE", node)).unwrap();
+    }
+    let inner = dir.path().join("inner");
+    std::fs::create_dir(&inner).unwrap();
+    std::fs::write(inner.join("p001.toml"), "").unwrap();
+    let text = "slots = 5\nnodes = { count = 2, weights = { kind = \"sphere\" } }\n\
+                policies.mine = { kind = \"external\", command = [\"sh\", \"../a/p.sh\"] }\n";
+    std::fs::write(inner.join("t.toml"), text).unwrap();
+    let play = |arguments: &[&str], out: &str| {
+        let mut command = fogbit();
+        command.arg("sweep").arg(inner.join("t.toml")).args(arguments);
+        command.arg("--out").arg(dir.path().join(out)).arg("--quiet").output().unwrap()
+    };
+    let own = |folder: &str| format!("policies.mine.command=[\"sh\",\"../{folder}/p.sh\"]");
+    let refused = play(&["--point", &own("a"), "--point", &own("b")], "two");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(one_line(&refused).contains("p001 and p002 need different files `p.sh`"));
+    let files = "policies.mine.files=[\"p001.toml\"]";
+    let refused = play(&["--set", "slots=5,6", "--set", files], "topology");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(one_line(&refused).contains("that is a point's topology"), "{}", one_line(&refused));
+    assert!(!dir.path().join("two").exists() && !dir.path().join("topology").exists());
+    let played = play(&["--set", "slots=5,6"], "well");
+    assert_eq!(played.status.code(), Some(0), "{}", stderr(&played));
+}

@@ -1,7 +1,7 @@
 //! `init`: a topology, or a policy with a topology that plays it, to start from.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -105,16 +105,28 @@ fn write_all<'f>(folder: &Path, files: &'f [(PathBuf, String)]) -> Result<Vec<&'
     }
     let mut written = Vec::new();
     for (path, text) in files.iter().filter(|(path, _)| !there(path)) {
-        File::create_new(path)
-            .and_then(|mut file| file.write_all(text.as_bytes()))
-            .map_err(|error| unwritable(path, &error))?;
-        written.push(path.as_path());
+        let done = File::create_new(path).and_then(|mut file| {
+            written.push(path.as_path());
+            file.write_all(text.as_bytes())
+        });
+        if let Err(error) = done {
+            for path in written {
+                // One that cannot be taken away again is told by the next attempt.
+                let _ = fs::remove_file(path);
+            }
+            return Err(unwritable(path, &error));
+        }
     }
     Ok(written)
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::usage(format!("cannot write {}: {error}", path.display()))
+    let exit = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Exit::Failed,
+        _ => Exit::Usage,
+    };
+    Failure::new(exit, format!("cannot write {}: {error}", path.display()))
+        .help("give a folder, or a file ending in .toml, that can be written")
 }
 
 fn next_steps(topology: &Path, policy: Option<&Path>) -> String {

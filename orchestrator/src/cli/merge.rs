@@ -7,7 +7,7 @@ use clap::Args;
 use super::run::Format;
 use super::sweep::{finish_and_show, unopened};
 use crate::exit::{Exit, Failure};
-use crate::results::{Manifest, RunStatus};
+use crate::results::Manifest;
 use crate::sweep::dir::{DirError, SweepDir, SweepManifest};
 use crate::sweep::merge::{MergeError, Shards};
 
@@ -36,16 +36,25 @@ pub(crate) struct MergeArgs {
 
 pub(crate) fn merge(args: MergeArgs) -> Result<Exit, Failure> {
     let shards = Shards::gather(&args.dirs).map_err(unmerged)?;
-    let dir = SweepDir::create(&args.out).map_err(unopened)?;
+    let dir = SweepDir::create(&args.out).map_err(|error| {
+        unopened(error)
+            .help("results are never overwritten: choose another --out that can be written")
+    })?;
+    let merged = write(&shards, &dir, args.format);
+    if merged.is_err() && !args.out.join("report.html").exists() {
+        // Nothing is lost with it: the shards are as they were. One that cannot be taken away stays.
+        let _ = std::fs::remove_dir_all(&args.out);
+    }
+    merged
+}
+
+fn write(shards: &Shards, dir: &SweepDir, format: Format) -> Result<Exit, Failure> {
     let run = Manifest::begin("sim", &shards.plan.played.seeds);
     let mut manifest = SweepManifest { run, part: "sweep".into(), resumed: 0 };
     dir.write_manifest(&manifest);
-    if let Err(error) = shards.write(&dir) {
-        dir.end(&mut manifest, RunStatus::Failed, Some(error.to_string()));
-        return Err(unmerged(error));
-    }
+    shards.write(dir).map_err(unmerged)?;
     let jobs = std::thread::available_parallelism().map_or(1, Into::into);
-    finish_and_show(&dir, &shards.plan, &mut manifest, jobs, args.format)
+    finish_and_show(dir, &shards.plan, &mut manifest, jobs, format)
 }
 
 fn unmerged(error: MergeError) -> Failure {

@@ -1,5 +1,6 @@
 //! From a design to checked points: every point is validated before anything is played.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use fogbit_scenario::topology::KeptFile;
@@ -59,6 +60,7 @@ pub fn resolve(
         }
     }
     if wrong.is_empty() {
+        no_two_files_of_one_name(&points)?;
         return Ok(points);
     }
     let count = wrong.len();
@@ -76,6 +78,33 @@ pub fn resolve(
         reports.extend(Failure::new(exit, message).reports);
     }
     Err(Failure { exit, reports })
+}
+
+/// All points keep their files in one folder, where a name can stand for one content alone.
+fn no_two_files_of_one_name(points: &[ResolvedPoint]) -> Result<(), Failure> {
+    let mut kept: IndexMap<&str, (&str, &str)> = IndexMap::new();
+    let topologies: BTreeSet<String> =
+        points.iter().map(|point| format!("{}.toml", point.plan.point)).collect();
+    for point in points {
+        let here = point.plan.point.as_str();
+        for (name, digest) in point.plan.files.iter().filter(|(name, _)| *name != "topology") {
+            let another = |message: String| {
+                Failure::usage(message)
+                    .help("the files of all points are kept in one folder: give it another name")
+            };
+            if topologies.contains(name) {
+                let message =
+                    format!("{here} needs a file `{name}`, but that is a point's topology");
+                return Err(another(message));
+            }
+            let (before, content) = *kept.entry(name).or_insert((here, digest));
+            if content != digest {
+                let message = format!("{before} and {here} need different files `{name}`");
+                return Err(another(message));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn described(name: &str, settings: &[Setting]) -> String {

@@ -29,6 +29,8 @@ use crate::results::summary::TrialSummary;
 
 /// Sums must agree to this, relative.
 const TOLERANCE: f64 = 1e-9;
+const NO_DECISIONS: &str = "a run keeps a file for each trial in decisions/, unless it is endless or was \
+                            made with --no-decisions; without it there is nothing to look at";
 /// No more findings than this are told of one trial: the first says what is wrong.
 const MOST_FINDINGS: usize = 3;
 
@@ -117,10 +119,8 @@ fn verify_trial(
     if trial.slots == 0 && trial.status != Status::Complete {
         return Ok(None); // it was not begun
     }
-    let rows = read::decisions(dir, &trial.policy, trial.seed).map_err(|error| {
-        unreadable(&error)
-            .help("endless runs, and runs with --no-decisions, keep nothing that could be verified")
-    })?;
+    let rows = read::decisions(dir, &trial.policy, trial.seed)
+        .map_err(|error| unreadable(&error).help(NO_DECISIONS))?;
     compared.trials += 1;
     let mut again = Again::new(&scenario.instance(trial.seed), spec, &trial.policy);
     let before = compared.findings.len();
@@ -395,10 +395,7 @@ fn diff_trial(
     seed: u64,
     compared: &mut Compared,
 ) -> Result<(), Failure> {
-    let kept_none = |error: ReadError| {
-        unreadable(&error)
-            .help("endless runs, and runs with --no-decisions, keep nothing to compare")
-    };
+    let kept_none = |error: ReadError| unreadable(&error).help(NO_DECISIONS);
     let mut rows_a = read::decisions(a, policy, seed).map_err(kept_none)?;
     let mut rows_b = read::decisions(b, policy, seed).map_err(kept_none)?;
     let place = |slot: u64| format!("{policy} with seed {seed}: slot {slot}");
