@@ -28,6 +28,10 @@ fn reason(explanation: &Explanation) -> String {
             format!("{policy} drew {name}, which had a probability of {}", short(propensity))
         }
         (None, Some(score)) => format!("{policy} chose {name}: {}", rank(explanation, score)),
+        (None, None) if explanation.kind == "external" => format!(
+            "{policy}, a program of its own, chose {name}; `run --backend sim --log decisions` keeps \
+             the scores that it tells"
+        ),
         (None, None) => format!("{policy} chose {name}; it told no scores"),
     };
     let parts = chosen.estimated_product.zip(chosen.bonus.filter(|b| b.abs() >= NOTHING));
