@@ -5,6 +5,7 @@ mod differences;
 mod grid;
 mod heat;
 mod lines;
+mod slots;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -15,8 +16,9 @@ use serde::Deserialize;
 use super::markup::{escape, grouped, put, seed_ranges, shortened};
 use super::{ReportError, STYLE, count, looks};
 use crate::results::read::ReadError;
+use crate::sweep::environment::Environment;
 use crate::sweep::plan::SweepPlan;
-use crate::sweep::summary::{PointSummary, SweepSummary, higher_is_better, short_key};
+use crate::sweep::summary::{PointSummary, SweepSummary, higher_is_better};
 use fogbit_scenario::topology::Metric;
 use grid::Varying;
 
@@ -42,7 +44,7 @@ pub fn render(dir: &Path) -> Result<String, ReportError> {
     out.push_str(&tables::best(&data));
     out.push_str(&heat::section(&data));
     out.push_str(&lines::over_axes(&data));
-    out.push_str(&lines::over_slots(&data));
+    out.push_str(&slots::section(&data));
     out.push_str(&differences::section(&data));
     out.push_str(&footer(&data));
     out.push_str("</body>\n</html>\n");
@@ -128,33 +130,27 @@ impl Data {
         self.summary.points.iter().find(|point| point.point == name)
     }
 
-    /// What a point sets of the keys that vary, in a line.
-    fn label(&self, point: &PointSummary) -> String {
-        let parts: Vec<String> = self
-            .varying
-            .iter()
-            .filter_map(|key| {
-                let value = point.settings.get(&key.key)?;
-                Some(format!("{} = {value}", short_key(&key.key)))
-            })
-            .collect();
-        parts.join(", ")
-    }
-
     /// Whether a policy is ranked: those that know more than a task node can are no rivals.
     fn ranked(&self, point: usize, policy: &str) -> bool {
         let point = &self.plan.played.points[point];
         point.policy(policy).is_some_and(|index| !point.policies[index].knows_more())
     }
 
-    /// The points whose best policies are the best, first.
-    fn best_points(&self) -> Vec<&PointSummary> {
-        let mut best: Vec<_> = self.summary.best.iter().collect();
-        best.sort_by(|a, b| {
-            let order = a.value.mean.total_cmp(&b.value.mean);
-            if higher_is_better(self.metric()) { order.reverse() } else { order }
-        });
-        best.iter().filter_map(|best| self.point(&best.point)).collect()
+    /// The points of an environment.
+    fn points_of(&self, environment: &Environment) -> Vec<&PointSummary> {
+        environment.points.iter().filter_map(|name| self.point(name)).collect()
+    }
+
+    /// The point among `points` at which a policy did best; policies that are not ranked, too.
+    fn best_of<'p>(&self, points: &[&'p PointSummary], policy: &str) -> Option<&'p PointSummary> {
+        let mean = |point: &&'p PointSummary| {
+            let own = point.policies.iter().find(|own| own.name == policy)?;
+            Some((*point, own.metric(self.metric())?.mean))
+        };
+        let sign = if higher_is_better(self.metric()) { -1.0 } else { 1.0 };
+        let best =
+            points.iter().filter_map(mean).min_by(|a, b| (sign * a.1).total_cmp(&(sign * b.1)));
+        best.map(|(point, _)| point)
     }
 }
 
@@ -175,9 +171,9 @@ fn digits_of(metric: Metric) -> usize {
 
 fn intro(data: &Data) -> String {
     let head = &data.summary.sweep;
-    let mut out = format!("<h1>{}</h1>\n", escape(&head.topology));
+    let mut out = format!("<h1>{}: a sweep</h1>\n", escape(&head.topology));
     if let Some(about) = &head.about {
-        put!(out, "<p class='about'>{}</p>\n", escape(about));
+        put!(out, "<p class='about'>Base topology: {}</p>\n", escape(about));
     }
     let seeds = escape(&shortened(&seed_ranges(&data.plan.played.seeds), 60));
     let facts = [
