@@ -9,10 +9,11 @@ mod slots;
 mod tables;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::beyond::{self, Mark};
 use super::markup::{escape, grouped, put, seed_ranges, shortened};
 use super::{ReportError, STYLE, count, looks};
 use crate::results::read::ReadError;
@@ -63,6 +64,7 @@ struct CurveRow {
 
 /// A sweep's directory, read.
 struct Data {
+    dir: PathBuf,
     plan: SweepPlan,
     summary: SweepSummary,
     /// All policies by name, in the order in which they come first, with their colours.
@@ -109,7 +111,7 @@ impl Data {
         let looks = looks(policies.iter().map(|(_, kind)| *kind));
         let policies = policies.iter().map(|(name, _)| (*name).to_owned()).zip(looks).collect();
         let varying = grid::varying(&summary);
-        Ok(Data { plan, policies, varying, curves, summary })
+        Ok(Data { dir: dir.to_owned(), plan, policies, varying, curves, summary })
     }
 
     fn metric(&self) -> Metric {
@@ -134,6 +136,17 @@ impl Data {
     fn ranked(&self, point: usize, policy: &str) -> bool {
         let point = &self.plan.played.points[point];
         point.policy(policy).is_some_and(|index| !point.policies[index].knows_more())
+    }
+
+    /// The events of some points; none where they are not those of all of them.
+    fn marks_of(&self, points: &[&PointSummary]) -> Vec<Mark> {
+        let marks = |point: &&PointSummary| {
+            let path = self.dir.join(format!("topologies/{}.toml", point.point));
+            beyond::scenario_of(&path).as_ref().map(beyond::marks).unwrap_or_default()
+        };
+        let Some((first, others)) = points.split_first() else { return Vec::new() };
+        let first = marks(first);
+        if others.iter().all(|other| marks(other) == first) { first } else { Vec::new() }
     }
 
     /// The points of an environment.
@@ -176,7 +189,14 @@ fn intro(data: &Data) -> String {
         put!(out, "<p class='about'>Base topology: {}</p>\n", escape(about));
     }
     let seeds = escape(&shortened(&seed_ranges(&data.plan.played.seeds), 60));
+    let lengths = || data.summary.points.iter().map(|point| point.slots);
+    let (least, most) = (lengths().min().unwrap_or(0), lengths().max().unwrap_or(0));
+    let slots = match least == most {
+        true => count(most, "slot", "slots"),
+        false => format!("<b>{}</b> to <b>{}</b> slots", grouped(least), grouped(most)),
+    };
     let facts = [
+        slots,
         count(head.points, "point", "points"),
         count(data.policies.len() as u64, "policy", "policies"),
         format!("{} ({seeds})", count(head.seeds, "seed", "seeds")),
@@ -188,6 +208,7 @@ fn intro(data: &Data) -> String {
         put!(out, "<span>{fact}</span> ");
     }
     out.push_str("</p>\n");
+    out.push_str(&axes(data));
     if head.failed > 0 {
         put!(
             out,
@@ -206,6 +227,24 @@ fn intro(data: &Data) -> String {
         );
     }
     out
+}
+
+/// What is varied, over which values, and what is not.
+fn axes(data: &Data) -> String {
+    if data.varying.is_empty() {
+        return "<p>Nothing is varied: there is one point.</p>\n".into();
+    }
+    let axis = |key: &Varying| {
+        let values = shortened(&key.values.join(", "), 80);
+        format!("<code>{}</code> ({})", escape(&key.key), escape(&values))
+    };
+    let axes: Vec<String> = data.varying.iter().map(axis).collect();
+    format!(
+        "<p>Varied: {}. Everything else is the same at all points; <a href='topologies/{point}.toml'>\
+         <code>topologies/{point}.toml</code></a> has it written out.</p>\n",
+        axes.join("; "),
+        point = escape(&data.summary.points[0].point)
+    )
 }
 
 fn footer(data: &Data) -> String {

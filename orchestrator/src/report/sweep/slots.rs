@@ -5,6 +5,7 @@ use super::Data;
 use super::lines::{legend, spread};
 use super::tables::environment_title;
 use crate::report::axis::Scale;
+use crate::report::beyond::Mark;
 use crate::report::figures::{frame, from_zero, highest, last_slot, slots};
 use crate::report::markup::escape;
 use crate::report::plot::{Line, Plot, Point};
@@ -44,7 +45,14 @@ fn line(data: &Data, point: &str, policy: &str, class: String, label: String) ->
     Some(Line { class, guide: false, title: label.clone(), label, points })
 }
 
-fn figure(id: &str, title: &str, legend: &str, lines: Vec<Line>, caption: &str) -> Option<String> {
+fn figure(
+    id: &str,
+    title: &str,
+    legend: &str,
+    lines: Vec<Line>,
+    marks: &[Mark],
+    caption: &str,
+) -> Option<String> {
     let first = lines.iter().flat_map(|line| line.points.first()).map(|point| point.x);
     let first = first.fold(f64::INFINITY, f64::min);
     if lines.is_empty() || !first.is_finite() {
@@ -56,7 +64,7 @@ fn figure(id: &str, title: &str, legend: &str, lines: Vec<Line>, caption: &str) 
         y: from_zero("average regret (linear units a slot)", highest(&lines)),
         lines,
     };
-    Some(frame(id, title, legend, &plot.svg(&[]), caption))
+    Some(frame(id, title, legend, &plot.svg(marks), caption))
 }
 
 const DRAWN_FROM: &str = "Means over the seeds with bands of one standard deviation on either \
@@ -70,10 +78,12 @@ fn with_setting(policy: &str, point: &PointSummary) -> String {
 
 fn policies_in(data: &Data, environment: &Environment) -> Option<String> {
     let points = data.points_of(environment);
+    let mut shown = Vec::new();
     let mut entries = Vec::new();
     let mut lines = Vec::new();
     for (name, look) in &data.policies {
         let Some(best) = data.best_of(&points, name) else { continue };
+        shown.push(best);
         entries.push((look.as_str(), with_setting(name, best)));
         lines.extend(line(data, &best.point, name, look.clone(), name.clone()));
     }
@@ -87,7 +97,8 @@ fn policies_in(data: &Data, environment: &Environment) -> Option<String> {
     };
     let caption = format!("Regret of the slots so far divided by their number.{best} {DRAWN_FROM}");
     let id = format!("in-{}", escape(&environment.environment));
-    figure(&id, &title, &legend(entries.into_iter()), lines, &caption)
+    let marks = data.marks_of(&shown);
+    figure(&id, &title, &legend(entries.into_iter()), lines, &marks, &caption)
 }
 
 /// A policy in each of several environments, at its best setting there.
@@ -160,5 +171,8 @@ fn several(
     let legend = legend(
         entries.map(|(index, (point, text))| (class(index), format!("{}: {text}", point.point))),
     );
-    figure(&format!("of-{}-{}", escape(policy), escape(id)), title, &legend, lines, caption)
+    let points: Vec<&PointSummary> = chosen.iter().map(|(point, _)| *point).collect();
+    let marks = data.marks_of(&points);
+    let id = format!("of-{}-{}", escape(policy), escape(id));
+    figure(&id, title, &legend, lines, &marks, caption)
 }
