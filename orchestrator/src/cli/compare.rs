@@ -177,8 +177,7 @@ fn render(comparison: &Comparison) -> String {
     if open {
         let _ = writeln!(
             text,
-            "open: the 95 % interval holds 0; with so many seeds it would not, if mean and deviation \
-             stayed as they are"
+            "open: the 95 % interval holds 0; so many seeds would decide it, all else being equal"
         );
     }
     text
