@@ -41,10 +41,10 @@ pub fn touches(key: &str, policy: &str) -> bool {
 }
 
 /// The settings of some point that `wanted` picks by their keys.
-pub(super) fn picked<'s>(
-    settings: &'s IndexMap<String, String>,
+pub(super) fn picked(
+    settings: &IndexMap<String, String>,
     wanted: impl Fn(&str) -> bool,
-) -> Vec<(&'s str, &'s str)> {
+) -> Vec<(&str, &str)> {
     let mut picked: Vec<(&str, &str)> = settings
         .iter()
         .filter(|(key, _)| wanted(key))

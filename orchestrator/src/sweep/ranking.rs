@@ -53,7 +53,7 @@ impl Ranked {
     pub fn points(&self) -> String {
         match self.also.as_slice() {
             also if also.len() > 2 => format!("{} and {} more", self.point, also.len()),
-            also => [&[self.point.clone()], also].concat().join(", "),
+            also => [std::slice::from_ref(&self.point), also].concat().join(", "),
         }
     }
 }
