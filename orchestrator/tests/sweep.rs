@@ -352,12 +352,58 @@ fn points_follow_from_trials() {
         close(&row["sd"], sd(&own) / 300.0, "curve");
         assert_eq!(row["n"], "20");
     }
+}
+
+/// Places and differences are of one environment: computed anew from points.csv and trials.csv.
+#[test]
+fn rankings_stay_within_an_environment() {
+    let dir = TempDir::new().unwrap();
+    let out = dir.path().join("sweep");
+    let shown = stdout(&well(sweep(&SMALL, &out)));
+    let points = rows(&out.join("points.csv"));
+    let trials = rows(&out.join("trials.csv"));
+    let regrets = |point: &str, policy: &str| -> Vec<f64> {
+        let here = trials.iter().filter(|row| row["point"] == point && row["policy"] == policy);
+        here.map(|row| row["regret_linear"].parse::<f64>().unwrap() / 300.0).collect()
+    };
     let summary = json(&out.join("summary.json"));
-    assert_eq!(summary["ranking"].as_array().unwrap().len(), 8);
-    let first = &summary["ranking"][0];
-    let least = points.iter().map(|p| p["average_regret_mean"].parse().unwrap());
-    let least = least.fold(f64::INFINITY, f64::min);
-    assert_eq!(first["value"]["mean"].as_f64().unwrap(), least);
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let environments = summary["environments"].as_array().unwrap();
+    assert_eq!(environments.len(), 2);
+    for (environment, count) in environments.iter().zip(["2", "3"]) {
+        assert_eq!(environment["settings"], serde_json::json!({ "nodes.count": count }));
+        let ranking: Vec<&Value> = summary["ranking"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|place| place["environment"] == environment["environment"])
+            .collect();
+        // TOOF with two settings, and Round-Robin once, which no axis touches.
+        assert_eq!(ranking.len(), 3);
+        let also = |place: &Value| place["also"].as_array().unwrap().len();
+        for place in &ranking {
+            assert_eq!(also(place), usize::from(place["policy"] == "round-robin"), "{place}");
+        }
+        let here: Vec<_> = points.iter().filter(|row| row["nodes.count"] == count).collect();
+        let mut means: Vec<f64> =
+            here.iter().map(|row| row["average_regret_mean"].parse().unwrap()).collect();
+        means.sort_by(f64::total_cmp);
+        means.dedup();
+        let found: Vec<f64> =
+            ranking.iter().map(|place| place["value"]["mean"].as_f64().unwrap()).collect();
+        assert_eq!(found, means);
+        let first = regrets(&text(&ranking[0]["point"]), &text(&ranking[0]["policy"]));
+        assert!(ranking[0]["behind"].is_null());
+        for place in &ranking[1..] {
+            let own = regrets(&text(&place["point"]), &text(&place["policy"]));
+            let mean = own.iter().zip(&first).map(|(a, b)| a - b).sum::<f64>() / 20.0;
+            assert!((place["behind"]["mean"].as_f64().unwrap() - mean).abs() < 1e-12, "{place}");
+        }
+        let best = summary["best"].as_array().unwrap();
+        let best = best.iter().filter(|b| b["environment"] == environment["environment"]);
+        assert_eq!(best.count(), 2, "each policy once");
+        assert!(shown.contains(&format!("\nnodes.count = {count}\n")), "{shown}");
+    }
 }
 
 #[test]

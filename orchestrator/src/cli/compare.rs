@@ -13,7 +13,7 @@ use super::table::{Rows, new_table, percent, right};
 use crate::compare::{self, CompareError, Comparison};
 use crate::exit::{Exit, Failure};
 use crate::results;
-use crate::results::summary::Pair;
+use crate::results::summary::{Pair, Reading};
 
 /// Compare the policies of runs made apart
 ///
@@ -142,6 +142,14 @@ fn render(comparison: &Comparison) -> String {
         ]));
     }
     let _ = writeln!(text, "{policies}");
+    let _ = writeln!(text, "{} is in {}", comparison.metric, unit(&comparison.metric));
+    if let Some(rank) = comparison.ranks.first() {
+        let _ = writeln!(
+            text,
+            "ranks are over {} seeds that all ranked policies completed",
+            rank.seeds
+        );
+    }
     let Some(versus) = &comparison.versus else { return text };
     let pairs: Vec<&Pair> = comparison.pairs.iter().collect();
     let digits = digits(&pairs);
@@ -154,6 +162,7 @@ fn render(comparison: &Comparison) -> String {
         "seeds",
         "reading",
     ]));
+    let open = pairs.iter().any(|pair| pair.reading() == Reading::Open);
     for pair in pairs {
         differences.add_row(right([
             pair.policy.clone(),
@@ -165,7 +174,23 @@ fn render(comparison: &Comparison) -> String {
         ]));
     }
     let _ = writeln!(text, "\n{differences}");
+    if open {
+        let _ = writeln!(
+            text,
+            "open: the 95 % interval holds 0; so many seeds would decide it, all else being equal"
+        );
+    }
     text
+}
+
+/// The unit of the metric called `name`.
+fn unit(name: &str) -> &'static str {
+    match name {
+        "average_regret" => "linear units a slot",
+        "regret_happiness" => "expected happy bits",
+        "reward" => "happy bits minus all other tasks",
+        _ => "linear units",
+    }
 }
 
 /// As many digits after the point as show the largest mean well.

@@ -17,7 +17,7 @@ pub(super) use play::finish_and_show;
 use super::run::Format;
 use super::run::look_for_programs;
 use super::topology::{Selection, assignments};
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, tell};
 use crate::sweep::design::Design;
 use crate::sweep::plan::{LAYOUT, Played, Shard, SweepPlan};
 use crate::sweep::resolve::{ResolvedPoint, resolve};
@@ -108,6 +108,9 @@ pub(crate) fn sweep(args: SweepArgs) -> Result<Exit, Failure> {
         Some(path) => begin::resume(&args, path)?,
         None => begin::begin(&args)?,
     };
+    if args.resume.is_none() && !args.quiet && begun.plan.played.points.len() == 1 {
+        tell(format_args!("no axis: one point; name one with --set KEY=A,B"));
+    }
     let jobs = args
         .jobs
         .map_or_else(|| std::thread::available_parallelism().map_or(1, Into::into), usize::from);

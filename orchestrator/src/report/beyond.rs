@@ -14,7 +14,12 @@ pub(super) struct Mark {
 
 /// The scenario of a results directory; none where its topology cannot be read any more.
 pub(super) fn scenario(dir: &Path) -> Option<Scenario> {
-    Scenario::from_file(&TopologyFile::read(&dir.join("topology.toml")).ok()?).ok()
+    scenario_of(&dir.join("topology.toml"))
+}
+
+/// The scenario of a resolved topology; none where it cannot be read any more.
+pub(super) fn scenario_of(path: &Path) -> Option<Scenario> {
+    Scenario::from_file(&TopologyFile::read(path).ok()?).ok()
 }
 
 /// What is not as in the model, each in a few words; nothing where all is.

@@ -102,7 +102,11 @@ fn lines(data: &Data, curve: Curve, first: u64) -> Vec<Line> {
             points: points
                 .iter()
                 .filter(|p| p.policy == policy.name && p.slot >= first)
-                .map(|p| Point { x: p.slot as f64, y: p.mean, sd: p.sd })
+                .map(|p| Point {
+                    x: p.slot as f64,
+                    y: p.mean,
+                    sd: p.sd.filter(|_| has_band(data, &policy.name)),
+                })
                 .collect(),
         })
         .filter(|line| !line.points.is_empty())
@@ -137,6 +141,21 @@ pub(super) fn from_zero(title: &str, high: f64) -> Axis {
     Axis { title: title.into(), scale: Scale::Linear, low: 0.0, high, percent: false }
 }
 
+/// With more policies, bands lie on each other and become a grey in which nothing can be told.
+const MOST_BANDS: usize = 5;
+
+/// The policy that alone has a band: where there are many, the one that all are compared with.
+fn alone_with_band(data: &Data) -> Option<&str> {
+    let many = data.summary.policies.len() > MOST_BANDS;
+    let versus = data.summary.pairs.first().map(|pair| pair.versus.as_str());
+    let first = data.summary.policies.first().map(|policy| policy.name.as_str());
+    versus.or(first).filter(|_| many)
+}
+
+fn has_band(data: &Data, policy: &str) -> bool {
+    alone_with_band(data).is_none_or(|alone| alone == policy)
+}
+
 /// What lines and bands are where several seeds are behind them.
 fn about_bands(data: &Data, curve: Curve) -> String {
     let counts = || data.curve(curve).iter().map(|point| point.n);
@@ -145,9 +164,15 @@ fn about_bands(data: &Data, curve: Curve) -> String {
         return String::new();
     }
     let up_to = if least < most { "up to " } else { "" };
-    format!(
-        " Lines are means over {up_to}{most} seeds, bands one standard deviation on either side."
-    )
+    let bands = match alone_with_band(data) {
+        None => "bands one standard deviation on either side".to_owned(),
+        Some(alone) => format!(
+            "the band is one standard deviation on either side of {}; those of the others are left \
+             out, as there are too many",
+            escape(alone)
+        ),
+    };
+    format!(" Lines are means over {up_to}{most} seeds, {bands}.")
 }
 
 fn average_regret(data: &Data) -> Option<String> {

@@ -128,10 +128,12 @@ impl Data {
         self.summary.policies.iter().position(|p| p.name == policy)
     }
 
-    /// The name with lambda where there is one, on which much depends.
+    /// The name with lambda where there is one, on which much depends, and no prior in its place.
     fn short_label(&self, index: usize) -> String {
         let policy = &self.summary.policies[index];
-        match policy.parameters.get("lambda").and_then(serde_json::Value::as_f64) {
+        let lambda = policy.parameters.get("lambda");
+        let lambda = lambda.filter(|_| policy.parameters.get("prior").is_none_or(|p| p.is_null()));
+        match lambda.and_then(serde_json::Value::as_f64) {
             Some(lambda) => format!("{} (λ = {lambda})", policy.name),
             None => policy.name.clone(),
         }
@@ -165,7 +167,8 @@ impl Data {
     }
 }
 
-/// One colour for each policy, in the order of the file; grey for those that know the truth.
+/// One colour for each policy, in the order of the file; grey for those that know more than a task
+/// node can: `optimal` the truth, `full-information` all bits, which is dashed.
 fn looks<'k>(kinds: impl Iterator<Item = &'k str>) -> Vec<String> {
     let mut next = 0;
     kinds.map(|kind| look(kind, &mut next)).collect()
@@ -175,6 +178,9 @@ fn looks<'k>(kinds: impl Iterator<Item = &'k str>) -> Vec<String> {
 pub(crate) fn look(kind: &str, next: &mut usize) -> String {
     if kind == "optimal" {
         return "best".to_owned();
+    }
+    if kind == "full-information" {
+        return "best d2".to_owned();
     }
     let (colour, round) = (*next % COLOURS, (*next / COLOURS).min(2));
     *next += 1;

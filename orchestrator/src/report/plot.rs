@@ -90,15 +90,7 @@ impl Plot {
         if self.y.low < 0.0 && self.y.scale == Scale::Linear {
             put!(out, "<path class='zero' d='M{left:.1} {:.1}H{right:.1}'/>\n", at_y(0.0));
         }
-        for mark in marks {
-            let slot = mark.slot as f64;
-            if (self.x.low..=self.x.high).contains(&slot) {
-                let title = escape(&format!("slot {}: {}", grouped(mark.slot), mark.what));
-                let x = at_x(slot);
-                put!(out, "<path class='mark' d='M{x:.1} {TOP}V{bottom:.1}'>");
-                put!(out, "<title>{title}</title></path>\n");
-            }
-        }
+        self.marks(out, marks, right, bottom, &at_x);
         for line in &self.lines {
             self.band(out, line, &at_x, &at_y);
         }
@@ -112,6 +104,31 @@ impl Plot {
         self.labels(out, right, bottom, &at_x, &at_y);
         out.push_str("</svg>\n");
         svg
+    }
+
+    /// A vertical line at each mark within the plot, with what happens above it where there is room.
+    fn marks(
+        &self,
+        out: &mut String,
+        marks: &[Mark],
+        right: f64,
+        bottom: f64,
+        at_x: &impl Fn(f64) -> f64,
+    ) {
+        let within = |mark: &&Mark| (self.x.low..=self.x.high).contains(&(mark.slot as f64));
+        let marks: Vec<(&Mark, f64)> =
+            marks.iter().filter(within).map(|mark| (mark, at_x(mark.slot as f64))).collect();
+        for (index, (mark, x)) in marks.iter().enumerate() {
+            let title = escape(&format!("slot {}: {}", grouped(mark.slot), mark.what));
+            put!(out, "<path class='mark' d='M{x:.1} {TOP}V{bottom:.1}'>");
+            put!(out, "<title>{title}</title></path>\n");
+            let text = shown(&mark.what);
+            let end = x + CHARACTER * text.chars().count() as f64;
+            let room = marks.get(index + 1).map_or(right.max(WIDTH - 24.0), |(_, next)| *next);
+            if end < room {
+                label(out, "tick", *x, TOP - 3.0, "start", &text);
+            }
+        }
     }
 
     /// The band of one standard deviation on either side, kept within the plot.
@@ -236,5 +253,28 @@ mod tests {
         assert_eq!(path([(0.0, 0.0), (0.1, 0.0), (0.2, 0.1)].into_iter()), "M0.0 0.0L0.2 0.1");
         assert_eq!(path([(0.0, 0.0), (9.0, 0.0)].into_iter()), "M0.0 0.0L9.0 0.0");
         assert_eq!(path(std::iter::empty()), "");
+    }
+
+    #[test]
+    fn marks_have_words_where_there_is_room() {
+        let axis = |low, high| Axis {
+            title: String::new(),
+            scale: Scale::Linear,
+            low,
+            high,
+            percent: false,
+        };
+        let plot = Plot {
+            description: String::new(),
+            x: axis(0.0, 1000.0),
+            y: axis(0.0, 1.0),
+            lines: vec![],
+        };
+        let mark = |slot, what: &str| Mark { slot, what: what.into() };
+        let marks = [mark(100, "h1 leaves"), mark(105, "h1 joins"), mark(2000, "h2 joins")];
+        let svg = plot.svg(&marks);
+        assert_eq!(svg.matches("class='mark'").count(), 2, "those within");
+        assert!(svg.contains("<title>slot 100: h1 leaves</title>"));
+        assert!(!svg.contains(">h1 leaves</text>") && svg.contains(">h1 joins</text>"));
     }
 }

@@ -8,11 +8,13 @@
 
 pub mod design;
 pub mod dir;
+pub mod environment;
 pub mod merge;
 pub mod plan;
 pub mod play;
 pub mod points;
 pub mod progress;
+pub mod ranking;
 pub mod resolve;
 pub mod results;
 pub mod summary;

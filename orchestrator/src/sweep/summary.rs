@@ -1,15 +1,18 @@
 //! What a sweep comes to: `summary.json`, which is also what `--format json` prints.
 
+use std::collections::BTreeMap;
+
 use fogbit_scenario::topology::Metric;
 use indexmap::IndexMap;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::environment::{Environment, environments, label, touches};
 use super::plan::{Played, SweepPlan};
-use crate::stats::{MeanSd, PairStatistics, Rank, compare_pairs};
+pub use super::ranking::{Best, Ranked};
+use super::ranking::{best, ranking};
+use crate::stats::{MeanSd, PairStatistics, Rank};
 
-/// Places of the ranking that are compared with the first: an interval for each of thousands would
-/// tell nobody anything.
-const COMPARED: usize = 100;
 /// Characters of a setting's key that tables show: its last parts tell it from others.
 const LONGEST_KEY: usize = 18;
 
@@ -18,10 +21,13 @@ const LONGEST_KEY: usize = 18;
 pub struct SweepSummary {
     /// The sweep.
     pub sweep: SweepHead,
-    /// The best policy of each point.
+    /// The environments: points that differ in the settings of policies alone.
+    pub environments: Vec<Environment>,
+    /// The best setting of each policy in each environment, environment by environment, the best
+    /// policy first.
     pub best: Vec<Best>,
-    /// Points and policies, the best first; policies that know more than a task node can are no
-    /// rivals and are not ranked.
+    /// The ranking within each environment, environment by environment, the best first; policies
+    /// that know more than a task node can are no rivals and are not ranked.
     pub ranking: Vec<Ranked>,
     /// Each point.
     pub points: Vec<PointSummary>,
@@ -137,33 +143,6 @@ impl Difference {
     }
 }
 
-/// The best policy of a point.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Best {
-    /// Name of the point.
-    pub point: String,
-    /// Name of the policy.
-    pub policy: String,
-    /// What it is ranked by.
-    pub value: MeanSd,
-}
-
-/// A point and policy with its place.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Ranked {
-    /// From 1.
-    pub place: u64,
-    /// Name of the point.
-    pub point: String,
-    /// Name of the policy.
-    pub policy: String,
-    /// What it is ranked by.
-    pub value: MeanSd,
-    /// The difference to the first place, paired by seed; none for the first and for places after
-    /// the hundredth.
-    pub behind: Option<PairStatistics>,
-}
-
 /// Whether more of a metric is better.
 pub fn higher_is_better(metric: Metric) -> bool {
     metric == Metric::Reward
@@ -171,7 +150,7 @@ pub fn higher_is_better(metric: Metric) -> bool {
 
 /// `(seed, a, b)` for the seeds that both have.
 pub(super) fn paired(a: &[(u64, f64)], b: &[(u64, f64)]) -> Vec<(u64, f64, f64)> {
-    let others: std::collections::BTreeMap<u64, f64> = b.iter().copied().collect();
+    let others: BTreeMap<u64, f64> = b.iter().copied().collect();
     a.iter().filter_map(|(seed, a)| Some((*seed, *a, *others.get(seed)?))).collect()
 }
 
@@ -196,6 +175,11 @@ impl SweepSummary {
     ) -> SweepSummary {
         let Played { topology, about, keys, seeds, fogbit, .. } = &plan.played;
         let policies = || points.iter().flat_map(|p| &p.policies);
+        let found = environments(points.iter().map(|p| (p.point.as_str(), &p.settings)));
+        let ranking: Vec<Ranked> = found
+            .par_iter()
+            .flat_map_iter(|(of, members)| ranking(plan, &points, &of.environment, members, values))
+            .collect();
         SweepSummary {
             sweep: SweepHead {
                 topology: topology.clone(),
@@ -210,8 +194,9 @@ impl SweepSummary {
                 digest: plan.digest.clone(),
                 version: fogbit.clone(),
             },
-            best: best(plan, &points),
-            ranking: ranking(plan, &points, values),
+            environments: found.into_iter().map(|(environment, _)| environment).collect(),
+            best: best(&ranking),
+            ranking,
             points,
         }
     }
@@ -222,62 +207,23 @@ impl SweepSummary {
     }
 }
 
-/// Rivals with a value at a point: index and value.
-fn rivals<'p>(
-    plan: &'p SweepPlan,
-    point: usize,
-    summary: &'p PointSummary,
-) -> impl Iterator<Item = (usize, MeanSd)> + 'p {
-    let kinds = &plan.played.points[point].policies;
-    summary.policies.iter().enumerate().filter_map(move |(index, policy)| {
-        let value = policy.metric(plan.rank_by)?;
-        (!kinds[index].knows_more()).then_some((index, value))
-    })
+impl SweepSummary {
+    /// The point called `name`.
+    pub fn point(&self, name: &str) -> Option<&PointSummary> {
+        self.points.iter().find(|point| point.point == name)
+    }
+
+    /// The places of an environment's ranking.
+    pub fn ranking_of(&self, environment: &Environment) -> impl Iterator<Item = &Ranked> {
+        self.ranking.iter().filter(|ranked| ranked.environment == environment.environment)
+    }
 }
 
-/// What sorts better values to the front.
-fn order(metric: Metric, a: f64, b: f64) -> std::cmp::Ordering {
-    if higher_is_better(metric) { b.total_cmp(&a) } else { a.total_cmp(&b) }
-}
-
-fn best(plan: &SweepPlan, points: &[PointSummary]) -> Vec<Best> {
-    let of = |(index, point): (usize, &PointSummary)| {
-        let (policy, value) = rivals(plan, index, point)
-            .min_by(|(_, a), (_, b)| order(plan.rank_by, a.mean, b.mean))?;
-        let policy = point.policies[policy].name.clone();
-        Some(Best { point: point.point.clone(), policy, value })
-    };
-    points.iter().enumerate().filter_map(of).collect()
-}
-
-fn ranking(
-    plan: &SweepPlan,
-    points: &[PointSummary],
-    values: &[Vec<Vec<(u64, f64)>>],
-) -> Vec<Ranked> {
-    let mut all: Vec<(usize, usize, MeanSd)> = points
-        .iter()
-        .enumerate()
-        .flat_map(|(point, summary)| {
-            rivals(plan, point, summary).map(move |(policy, value)| (point, policy, value))
-        })
-        .collect();
-    all.sort_by(|(_, _, a), (_, _, b)| order(plan.rank_by, a.mean, b.mean));
-    let first = all.first().map(|(point, policy, _)| &values[*point][*policy]);
-    let rank = |(index, (point, policy, value)): (usize, &(usize, usize, MeanSd))| {
-        let own = &values[*point][*policy];
-        let compared = first.filter(|_| (1..COMPARED).contains(&index));
-        Ranked {
-            place: index as u64 + 1,
-            point: points[*point].point.clone(),
-            policy: points[*point].policies[*policy].name.clone(),
-            value: *value,
-            behind: compared.and_then(|first| {
-                compare_pairs(&paired(own, first), higher_is_better(plan.rank_by))
-            }),
-        }
-    };
-    all.iter().enumerate().map(rank).collect()
+impl PointSummary {
+    /// What it sets of the policy called `policy`, in a line; empty where it sets nothing.
+    pub fn label_of(&self, policy: &str) -> String {
+        label(self.settings.iter().filter(|(key, _)| touches(key, policy)))
+    }
 }
 
 /// The last parts of a dotted key, as many as are short enough, at least one.

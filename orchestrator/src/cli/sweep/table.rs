@@ -8,12 +8,15 @@ use comfy_table::{Cell, CellAlignment, Table};
 use fogbit_scenario::topology::Metric;
 
 use crate::stats::{MeanSd, PairStatistics};
-use crate::sweep::summary::{PointSummary, Ranked, SweepSummary, short_key};
+use crate::sweep::environment::{Environment, is_of_policies, touches};
+use crate::sweep::summary::{Ranked, SweepSummary, short_key};
 
-/// Rows of the ranking that are shown.
-const RANKED: usize = 15;
-/// Points whose best policy is shown.
-const POINTS: usize = 30;
+/// Rows of a ranking that are shown, and of all rankings together.
+const RANKED: (usize, usize) = (15, 40);
+/// Environments whose ranking is shown.
+const RANKINGS: usize = 8;
+/// Environments whose best policy is shown.
+const BEST: usize = 30;
 
 /// The results for people.
 pub(crate) fn render(summary: &SweepSummary, dir: &Path) -> String {
@@ -31,13 +34,14 @@ pub(crate) fn render(summary: &SweepSummary, dir: &Path) -> String {
         head.trials,
         head.rank_by.name()
     );
-    let _ = writeln!(text, "{}", ranking(summary));
-    let left = summary.ranking.len().saturating_sub(RANKED);
-    if left > 0 {
-        let _ = writeln!(text, "{left} more in points.csv");
-    }
-    if summary.points.len() > 1 {
-        let _ = writeln!(text, "\n{}", best(summary));
+    rankings(&mut text, summary);
+    if summary.environments.len() > 1 {
+        let _ =
+            writeln!(text, "\nThe best policy and setting in each environment\n{}", best(summary));
+        let left = summary.environments.len().saturating_sub(BEST);
+        if left > 0 {
+            let _ = writeln!(text, "{left} more environments in summary.json");
+        }
     }
     if summary.points.iter().any(|point| point.own_path) {
         let _ = writeln!(
@@ -50,48 +54,81 @@ pub(crate) fn render(summary: &SweepSummary, dir: &Path) -> String {
     text
 }
 
-fn ranking(summary: &SweepSummary) -> Table {
+/// A ranking for each environment: what is lost in one says nothing about another one.
+fn rankings(text: &mut String, summary: &SweepSummary) {
+    let count = summary.environments.len();
+    let shown = count.min(RANKINGS);
+    let rows = (RANKED.1 / shown.max(1)).min(RANKED.0);
+    for environment in &summary.environments[..shown] {
+        let places: Vec<&Ranked> = summary.ranking_of(environment).collect();
+        if count > 1 {
+            let _ = writeln!(text, "\n{}", title(environment));
+        }
+        let _ = writeln!(text, "{}", ranking(summary, &places[..places.len().min(rows)]));
+        let left = places.len().saturating_sub(rows);
+        if left > 0 {
+            let _ = writeln!(text, "{left} more in summary.json");
+        }
+    }
+    if count > shown {
+        let _ = writeln!(text, "\nrankings of {} more environments in summary.json", count - shown);
+    }
+}
+
+/// What an environment sets.
+fn title(environment: &Environment) -> String {
+    let label = environment.label();
+    if label.is_empty() { "as in the topology".into() } else { label }
+}
+
+fn ranking(summary: &SweepSummary, places: &[&Ranked]) -> Table {
+    let keys: Vec<&String> = summary.sweep.keys.iter().filter(|key| is_of_policies(key)).collect();
     let mut table = Table::new();
-    let mut header = vec!["".to_owned(), "point".to_owned()];
-    header.extend(summary.sweep.keys.iter().map(|key| short_key(key)));
-    header.extend(["policy", "mean ± sd", "behind the first", "95 % interval"].map(String::from));
+    let mut header = vec!["".to_owned(), "policy".to_owned()];
+    header.extend(keys.iter().map(|key| short_key(key)));
+    header.extend(["mean ± sd", "behind the first", "95 % interval", "points"].map(String::from));
     table.load_style(UTF8_HORIZONTAL_ONLY).set_header(header);
-    for ranked in summary.ranking.iter().take(RANKED) {
-        let Some(point) = point_of(summary, &ranked.point) else { continue };
-        let mut row = vec![right(ranked.place.to_string()), Cell::new(&ranked.point)];
-        row.extend(settings(summary, point));
-        row.push(Cell::new(&ranked.policy));
+    for ranked in places {
+        let Some(point) = summary.point(&ranked.point) else { continue };
+        let mut row = vec![right(ranked.place.to_string()), Cell::new(&ranked.policy)];
+        row.extend(keys.iter().map(|key| {
+            let value = point.settings.get(*key).filter(|_| touches(key, &ranked.policy));
+            right(value.cloned().unwrap_or_default())
+        }));
         row.push(right(value(summary.sweep.rank_by, ranked.value)));
         row.extend(behind(summary.sweep.rank_by, ranked));
+        row.push(Cell::new(ranked.points()));
         table.add_row(row);
     }
     table
 }
 
 fn best(summary: &SweepSummary) -> Table {
+    let keys: Vec<&String> = summary.sweep.keys.iter().filter(|key| !is_of_policies(key)).collect();
+    let settings = summary.sweep.keys.len() > keys.len();
     let mut table = Table::new();
-    let mut header = vec!["point".to_owned()];
-    header.extend(summary.sweep.keys.iter().map(|key| short_key(key)));
-    header.extend(["best policy", "mean ± sd"].map(String::from));
+    let mut header: Vec<String> = keys.iter().map(|key| short_key(key)).collect();
+    header.push("best policy".into());
+    if settings {
+        header.push("setting".into());
+    }
+    header.extend(["mean ± sd", "point"].map(String::from));
     table.load_style(UTF8_HORIZONTAL_ONLY).set_header(header);
-    for best in summary.best.iter().take(POINTS) {
-        let Some(point) = point_of(summary, &best.point) else { continue };
-        let mut row = vec![Cell::new(&best.point)];
-        row.extend(settings(summary, point));
-        row.push(Cell::new(&best.policy));
-        row.push(right(value(summary.sweep.rank_by, best.value)));
+    for environment in summary.environments.iter().take(BEST) {
+        let Some(first) = summary.ranking_of(environment).next() else { continue };
+        let Some(point) = summary.point(&first.point) else { continue };
+        let setting = |key: &&String| environment.settings.get(*key).cloned();
+        let mut row: Vec<Cell> =
+            keys.iter().map(|key| right(setting(key).unwrap_or_else(|| "-".into()))).collect();
+        row.push(Cell::new(&first.policy));
+        if settings {
+            row.push(Cell::new(point.label_of(&first.policy)));
+        }
+        row.push(right(value(summary.sweep.rank_by, first.value)));
+        row.push(Cell::new(&first.point));
         table.add_row(row);
     }
     table
-}
-
-fn point_of<'s>(summary: &'s SweepSummary, name: &str) -> Option<&'s PointSummary> {
-    summary.points.iter().find(|point| point.point == name)
-}
-
-fn settings(summary: &SweepSummary, point: &PointSummary) -> Vec<Cell> {
-    let keys = summary.sweep.keys.iter();
-    keys.map(|key| right(point.settings.get(key).cloned().unwrap_or_else(|| "-".into()))).collect()
 }
 
 /// A number at the right of its cell.

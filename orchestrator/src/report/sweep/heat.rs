@@ -9,8 +9,12 @@ use crate::report::plot::{CHARACTER, label};
 use crate::sweep::summary::{PointSummary, PolicyAtPoint, higher_is_better, short_key};
 use fogbit_scenario::topology::Metric;
 
-const ROW: f64 = 30.0;
-const WIDEST: f64 = 74.0;
+const ROW: f64 = 34.0;
+const WIDEST: f64 = 88.0;
+/// Cells are no narrower than this where two maps side by side have room for it.
+const ROOMY: f64 = 66.0;
+/// A map of at most this width leaves room for another one beside it.
+const HALF: f64 = 460.0;
 const NARROWEST: f64 = 9.0;
 /// Cells narrower than this have no number in them.
 const NUMBERED: f64 = 52.0;
@@ -86,9 +90,7 @@ pub(super) fn section(data: &Data) -> String {
                     map(facet, x, y, name, cell, scale, &format!("{what}{title}"))
                 })
                 .collect();
-            if !drawn.is_empty() {
-                put!(svg, "<div class='maps'>\n{drawn}</div>\n");
-            }
+            svg.push_str(&drawn);
         };
         maps(&|_, policy| mean(data, policy), heat, "mean");
         if name != versus && most > 0.0 {
@@ -99,6 +101,7 @@ pub(super) fn section(data: &Data) -> String {
             );
         }
         if !svg.is_empty() {
+            let svg = format!("<div class='maps'>\n{svg}</div>\n");
             out.push_str(&frame(
                 &format!("heat-{}", escape(name)),
                 name,
@@ -221,7 +224,9 @@ fn map(
     };
     let left = 12.0 + CHARACTER * longest(y).max(4.0);
     let columns = x.values.len() as f64;
-    let wanted = (CHARACTER * longest(x) + 10.0).max(NUMBERED).min(WIDEST.max(longest(x) * 7.5));
+    let roomy = ROOMY.min((HALF - left) / columns);
+    let wanted =
+        (CHARACTER * longest(x) + 10.0).max(NUMBERED).max(roomy).min(WIDEST.max(longest(x) * 7.5));
     let width = wanted.min((WIDTH - left) / columns).max(NARROWEST);
     let top = 56.0;
     let all = left + width * columns;
@@ -246,7 +251,7 @@ fn map(
         let middle = top + ROW * (place as f64 + 0.5) + 4.0;
         label(&mut out, "tick", left - 7.0, middle, "end", &shortened(value, LONGEST_VALUE));
     }
-    label(&mut out, "tick", 0.0, bottom - 6.0, "start", &format!("↑ {}", short_key(&y.key)));
+    label(&mut out, "tick", 0.0, bottom - 6.0, "start", &format!("↓ {}", short_key(&y.key)));
     for (column, row, cell) in cells {
         let (at_x, at_y) = (left + width * column as f64, top + ROW * row as f64);
         square(&mut out, &cell, scale, at_x, at_y, width);

@@ -1,62 +1,101 @@
-//! Lines: what is ranked by over one key, and average regret over slots at chosen points.
+//! Lines of what is ranked by, over one key.
 
 use super::Data;
-use super::grid::Varying;
+use super::grid::{Varying, groups};
 use super::title_of;
 use crate::report::axis::{Axis, Scale, round_up};
-use crate::report::figures::{frame, from_zero, highest, last_slot, lowest, slots};
-use crate::report::markup::{escape, put};
+use crate::report::figures::{frame, from_zero, highest, lowest};
+use crate::report::markup::{escape, grouped, put};
 use crate::report::plot::{Line, Plot, Point};
+use crate::sweep::environment::{is_of_policies, touches};
 use crate::sweep::summary::{PointSummary, short_key};
 
 /// Keys that are drawn.
 const MOST_KEYS: usize = 6;
-/// Points whose curves are drawn.
-const MOST_POINTS: usize = 4;
-/// Points drawn in one figure of a policy: as many as there are colours.
-const MOST_LINES: usize = 6;
-/// Policies whose points are drawn.
-const MOST_POLICIES: usize = 8;
-/// Averages over fewer slots are left out where there are plenty.
-const FIRST_SHOWN: u64 = 10;
+/// Figures of one key: environments, or values of the other keys of environments.
+const MOST_FACETS: usize = 3;
 
-/// One figure for each key with numbers: the other keys are those of the best point.
+/// Figures for each key with numbers.
 pub(super) fn over_axes(data: &Data) -> String {
     let numeric = data.varying.iter().filter(|key| key.numbers.is_some());
-    let figures: Vec<String> = numeric.take(MOST_KEYS).filter_map(|key| over(data, key)).collect();
+    let figures: String = numeric.take(MOST_KEYS).map(|key| over(data, key)).collect();
     if figures.is_empty() {
-        return String::new();
+        return figures;
     }
-    format!("<h2>Over one parameter</h2>\n{}", figures.concat())
+    format!("<h2>Over one parameter</h2>\n{figures}")
 }
 
-fn over(data: &Data, key: &Varying) -> Option<String> {
-    let best = data.best_points();
-    let best = best.first()?;
-    let others = || data.varying.iter().filter(|other| other.key != key.key);
-    let slice: Vec<&PointSummary> = data
-        .summary
-        .points
+/// Over a setting of policies, a figure for each environment; over a key of environments, one for
+/// the values of the other keys of environments. Some of them where there are many.
+fn over(data: &Data, key: &Varying) -> String {
+    let held: Vec<&Varying> = data
+        .varying
         .iter()
-        .filter(|point| {
-            others().all(|o| point.settings.get(&o.key) == best.settings.get(&o.key))
-                && point.settings.contains_key(&key.key)
-        })
+        .filter(|other| !is_of_policies(&other.key) && other.key != key.key)
         .collect();
-    let numbers = key.numbers.as_ref()?;
-    let metric = data.metric();
-    let line = |(name, look): &(String, String)| {
-        let mut points: Vec<Point> = slice
-            .iter()
-            .filter_map(|point| {
-                let own = point.policies.iter().find(|own| own.name == *name)?;
-                let value = own.metric(metric)?;
-                Some(Point { x: numbers[key.place(point)?], y: value.mean, sd: value.sd })
+    let facets = groups(&data.summary.points, &held);
+    let count = facets.len();
+    let shown = spread(facets, MOST_FACETS);
+    let several = shown.len() > 1;
+    let drawn = shown.iter().enumerate().filter_map(|(index, points)| {
+        let suffix = if several { format!("-{}", index + 1) } else { String::new() };
+        over_in(data, key, &held, points, &suffix)
+    });
+    let mut out: String = drawn.collect();
+    if count > shown.len() && !out.is_empty() {
+        put!(
+            out,
+            "<p class='small'>{} more environments are not drawn over <code>{}</code>.</p>\n",
+            grouped((count - shown.len()) as u64),
+            escape(&key.key)
+        );
+    }
+    out
+}
+
+/// A policy over `key`, at its best setting: of each value of a key of environments, and else of
+/// all `points`, but for the key itself.
+fn over_key(data: &Data, key: &Varying, points: &[&PointSummary], policy: &str) -> Vec<Point> {
+    let Some(numbers) = &key.numbers else { return Vec::new() };
+    let own_keys = || data.varying.iter().filter(|k| touches(&k.key, policy) && k.key != key.key);
+    let best = data.best_of(points, policy);
+    let mut drawn: Vec<Point> = Vec::new();
+    for (place, x) in numbers.iter().enumerate() {
+        let here: Vec<&PointSummary> =
+            points.iter().filter(|point| key.place(point) == Some(place)).copied().collect();
+        let point = if is_of_policies(&key.key) {
+            here.into_iter().find(|point| {
+                own_keys().all(|own| {
+                    best.is_some_and(|best| {
+                        best.settings.get(&own.key) == point.settings.get(&own.key)
+                    })
+                })
             })
-            .collect();
-        points.sort_by(|a, b| a.x.total_cmp(&b.x));
-        let (class, label) = (look.clone(), name.clone());
-        Line { class, guide: false, label, title: name.clone(), points }
+        } else {
+            data.best_of(&here, policy)
+        };
+        let own = point.and_then(|point| point.policies.iter().find(|own| own.name == policy));
+        if let Some(value) = own.and_then(|own| own.metric(data.metric())) {
+            drawn.push(Point { x: *x, y: value.mean, sd: value.sd });
+        }
+    }
+    drawn
+}
+
+fn over_in(
+    data: &Data,
+    key: &Varying,
+    held: &[&Varying],
+    points: &[&PointSummary],
+    suffix: &str,
+) -> Option<String> {
+    let metric = data.metric();
+    let line = |(name, look): &(String, String)| Line {
+        class: look.clone(),
+        guide: false,
+        label: name.clone(),
+        title: name.clone(),
+        points: over_key(data, key, points, name),
     };
     let mut lines: Vec<Line> = data.policies.iter().map(line).collect();
     lines.retain(|line| line.points.len() > 1);
@@ -67,37 +106,53 @@ fn over(data: &Data, key: &Varying) -> Option<String> {
     let (low, high) = (xs().fold(f64::INFINITY, f64::min), xs().fold(f64::NEG_INFINITY, f64::max));
     let name = short_key(&key.key);
     let log = low > 0.0 && high / low >= 8.0;
-    let (scale, title) =
-        if log { (Scale::Log, format!("{name} (logarithmic)")) } else { (Scale::Linear, name) };
-    let fixed: Vec<String> = others()
-        .map(|other| {
-            let value = best.settings.get(&other.key).map_or("–", String::as_str);
-            format!("{} = {value}", short_key(&other.key))
-        })
-        .collect();
-    let with = match fixed.is_empty() {
-        true => String::new(),
-        false => format!(
-            " The other keys are those of the best point, {}: {}.",
-            escape(&best.point),
-            escape(&fixed.join(", "))
-        ),
+    let (scale, x_title) = if log {
+        (Scale::Log, format!("{name} (logarithmic)"))
+    } else {
+        (Scale::Linear, name.clone())
+    };
+    let environment = held_label(held, points.first()?);
+    let title = match environment.is_empty() {
+        true => format!("Over {name}"),
+        false => format!("Over {name}, with {environment}"),
     };
     let caption = format!(
         "Mean {} of each policy over <code>{}</code>; bands are one standard deviation between \
-         seeds on either side.{with} Drawn from <a href='points.csv'><code>points.csv</code></a>.",
+         seeds on either side.{} Drawn from <a href='points.csv'><code>points.csv</code></a>.",
         title_of(metric),
-        escape(&key.key)
+        escape(&key.key),
+        about_settings(data, key)
     );
     let plot = Plot {
         description: format!("{} over {}", title_of(metric), key.key),
-        x: Axis { title, scale, low, high, percent: false },
+        x: Axis { title: x_title, scale, low, high, percent: false },
         y: upright(title_of(metric), &lines),
         lines,
     };
     let legend = legend(data.policies.iter().map(|(name, look)| (look.as_str(), name.clone())));
-    let id = format!("over-{}", escape(&key.key));
-    Some(frame(&id, &format!("Over {}", short_key(&key.key)), &legend, &plot.svg(&[]), &caption))
+    let id = format!("over-{}{suffix}", escape(&key.key));
+    Some(frame(&id, &title, &legend, &plot.svg(&[]), &caption))
+}
+
+/// What the other settings of policies are.
+fn about_settings(data: &Data, key: &Varying) -> &'static str {
+    let mut others = data.varying.iter().filter(|k| is_of_policies(&k.key) && k.key != key.key);
+    match (others.next().is_some(), is_of_policies(&key.key)) {
+        (false, _) => "",
+        (true, true) => {
+            " The other settings of each policy are those with which it did best in this \
+             environment."
+        }
+        (true, false) => " At each value, each policy has the setting that did best there.",
+    }
+}
+
+/// What `point` sets of `held`, in a line.
+fn held_label(held: &[&Varying], point: &PointSummary) -> String {
+    let value = |key: &Varying| point.settings.get(&key.key).map_or("–", String::as_str);
+    let parts: Vec<String> =
+        held.iter().map(|key| format!("{} = {}", short_key(&key.key), value(key))).collect();
+    parts.join(", ")
 }
 
 /// An axis that holds all lines with their bands, and 0.
@@ -107,7 +162,7 @@ fn upright(title: &str, lines: &[Line]) -> Axis {
     Axis { low, ..from_zero(title, highest(lines)) }
 }
 
-fn legend(entries: impl Iterator<Item = (impl AsRef<str>, String)>) -> String {
+pub(super) fn legend(entries: impl Iterator<Item = (impl AsRef<str>, String)>) -> String {
     let mut out = String::from("<ul class='legend'>");
     for (look, text) in entries {
         put!(
@@ -122,98 +177,11 @@ fn legend(entries: impl Iterator<Item = (impl AsRef<str>, String)>) -> String {
     out
 }
 
-/// Average regret over slots: all policies at chosen points, and each policy at chosen points.
-pub(super) fn over_slots(data: &Data) -> String {
-    let chosen = spread(data.best_points(), MOST_POINTS);
-    let mut figures: String = chosen.iter().filter_map(|point| policies_at(data, point)).collect();
-    if data.summary.points.len() > 1 {
-        let points = spread(data.best_points(), MOST_LINES);
-        let names = data.policies.iter().take(MOST_POLICIES);
-        figures.extend(names.filter_map(|(name, _)| points_of(data, name, &points)));
-    }
-    if figures.is_empty() { figures } else { format!("<h2>Over slots</h2>\n{figures}") }
-}
-
-/// At most `most` points: all, or the first, the last and some evenly between, in their order.
-fn spread(points: Vec<&PointSummary>, most: usize) -> Vec<&PointSummary> {
-    let count = points.len();
+/// At most `most` of them: all, or the first, the last and some evenly between, in their order.
+pub(super) fn spread<T: Clone>(all: Vec<T>, most: usize) -> Vec<T> {
+    let count = all.len();
     if count <= most {
-        return points;
+        return all;
     }
-    (0..most).map(|index| points[index * (count - 1) / (most - 1)]).collect()
-}
-
-fn line(data: &Data, point: &str, policy: &str, class: String, label: String) -> Option<Line> {
-    let rows = data.curves.get(&(point.to_owned(), policy.to_owned()))?;
-    let last = rows.last()?.slot;
-    let first = if last >= 100 { FIRST_SHOWN } else { 1 };
-    let points = rows.iter().filter(|row| row.slot >= first);
-    let points = points.map(|row| Point { x: row.slot as f64, y: row.mean, sd: row.sd }).collect();
-    Some(Line { class, guide: false, title: label.clone(), label, points })
-}
-
-fn figure(id: &str, title: &str, legend: &str, lines: Vec<Line>, caption: &str) -> Option<String> {
-    let first = lines.iter().flat_map(|line| line.points.first()).map(|point| point.x);
-    let first = first.fold(f64::INFINITY, f64::min);
-    if lines.is_empty() || !first.is_finite() {
-        return None;
-    }
-    let plot = Plot {
-        description: format!("Average regret over slots: {title}"),
-        x: slots(Scale::Log, first, last_slot(&lines)),
-        y: from_zero("average regret (linear units a slot)", highest(&lines)),
-        lines,
-    };
-    Some(frame(id, title, legend, &plot.svg(&[]), caption))
-}
-
-const DRAWN_FROM: &str = "Means over the seeds with bands of one standard deviation on either \
-                          side. Drawn from <a href='curves.csv'><code>curves.csv</code></a>.";
-
-fn policies_at(data: &Data, point: &PointSummary) -> Option<String> {
-    let names = data.policies.iter();
-    let lines: Vec<Line> = names
-        .filter_map(|(name, look)| line(data, &point.point, name, look.clone(), name.clone()))
-        .collect();
-    let label = data.label(point);
-    let title = if label.is_empty() {
-        "All policies".to_owned()
-    } else {
-        format!("All policies at point {}: {label}", point.point)
-    };
-    let legend = legend(data.policies.iter().map(|(name, look)| (look.as_str(), name.clone())));
-    let caption = format!("Regret of the slots so far divided by their number. {DRAWN_FROM}");
-    figure(&format!("at-{}", escape(&point.point)), &title, &legend, lines, &caption)
-}
-
-fn points_of(data: &Data, policy: &str, points: &[&PointSummary]) -> Option<String> {
-    let class = |index: usize| format!("c{index} d0");
-    let lines: Vec<Line> = points
-        .iter()
-        .enumerate()
-        .filter_map(|(index, point)| {
-            line(data, &point.point, policy, class(index), point.point.clone())
-        })
-        .collect();
-    let same = |a: &Line, b: &Line| a.points == b.points;
-    // A policy that the points do not touch would be one line, many times over.
-    if lines.len() < 2 || lines.windows(2).all(|two| same(&two[0], &two[1])) {
-        return None;
-    }
-    let entries = points.iter().enumerate();
-    let legend =
-        legend(entries.map(|(index, point)| {
-            (class(index), format!("{}: {}", point.point, data.label(point)))
-        }));
-    let caption = match points.len() < data.summary.points.len() {
-        true => format!("Points spread evenly over the ranking, the best first. {DRAWN_FROM}"),
-        false => DRAWN_FROM.to_owned(),
-    };
-    figure(
-        &format!("of-{}", escape(policy)),
-        &format!("{policy} at several points"),
-        &legend,
-        lines,
-        &caption,
-    )
+    (0..most).map(|index| all[index * (count - 1) / (most - 1)].clone()).collect()
 }

@@ -5,18 +5,21 @@ mod differences;
 mod grid;
 mod heat;
 mod lines;
+mod slots;
 mod tables;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::beyond::{self, Mark};
 use super::markup::{escape, grouped, put, seed_ranges, shortened};
 use super::{ReportError, STYLE, count, looks};
 use crate::results::read::ReadError;
+use crate::sweep::environment::Environment;
 use crate::sweep::plan::SweepPlan;
-use crate::sweep::summary::{PointSummary, SweepSummary, higher_is_better, short_key};
+use crate::sweep::summary::{PointSummary, SweepSummary, higher_is_better};
 use fogbit_scenario::topology::Metric;
 use grid::Varying;
 
@@ -42,7 +45,7 @@ pub fn render(dir: &Path) -> Result<String, ReportError> {
     out.push_str(&tables::best(&data));
     out.push_str(&heat::section(&data));
     out.push_str(&lines::over_axes(&data));
-    out.push_str(&lines::over_slots(&data));
+    out.push_str(&slots::section(&data));
     out.push_str(&differences::section(&data));
     out.push_str(&footer(&data));
     out.push_str("</body>\n</html>\n");
@@ -61,6 +64,7 @@ struct CurveRow {
 
 /// A sweep's directory, read.
 struct Data {
+    dir: PathBuf,
     plan: SweepPlan,
     summary: SweepSummary,
     /// All policies by name, in the order in which they come first, with their colours.
@@ -107,7 +111,7 @@ impl Data {
         let looks = looks(policies.iter().map(|(_, kind)| *kind));
         let policies = policies.iter().map(|(name, _)| (*name).to_owned()).zip(looks).collect();
         let varying = grid::varying(&summary);
-        Ok(Data { plan, policies, varying, curves, summary })
+        Ok(Data { dir: dir.to_owned(), plan, policies, varying, curves, summary })
     }
 
     fn metric(&self) -> Metric {
@@ -128,33 +132,38 @@ impl Data {
         self.summary.points.iter().find(|point| point.point == name)
     }
 
-    /// What a point sets of the keys that vary, in a line.
-    fn label(&self, point: &PointSummary) -> String {
-        let parts: Vec<String> = self
-            .varying
-            .iter()
-            .filter_map(|key| {
-                let value = point.settings.get(&key.key)?;
-                Some(format!("{} = {value}", short_key(&key.key)))
-            })
-            .collect();
-        parts.join(", ")
-    }
-
     /// Whether a policy is ranked: those that know more than a task node can are no rivals.
     fn ranked(&self, point: usize, policy: &str) -> bool {
         let point = &self.plan.played.points[point];
         point.policy(policy).is_some_and(|index| !point.policies[index].knows_more())
     }
 
-    /// The points whose best policies are the best, first.
-    fn best_points(&self) -> Vec<&PointSummary> {
-        let mut best: Vec<_> = self.summary.best.iter().collect();
-        best.sort_by(|a, b| {
-            let order = a.value.mean.total_cmp(&b.value.mean);
-            if higher_is_better(self.metric()) { order.reverse() } else { order }
-        });
-        best.iter().filter_map(|best| self.point(&best.point)).collect()
+    /// The events of some points; none where they are not those of all of them.
+    fn marks_of(&self, points: &[&PointSummary]) -> Vec<Mark> {
+        let marks = |point: &&PointSummary| {
+            let path = self.dir.join(format!("topologies/{}.toml", point.point));
+            beyond::scenario_of(&path).as_ref().map(beyond::marks).unwrap_or_default()
+        };
+        let Some((first, others)) = points.split_first() else { return Vec::new() };
+        let first = marks(first);
+        if others.iter().all(|other| marks(other) == first) { first } else { Vec::new() }
+    }
+
+    /// The points of an environment.
+    fn points_of(&self, environment: &Environment) -> Vec<&PointSummary> {
+        environment.points.iter().filter_map(|name| self.point(name)).collect()
+    }
+
+    /// The point among `points` at which a policy did best; policies that are not ranked, too.
+    fn best_of<'p>(&self, points: &[&'p PointSummary], policy: &str) -> Option<&'p PointSummary> {
+        let mean = |point: &&'p PointSummary| {
+            let own = point.policies.iter().find(|own| own.name == policy)?;
+            Some((*point, own.metric(self.metric())?.mean))
+        };
+        let sign = if higher_is_better(self.metric()) { -1.0 } else { 1.0 };
+        let best =
+            points.iter().filter_map(mean).min_by(|a, b| (sign * a.1).total_cmp(&(sign * b.1)));
+        best.map(|(point, _)| point)
     }
 }
 
@@ -175,12 +184,19 @@ fn digits_of(metric: Metric) -> usize {
 
 fn intro(data: &Data) -> String {
     let head = &data.summary.sweep;
-    let mut out = format!("<h1>{}</h1>\n", escape(&head.topology));
+    let mut out = format!("<h1>{}: a sweep</h1>\n", escape(&head.topology));
     if let Some(about) = &head.about {
-        put!(out, "<p class='about'>{}</p>\n", escape(about));
+        put!(out, "<p class='about'>Base topology: {}</p>\n", escape(about));
     }
     let seeds = escape(&shortened(&seed_ranges(&data.plan.played.seeds), 60));
+    let lengths = || data.summary.points.iter().map(|point| point.slots);
+    let (least, most) = (lengths().min().unwrap_or(0), lengths().max().unwrap_or(0));
+    let slots = match least == most {
+        true => count(most, "slot", "slots"),
+        false => format!("<b>{}</b> to <b>{}</b> slots", grouped(least), grouped(most)),
+    };
     let facts = [
+        slots,
         count(head.points, "point", "points"),
         count(data.policies.len() as u64, "policy", "policies"),
         format!("{} ({seeds})", count(head.seeds, "seed", "seeds")),
@@ -192,6 +208,7 @@ fn intro(data: &Data) -> String {
         put!(out, "<span>{fact}</span> ");
     }
     out.push_str("</p>\n");
+    out.push_str(&axes(data));
     if head.failed > 0 {
         put!(
             out,
@@ -210,6 +227,24 @@ fn intro(data: &Data) -> String {
         );
     }
     out
+}
+
+/// What is varied, over which values, and what is not.
+fn axes(data: &Data) -> String {
+    if data.varying.is_empty() {
+        return "<p>Nothing is varied: there is one point.</p>\n".into();
+    }
+    let axis = |key: &Varying| {
+        let values = shortened(&key.values.join(", "), 80);
+        format!("<code>{}</code> ({})", escape(&key.key), escape(&values))
+    };
+    let axes: Vec<String> = data.varying.iter().map(axis).collect();
+    format!(
+        "<p>Varied: {}. Everything else is the same at all points; <a href='topologies/{point}.toml'>\
+         <code>topologies/{point}.toml</code></a> has it written out.</p>\n",
+        axes.join("; "),
+        point = escape(&data.summary.points[0].point)
+    )
 }
 
 fn footer(data: &Data) -> String {

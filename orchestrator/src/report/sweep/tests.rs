@@ -114,8 +114,10 @@ fn reports_of_every_shape_are_well_formed() {
         (vec![], 0, 0),
         (vec![("nodes.count", &["3", "10"][..])], 0, 1),
         (vec![("nodes.count", &["3", "10"]), ("policies.toof.kind", &["a", "b<"])], 3, 1),
-        (vec![("a", &["3", "10"]), ("b", &["1", "2"]), ("c", &["0.1", "0.2"])], 3, 3),
-        (vec![("a", &many), ("b", &many)], 3, 2),
+        (vec![("a", &["3", "10"]), ("b", &["1", "2"]), ("c", &["0.1", "0.2"])], 3, 9),
+        (vec![("policies.toof.a", &["3", "10"]), ("policies.toof.b", &["1", "2"])], 3, 2),
+        (vec![("policies.toof.a", &["3", "10"]), ("nodes.count", &["1", "2"])], 3, 3),
+        (vec![("a", &many), ("b", &many)], 3, 6),
     ] {
         let html = report(&keys);
         let html = html.replace("<!DOCTYPE html>", "").replace("<meta charset='utf-8'>", "");
@@ -132,7 +134,17 @@ fn reports_of_every_shape_are_well_formed() {
 fn those_who_know_the_truth_are_not_ranked() {
     let html = report(&[("nodes.count", &["3", "10"])]);
     let ranking = html.split("<h2>Ranking</h2>").nth(1).unwrap();
-    let ranking = ranking.split("</table>").next().unwrap();
+    let ranking = ranking.split("<h2>").next().unwrap();
     assert_eq!(ranking.matches("<tr><td>").count(), 4);
+    assert_eq!(ranking.matches("<table").count(), 2, "one for each environment");
     assert!(!ranking.contains("optimal"));
+}
+
+#[test]
+fn a_policy_that_no_axis_touches_stands_once() {
+    let html = report(&[("policies.toof.lambda", &["1", "2", "3", "4"])]);
+    let ranking = html.split("<h2>Ranking</h2>").nth(1).unwrap();
+    let ranking = ranking.split("<h2>").next().unwrap();
+    assert_eq!(ranking.matches("<tr><td>").count(), 4 + 1);
+    assert!(ranking.contains("p001 and 3 more"), "{ranking}");
 }
