@@ -1,7 +1,7 @@
 """A policy in thirty lines: epsilon-greedy by the mean bit of each node.
 
-Mostly it sends the task to the node that was happiest so far; one time in ten to any. It does not
-look at the contexts: yours can do better.
+Mostly the task goes to the node that was happiest so far; one time in ten to any. The contexts are
+not looked at: yours can do better.
 """
 
 import random
@@ -22,8 +22,7 @@ class MyPolicy:
         best = node = max(present, key=lambda node: scores[node])
         if self.random.random() < EPSILON:
             node = self.random.choice(list(present))
-        propensity = EPSILON / len(present) + (1 - EPSILON) * (node == best)
-        return node, scores, propensity
+        return node, scores, EPSILON / len(present) + (1 - EPSILON) * (node == best)
 
     def learn(self, slot, node, context, bit):
         self.sums[node] += bit
