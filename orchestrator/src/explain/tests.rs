@@ -80,7 +80,8 @@ fn words_say_why() {
     );
     assert_eq!(
         words(&explanation("external", 2, 0, ties)),
-        "mine chose c; it told no scores. The best was a, by 0.200."
+        "mine chose c; `run --backend sim --log decisions` keeps the scores it tells. The best was \
+         a, by 0.200."
     );
 }
 

@@ -29,8 +29,7 @@ fn reason(explanation: &Explanation) -> String {
         }
         (None, Some(score)) => format!("{policy} chose {name}: {}", rank(explanation, score)),
         (None, None) if explanation.kind == "external" => format!(
-            "{policy}, a program of its own, chose {name}; `run --backend sim --log decisions` keeps \
-             the scores that it tells"
+            "{policy} chose {name}; `run --backend sim --log decisions` keeps the scores it tells"
         ),
         (None, None) => format!("{policy} chose {name}; it told no scores"),
     };
