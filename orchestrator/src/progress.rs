@@ -17,7 +17,7 @@ const DRAW_EVERY: Duration = Duration::from_millis(100);
 /// How often a line is written where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// Shows a [`Board`] board until it is dropped.
+/// Shows how far something has got until it is dropped.
 #[derive(Debug)]
 pub struct Display {
     stop: Arc<AtomicBool>,
@@ -27,17 +27,23 @@ pub struct Display {
 impl Display {
     /// Starts to show `board`; `quiet` shows nothing.
     pub fn start(board: Arc<Board>, quiet: bool) -> Display {
+        Display::showing(!quiet, move |stop| {
+            if std::io::stderr().is_terminal() {
+                draw_bars(&board, stop);
+            } else {
+                write_lines(&board, stop);
+            }
+        })
+    }
+
+    /// Has a thread of its own `show` until it is told to stop; it shows nothing unless `wanted`.
+    pub(crate) fn showing(
+        wanted: bool,
+        show: impl FnOnce(&AtomicBool) + Send + 'static,
+    ) -> Display {
         let stop = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stop);
-        let thread = (!quiet).then(|| {
-            std::thread::spawn(move || {
-                if std::io::stderr().is_terminal() {
-                    draw_bars(&board, &told);
-                } else {
-                    write_lines(&board, &told);
-                }
-            })
-        });
+        let thread = wanted.then(|| std::thread::spawn(move || show(&told)));
         Display { stop, thread }
     }
 }

@@ -62,11 +62,6 @@ impl Truth {
         true
     }
 
-    /// The slot it is at.
-    pub fn slot(&self) -> u64 {
-        self.slot
-    }
-
     /// Hidden weights in this slot, node after node.
     #[inline]
     pub fn weights(&self) -> &[Vec<f64>] {

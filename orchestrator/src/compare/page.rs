@@ -5,21 +5,15 @@ use crate::report::markup::{
     digits_for, escape, fixed, grouped, mean_sd, parameters, percent, put, seed_ranges, shortened,
 };
 use crate::report::pairs::{HEAD, Named, forest};
-use crate::report::{STYLE, look};
+use crate::report::{look, page};
 use crate::results::summary::Pair;
 
 /// The page.
 pub fn render(comparison: &Comparison) -> String {
     let labels: Vec<&str> = comparison.runs.iter().map(|run| run.label.as_str()).collect();
-    let mut out = String::from("<!DOCTYPE html>\n<html lang='en'>\n<head>\n");
-    put!(
-        out,
-        "<meta charset='utf-8'>\n\
-         <meta name='viewport' content='width=device-width, initial-scale=1'>\n\
-         <title>{} – Fogbit</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{}</h1>\n",
-        escape(&shortened(&labels.join(", "), 60)),
-        escape(&labels.join(", "))
-    );
+    let title = labels.join(", ");
+    let mut out = page(&format!("{} – Fogbit", shortened(&title, 60)), "");
+    put!(out, "<h1>{}</h1>\n", escape(&title));
     put!(out, "<p class='about'>Compared by <code>{}</code></p>\n", escape(&comparison.metric));
     for note in &comparison.notes {
         let class = if comparison.paired { "note" } else { "banner" };

@@ -5,6 +5,7 @@ mod axis;
 pub(crate) mod beyond;
 mod choices;
 mod figures;
+mod intervals;
 pub(crate) mod markup;
 pub(crate) mod pairs;
 mod plot;
@@ -23,7 +24,7 @@ use crate::results::read::{self, CurvePoint, ReadError};
 use crate::results::summary::{PolicySummary, Summary};
 use crate::results::{Manifest, RunStatus};
 
-pub(crate) const STYLE: &str = include_str!("report.css");
+const STYLE: &str = include_str!("report.css");
 /// How many colours the style sheet has for policies; further ones come again with dashes.
 const COLOURS: usize = 6;
 /// Of more events than these only the first are listed; all are drawn.
@@ -52,14 +53,7 @@ pub fn render(dir: &Path) -> Result<String, ReportError> {
 pub fn render_with(dir: &Path, manifest: Manifest) -> Result<String, ReportError> {
     let data = Data::read(dir, manifest)?;
     let run = &data.summary.run;
-    let mut out = String::from("<!DOCTYPE html>\n<html lang='en'>\n<head>\n");
-    put!(
-        out,
-        "<meta charset='utf-8'>\n\
-         <meta name='viewport' content='width=device-width, initial-scale=1'>\n\
-         <title>{} – Fogbit</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n",
-        escape(&run.topology)
-    );
+    let mut out = page(&format!("{} – Fogbit", run.topology), "");
     out.push_str(&head(&data));
     out.push_str(&banner(&data));
     if run.own_path {
@@ -80,6 +74,16 @@ pub fn render_with(dir: &Path, manifest: Manifest) -> Result<String, ReportError
     out.push_str(&footer(&data));
     out.push_str("</body>\n</html>\n");
     Ok(out)
+}
+
+/// How every page begins; `style` is what it needs beyond the common style sheet.
+pub(crate) fn page(title: &str, style: &str) -> String {
+    format!(
+        "<!DOCTYPE html>\n<html lang='en'>\n<head>\n<meta charset='utf-8'>\n\
+         <meta name='viewport' content='width=device-width, initial-scale=1'>\n\
+         <title>{}</title>\n<style>\n{STYLE}{style}</style>\n</head>\n<body>\n",
+        escape(title)
+    )
 }
 
 /// A results directory, read.

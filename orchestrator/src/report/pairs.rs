@@ -1,17 +1,15 @@
 //! Paired differences to the reference policy, with their intervals drawn.
 
 use super::Data;
-use super::axis::{Axis, Scale};
-use super::markup::{digits_for, escape, fixed, grouped, put};
+use super::intervals::Intervals;
+use super::markup::{escape, fixed, grouped, put};
 use super::plot::label;
 use super::words;
 use crate::results::summary::{Pair, Reading};
 
 const NONE: &str = "–";
 /// Width of the drawn intervals; the style sheet knows it too.
-const WIDTH: f64 = 240.0;
-/// As high as the style sheet makes the rows, so that the line at 0 is one line.
-const ROW: f64 = 34.0;
+const WIDTH: f64 = 190.0;
 
 /// What is compared, in words.
 fn title(metric: &str) -> &'static str {
@@ -91,31 +89,16 @@ pub(crate) const HEAD: &str = "<div class='wide'><table class='pairs'><thead><tr
 /// The rows of one metric, drawn to one scale; nothing where there are none.
 pub(crate) fn forest(out: &mut String, rows: &[&Pair], named: &impl Fn(&str) -> Named) {
     let Some(first) = rows.first() else { return };
-    let ends = || rows.iter().flat_map(|p| [p.low, p.high, Some(p.mean), Some(0.0)]).flatten();
-    let low = ends().fold(f64::INFINITY, f64::min);
-    let high = ends().fold(f64::NEG_INFINITY, f64::max);
-    let span = if high > low { high - low } else { 1.0 };
-    let axis = Axis {
-        title: String::new(),
-        scale: Scale::Linear,
-        low: low - 0.04 * span,
-        high: high + 0.04 * span,
-        percent: false,
-    };
-    let at = |value: f64| 8.0 + axis.place(value) * (WIDTH - 16.0);
-    let digits = digits_for(low.abs().max(high.abs()));
+    let values = rows.iter().flat_map(|p| [p.low, p.high, Some(p.mean), Some(0.0)]).flatten();
+    let drawing = Intervals::new(WIDTH, values);
 
     put!(out, "<tbody><tr><th class='left' colspan='7'>{}</th></tr>\n", title(&first.metric));
     for pair in rows {
-        row(out, pair, &named(&pair.policy), digits, &at);
+        row(out, pair, &named(&pair.policy), &drawing);
     }
-    put!(
-        out,
-        "<tr><td></td><td></td><td></td><td></td><td class='drawn'>{}<path class='axis' d='M8 1H{}'/>",
-        open_svg(),
-        WIDTH - 8.0
-    );
-    for (value, text) in labelled(axis.ticks(), &at) {
+    put!(out, "<tr><td></td><td></td><td></td><td></td><td class='drawn'>{}", drawing.open_axis());
+    let at = |value: f64| drawing.at(value);
+    for (value, text) in labelled(drawing.axis.ticks(), &at) {
         let x = at(value);
         put!(out, "<path class='axis' d='M{x:.1} 1V5'/>");
         label(out, "tick", x, 18.0, "middle", &text);
@@ -123,17 +106,8 @@ pub(crate) fn forest(out: &mut String, rows: &[&Pair], named: &impl Fn(&str) -> 
     out.push_str("</svg></td><td></td><td></td></tr></tbody>\n");
 }
 
-fn open_svg() -> String {
-    format!("<svg viewBox='0 0 {WIDTH} {ROW}' aria-hidden='true'>")
-}
-
-fn row(
-    out: &mut String,
-    pair: &Pair,
-    Named { look, name }: &Named,
-    digits: usize,
-    at: &impl Fn(f64) -> f64,
-) {
+fn row(out: &mut String, pair: &Pair, Named { look, name }: &Named, drawing: &Intervals) {
+    let digits = drawing.digits;
     let ends = pair.low.zip(pair.high);
     let (reading, more) = (pair.reading(), words::seeds_wanted(pair));
     let more =
@@ -148,17 +122,9 @@ fn row(
     let difference = fixed(pair.mean, digits);
     put!(out, "<tr><td>{name}</td><td>{difference}</td><td>{interval}</td>");
     put!(out, "<td>{bootstrap}</td><td class='drawn'>");
-    put!(out, "{}<path class='zero' d='M{:.1} 0V{ROW}'/>", open_svg(), at(0.0));
-    let middle = ROW / 2.0;
-    if let Some((low, high)) = ends {
-        let (low, high, up, down) = (at(low), at(high), middle - 4.0, middle + 4.0);
-        put!(out, "<path class='line {look}' d='M{low:.1} {middle}H{high:.1}");
-        put!(out, "M{low:.1} {up}V{down}M{high:.1} {up}V{down}'/>");
-    }
-    let (mean, seeds) = (at(pair.mean), pair.seeds);
     let decided = matches!(reading, Reading::Better | Reading::Worse);
-    let hollow = if decided { "" } else { " hollow" };
-    put!(out, "<circle class='dot{hollow} {look}' cx='{mean:.1}' cy='{middle}' r='4'/></svg>");
+    out.push_str(&drawing.drawn(pair.mean, ends, look, decided));
+    let seeds = pair.seeds;
     put!(
         out,
         "</td><td>{seeds}</td><td class='left'>{}{more}</td></tr>\n",

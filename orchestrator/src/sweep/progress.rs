@@ -4,50 +4,25 @@
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::exit::tell;
+use crate::progress::Display;
 
 const DRAW_EVERY: Duration = Duration::from_millis(200);
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// Shows how a sum grows until it is dropped.
-#[derive(Debug)]
-pub struct Display {
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Display {
-    /// Starts to show how far `done` is on its way to `all`; `what` says what is played.
-    pub fn start(what: String, done: Arc<AtomicU64>, all: u64, quiet: bool) -> Display {
-        let stop = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&stop);
-        let thread = (!quiet && all > 0).then(|| {
-            std::thread::spawn(move || {
-                if std::io::stderr().is_terminal() {
-                    draw(what, &done, all, &told);
-                } else {
-                    write_lines(&what, &done, all, &told);
-                }
-            })
-        });
-        Display { stop, thread }
-    }
-}
-
-impl Drop for Display {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
-            // A panic while drawing loses the picture, not the sweep.
-            let _ = thread.join();
+/// Shows how far `done` is on its way to `all`; `what` says what is played. `quiet` shows nothing.
+pub fn show(what: String, done: Arc<AtomicU64>, all: u64, quiet: bool) -> Display {
+    Display::showing(!quiet && all > 0, move |stop| {
+        if std::io::stderr().is_terminal() {
+            draw(what, &done, all, stop);
+        } else {
+            write_lines(&what, &done, all, stop);
         }
-    }
+    })
 }
 
 fn draw(what: String, done: &AtomicU64, all: u64, stop: &AtomicBool) {

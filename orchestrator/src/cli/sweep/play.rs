@@ -13,7 +13,7 @@ use crate::results::RunStatus;
 use crate::sweep::dir::{SweepDir, SweepManifest};
 use crate::sweep::plan::{Shard, SweepPlan};
 use crate::sweep::play::{Job, PlayError};
-use crate::sweep::progress::Display;
+use crate::sweep::progress;
 use crate::sweep::results::{FinishError, finish};
 use crate::sweep::summary::SweepSummary;
 
@@ -75,7 +75,7 @@ impl Begun {
             done,
             stop,
         };
-        let display = Display::start(self.describe(), Arc::clone(done), job.cost(), quiet);
+        let display = progress::show(self.describe(), Arc::clone(done), job.cost(), quiet);
         let result = job.play();
         drop(display);
         let path = self.dir.path().display().to_string();

@@ -2,8 +2,8 @@
 
 use super::Data;
 use super::tables::{key_cells, key_heads};
-use crate::report::axis::{Axis, Scale};
-use crate::report::markup::{digits_for, escape, fixed, grouped, put};
+use crate::report::intervals::Intervals;
+use crate::report::markup::{escape, fixed, grouped, put};
 use crate::report::plot::label;
 use crate::stats::PairStatistics;
 use crate::sweep::summary::PointSummary;
@@ -13,8 +13,6 @@ use fogbit_scenario::topology::Metric;
 const ROWS: usize = 120;
 /// Width of the drawn intervals; the style sheet knows it too.
 const WIDTH: f64 = 220.0;
-/// As high as the style sheet makes the rows, so that the line at 0 is one line.
-const ROW: f64 = 34.0;
 
 /// The section; empty where there is nothing to compare.
 pub(super) fn section(data: &Data) -> String {
@@ -70,20 +68,10 @@ fn table(
     rows: &[(&PointSummary, &str, &PairStatistics)],
     credit: f64,
 ) {
-    let ends =
-        || rows.iter().flat_map(|(_, _, p)| [p.t.low, p.t.high, Some(p.mean), Some(0.0)]).flatten();
-    let low = ends().fold(f64::INFINITY, f64::min);
-    let high = ends().fold(f64::NEG_INFINITY, f64::max);
-    let span = if high > low { high - low } else { 1.0 };
-    let axis = Axis {
-        title: String::new(),
-        scale: Scale::Linear,
-        low: low - 0.04 * span,
-        high: high + 0.04 * span,
-        percent: false,
-    };
-    let at = |value: f64| 8.0 + axis.place(value) * (WIDTH - 16.0);
-    let digits = digits_for(low.abs().max(high.abs()));
+    let values =
+        rows.iter().flat_map(|(_, _, p)| [p.t.low, p.t.high, Some(p.mean), Some(0.0)]).flatten();
+    let drawing = Intervals::new(WIDTH, values);
+    let digits = drawing.digits;
     put!(
         out,
         "<div class='wide'><table class='pairs ranks'><thead><tr><th>point</th>{}\
@@ -94,7 +82,8 @@ fn table(
     for (point, policy, pair) in rows {
         let keys = key_cells(data, point);
         let (name, difference) = (data.policy_name(policy), fixed(pair.mean, digits));
-        let interval = pair.t.low.zip(pair.t.high).map_or("–".into(), |(low, high)| {
+        let ends = pair.t.low.zip(pair.t.high);
+        let interval = ends.map_or("–".into(), |(low, high)| {
             format!("{} to {}", fixed(low, digits), fixed(high, digits))
         });
         put!(
@@ -102,43 +91,24 @@ fn table(
             "<tr><td>{}</td>{keys}<td class='left'>{name}</td><td>{difference}</td>\
              <td>{interval}</td><td class='drawn'>{}</td><td class='left'>{}</td></tr>\n",
             escape(&point.point),
-            drawn(pair, data.look(policy), &at),
+            drawing.drawn(pair.mean, ends, data.look(policy), pair.open() == Some(false)),
             reading(pair, credit)
         );
     }
     out.push_str("</tbody><tfoot><tr><td></td>");
     out.push_str(&"<td></td>".repeat(data.varying.len() + 3));
-    put!(out, "<td class='drawn'>{}<path class='axis' d='M8 1H{}'/>", open_svg(), WIDTH - 8.0);
-    let ticks = axis.ticks();
+    put!(out, "<td class='drawn'>{}", drawing.open_axis());
+    let ticks = drawing.axis.ticks();
     let every = ticks.len().div_ceil(4);
     let zero = ticks.iter().position(|(value, _)| value.abs() < 1e-12).unwrap_or(0);
     for (_, (value, text)) in
         ticks.iter().enumerate().filter(|(index, _)| index.abs_diff(zero) % every == 0)
     {
-        let x = at(*value);
+        let x = drawing.at(*value);
         put!(out, "<path class='axis' d='M{x:.1} 1V5'/>");
         label(out, "tick", x.clamp(16.0, WIDTH - 16.0), 18.0, "middle", text);
     }
     out.push_str("</svg></td><td></td></tr></tfoot></table></div>\n");
-}
-
-fn open_svg() -> String {
-    format!("<svg viewBox='0 0 {WIDTH} {ROW}' aria-hidden='true'>")
-}
-
-fn drawn(pair: &PairStatistics, look: &str, at: &impl Fn(f64) -> f64) -> String {
-    let mut out = open_svg();
-    put!(out, "<path class='zero' d='M{:.1} 0V{ROW}'/>", at(0.0));
-    let middle = ROW / 2.0;
-    if let Some((low, high)) = pair.t.low.zip(pair.t.high) {
-        let (low, high, up, down) = (at(low), at(high), middle - 4.0, middle + 4.0);
-        put!(out, "<path class='line {look}' d='M{low:.1} {middle}H{high:.1}");
-        put!(out, "M{low:.1} {up}V{down}M{high:.1} {up}V{down}'/>");
-    }
-    let hollow = if pair.open() == Some(false) { "" } else { " hollow" };
-    let mean = at(pair.mean);
-    put!(out, "<circle class='dot{hollow} {look}' cx='{mean:.1}' cy='{middle}' r='4'/></svg>");
-    out
 }
 
 fn reading(pair: &PairStatistics, credit: f64) -> String {

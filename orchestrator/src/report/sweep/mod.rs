@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use super::beyond::{self, Mark};
 use super::markup::{escape, grouped, put, seed_ranges, shortened};
-use super::{ReportError, STYLE, count, looks};
+use super::{ReportError, count, looks, page};
 use crate::results::read::ReadError;
 use crate::sweep::environment::Environment;
 use crate::sweep::plan::SweepPlan;
@@ -32,14 +32,7 @@ const SWEEP_STYLE: &str = include_str!("sweep.css");
 pub fn render(dir: &Path) -> Result<String, ReportError> {
     let data = Data::read(dir)?;
     let head = &data.summary.sweep;
-    let mut out = String::from("<!DOCTYPE html>\n<html lang='en'>\n<head>\n");
-    put!(
-        out,
-        "<meta charset='utf-8'>\n\
-         <meta name='viewport' content='width=device-width, initial-scale=1'>\n\
-         <title>{} – Fogbit sweep</title>\n<style>\n{STYLE}{SWEEP_STYLE}</style>\n</head>\n<body>\n",
-        escape(&head.topology)
-    );
+    let mut out = page(&format!("{} – Fogbit sweep", head.topology), SWEEP_STYLE);
     out.push_str(&intro(&data));
     out.push_str(&tables::ranking(&data));
     out.push_str(&tables::best(&data));
