@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::draw::{Key, Purpose, Stream};
+use crate::event::Change;
 use crate::feedback::FeedbackModel;
 use crate::rules::TrialRules;
 use crate::scenario::Scenario;
@@ -354,9 +355,11 @@ fn motion(scenario: &Scenario, seed: u64, node: usize) -> WeightMotion {
     let helper = &scenario.helpers()[node];
     let first = weights(scenario, &helper.weights, seed, node, 0);
     let turn = |weights: &[f64], change| turn(scenario, weights, seed, node, change);
-    let events = scenario.topology().events.iter();
-    let own = events.filter(|e| e.node.as_ref().is_none_or(|name| *name == helper.name));
-    let changes = own.filter_map(|event| Some((event.at, event.weights.as_ref()?)));
+    let own = scenario.events().iter().filter(|event| event.change.concerns(node));
+    let changes = own.filter_map(|event| match &event.change {
+        Change::Weights { weights, .. } => Some((event.at, weights)),
+        Change::Presence { .. } | Change::Link { .. } => None,
+    });
     WeightMotion {
         turn: turn(&first, 0),
         changes: (1..)

@@ -8,9 +8,11 @@
 
 pub mod contexts;
 pub mod draw;
+pub mod event;
 pub mod fault;
 pub mod feedback;
 pub mod instance;
+pub mod link;
 mod replay;
 pub mod rules;
 mod scenario;

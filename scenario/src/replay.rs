@@ -1,5 +1,6 @@
 //! A topology of one seed whose features come from a full-information log of it.
 
+use crate::event::Change;
 use crate::scenario::Scenario;
 use crate::topology::{
     Clock, Drift, Features, HelperNode, NoParameters, NodeDefaults, Seeds, TraceFeatures, Weights,
@@ -9,7 +10,7 @@ impl Scenario {
     /// Whether every node has the same weights in all slots.
     pub fn weights_stay(&self) -> bool {
         self.helpers().iter().all(|helper| matches!(helper.drift, Drift::None(_)))
-            && self.topology().events.iter().all(|event| event.weights.is_none())
+            && !self.events().iter().any(|event| matches!(event.change, Change::Weights { .. }))
     }
 
     /// The same topology under `seed` alone, with its features from the trace called `trace`, which

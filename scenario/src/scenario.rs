@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::event::{Change, Event};
 use crate::fault::Faults;
 use crate::instance::Instance;
+use crate::link::LinkPath;
 use crate::rules::{Presence, TrialRules};
 use crate::topology::document::TopologyFile;
 use crate::topology::{
-    Action, Bound, Clock, Cqi, Drift, KeptFile, PolicySpec, Queue, Range, RunLength, Topology,
-    WallClock, Weights,
+    Bound, Clock, Cqi, Drift, KeptFile, PolicySpec, Queue, Range, RunLength, Topology, WallClock,
+    Weights,
 };
 use crate::trace::Trace;
 use crate::validate::validate;
@@ -19,6 +21,8 @@ pub struct Scenario {
     pub(crate) topology: Topology,
     pub(crate) trace: Option<Trace>,
     pub(crate) helpers: Vec<Helper>,
+    pub(crate) links: Vec<LinkPath>,
+    pub(crate) events: Vec<Event>,
     pub(crate) features: usize,
     pub(crate) path: PathBuf,
 }
@@ -143,11 +147,11 @@ impl Scenario {
 
     /// Who is there in which slot, and when bits are learnt.
     pub fn rules(&self) -> TrialRules {
-        let schedule = self.topology.events.iter().filter_map(|event| {
-            let name = event.node.as_ref()?;
-            let node = self.helpers.iter().position(|helper| helper.name == *name)?;
-            let present = event.action? == Action::Join;
-            Some(Presence { at: event.at, node: node as u32, present })
+        let schedule = self.events.iter().filter_map(|event| match event.change {
+            Change::Presence { node, present } => {
+                Some(Presence { at: event.at, node: node as u32, present })
+            }
+            Change::Weights { .. } | Change::Link { .. } => None,
         });
         let mut schedule: Vec<Presence> = schedule.collect();
         // Who joins first is away until then.
@@ -163,6 +167,16 @@ impl Scenario {
     /// The helper nodes.
     pub fn helpers(&self) -> &[Helper] {
         &self.helpers
+    }
+
+    /// The link to each helper node over a trial; empty where nothing is emulated.
+    pub fn links(&self) -> &[LinkPath] {
+        &self.links
+    }
+
+    /// What changes while a trial goes on, in the order of the slots.
+    pub fn events(&self) -> &[Event] {
+        &self.events
     }
 
     /// The trace the features come from, if any.

@@ -212,7 +212,6 @@ two task nodes ¦ [[task-node]]⏎name = "thea" → [[task-node]]⏎name = "thea
 a link from elsewhere ¦ from = "thea"⏎to = "anna" → from = «"theo"»⏎to = "anna" ¦ `theo` is not the task node ¦ from = "thea"
 a link to nowhere ¦ to = "bert" → to = «"berta"» ¦ no helper node is called `berta` ¦
 two links to one node ¦ to = "bert" → to = "bert"⏎[[link]]⏎from = "thea"⏎to = «"anna"» ¦ `anna` is linked twice ¦ one link
-a node without a link ¦ [[link]]⏎from = "thea"⏎to = "bert"⏎ →  & name = "bert" → name = «"bert"» ¦ the helper node `bert` has no link ¦ leave out all links
 "#;
 
 const COUNTED: &str = r#"

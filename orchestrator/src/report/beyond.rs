@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use fogbit_scenario::topology::{Action, Drift, Event, Feedback};
+use fogbit_scenario::event::{Change, Event};
+use fogbit_scenario::topology::{Drift, Feedback};
 use fogbit_scenario::{Scenario, TopologyFile};
 
 /// A slot in which something changes by schedule, and what.
@@ -62,11 +63,16 @@ pub(crate) fn facts(scenario: &Scenario) -> Vec<String> {
 pub(super) fn marks(scenario: &Scenario) -> Vec<Mark> {
     let mut marks: Vec<Mark> = Vec::new();
     for event in events(scenario) {
-        let node = event.node.as_deref();
-        let what = match event.action {
-            Some(Action::Join) => format!("{} joins", node.unwrap_or_default()),
-            Some(Action::Leave) => format!("{} leaves", node.unwrap_or_default()),
-            None => format!("{}: other weights", node.unwrap_or("all nodes")),
+        let name = |node: usize| scenario.helpers()[node].name.as_str();
+        let what = match &event.change {
+            Change::Presence { node, present: true } => format!("{} joins", name(*node)),
+            Change::Presence { node, present: false } => format!("{} leaves", name(*node)),
+            Change::Weights { node, .. } => {
+                format!("{}: other weights", node.map_or("all nodes", name))
+            }
+            Change::Link { node, state } => {
+                format!("link to {}: {}", node.map_or("all nodes", name), state.profile)
+            }
         };
         match marks.last_mut().filter(|mark| mark.slot == event.at) {
             Some(mark) => mark.what = format!("{}, {what}", mark.what),
@@ -78,7 +84,7 @@ pub(super) fn marks(scenario: &Scenario) -> Vec<Mark> {
 
 /// Those that happen before the trials are over.
 fn events(scenario: &Scenario) -> impl Iterator<Item = &Event> {
-    scenario.topology().events.iter().filter(|event| event.at <= scenario.last_slot())
+    scenario.events().iter().filter(|event| event.at <= scenario.last_slot())
 }
 
 #[cfg(test)]

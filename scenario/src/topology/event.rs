@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Weights;
+use super::{LinkProfile, Weights};
 
-/// Something that changes at a slot, under every seed. Either `action` or `weights`.
+/// Something that changes at a slot, under every seed: exactly one of `action`, `weights` and
+/// `profile`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Event {
@@ -21,6 +22,12 @@ pub struct Event {
     /// The node's hidden weights from then on; those that are drawn are drawn anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<Weights>,
+    /// The link to the helper node of this name; leave it out for all links.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// What the link does to packets from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<LinkProfile>,
 }
 
 /// What a helper node does.

@@ -9,6 +9,7 @@ mod expect;
 mod external;
 mod feedback;
 mod length;
+mod link;
 mod message;
 mod node;
 mod overrides;
@@ -27,6 +28,9 @@ pub use expect::{Bound, Expect, Metric};
 pub use external::{ExternalProgram, KeptFile};
 pub use feedback::{Feedback, FeedbackChannel, ThresholdFeedback};
 pub use length::RunLength;
+pub use link::{
+    BurstSettings, Link, LinkDefaults, LinkFault, LinkProfile, LinkSettings, LossSettings,
+};
 pub use node::{
     AutoregressiveCqi, Cqi, DrawnQueue, Drift, FifoQueue, Frequency, GivenWeights, HelperNode,
     IidCqi, NodeDefaults, Queue, RotatingWeights, SignedWeights, SphereWeights, TraceWeights,
@@ -77,8 +81,10 @@ pub struct Topology {
     /// Task nodes. Reserved: exactly one is accepted, and it may be left out.
     #[serde(default, rename = "task-node", skip_serializing_if = "Vec::is_empty")]
     pub task_nodes: Vec<TaskNode>,
-    /// Links between named nodes. Reserved: where links are given, each joins the task node with
-    /// one helper node and every helper node has one; without any, all are joined.
+    /// What the links between the task node and the helper nodes do to packets.
+    #[serde(default, rename = "links", skip_serializing_if = "Option::is_none")]
+    pub link_defaults: Option<LinkDefaults>,
+    /// Links one by one; a helper node that has none here has one as `[links]` says.
     #[serde(default, rename = "link", skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<Link>,
     /// The policies that are compared, by name; the name is yours, `kind` says which policy it is.
@@ -185,16 +191,6 @@ pub struct Range {
 pub struct TaskNode {
     /// Its name (lower-case letters, digits and hyphens).
     pub name: String,
-}
-
-/// A link between two named nodes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Link {
-    /// Name of the task node.
-    pub from: String,
-    /// Name of a helper node.
-    pub to: String,
 }
 
 /// Name of the task node where the file gives none.

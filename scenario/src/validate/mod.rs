@@ -2,6 +2,7 @@
 
 mod events;
 mod external;
+mod links;
 mod network;
 mod nodes;
 mod policies;
@@ -9,6 +10,7 @@ mod policies;
 use std::path::Path;
 use std::time::Duration;
 
+use self::links::link_paths;
 use self::nodes::Shape;
 use crate::fault::{Fault, Faults};
 use crate::scenario::{Scenario, trace_path};
@@ -58,9 +60,14 @@ pub(crate) fn validate(
     };
     check.priors(&topology, features);
     let helpers = check.helpers(&mut topology, trace.as_ref(), weighted);
-    check.names_and_links(&topology, &helpers);
+    check.names(&topology, &helpers);
     check.feedback(&topology.feedback);
-    check.events(&topology, &helpers, &Shape { features: weighted, trace: trace.as_ref() });
+    let names: Vec<&str> = helpers.iter().map(|helper| helper.name.as_str()).collect();
+    let (task, defaults) = (topology.task_node_name(), topology.link_defaults.as_ref());
+    let links = check.links(task, &names, defaults, &topology.links);
+    let shape = Shape { features: weighted, trace: trace.as_ref() };
+    let events = check.events(&topology, &helpers, &shape);
+    let links = link_paths(links, &events);
     if let (Features::Model(model), true) = (&topology.features, check.faults.len() == before) {
         let task = topology.task.clone().unwrap_or_default();
         check.norms(&topology, &helpers, &task, model);
@@ -71,7 +78,7 @@ pub(crate) fn validate(
     if let Clock::Wall(clock) = &mut topology.clock {
         clock.timeout = Some(clock.timeout());
     }
-    Ok(Scenario { topology, trace, helpers, features, path: path.to_owned() })
+    Ok(Scenario { topology, trace, helpers, links, events, features, path: path.to_owned() })
 }
 
 /// Checks the policies alone, whatever the number of features.

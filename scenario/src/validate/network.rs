@@ -1,4 +1,4 @@
-//! What can be wrong between the nodes: names, links, and the norm of what they see.
+//! What can be wrong between the nodes: names, and the norm of what they see.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::trace::NORM_TOLERANCE;
 const NAME_HELP: &str = "1 to 63 lower-case letters, digits and hyphens, no hyphen at the ends";
 
 impl Check<'_, '_> {
-    pub(super) fn names_and_links(&mut self, topology: &Topology, helpers: &[Helper]) {
+    pub(super) fn names(&mut self, topology: &Topology, helpers: &[Helper]) {
         if topology.task_nodes.len() > 1 {
             self.fail(
                 way!["task-node", 1usize],
@@ -38,9 +38,6 @@ impl Check<'_, '_> {
         if named && seen.contains(task) {
             self.two_called(task_place, task);
         }
-        if !topology.links.is_empty() {
-            self.links(topology, helpers);
-        }
     }
 
     fn two_called(&mut self, place: Vec<Step>, name: &str) {
@@ -50,44 +47,6 @@ impl Check<'_, '_> {
             "every node needs a name of its own; helper nodes of nodes.count are h0, h1, ..., \
              and the task node is `task` where it is not named",
         );
-    }
-
-    fn links(&mut self, topology: &Topology, helpers: &[Helper]) {
-        let task = topology.task_node_name();
-        let mut linked = BTreeSet::new();
-        let mut unknown = false;
-        for (index, link) in topology.links.iter().enumerate() {
-            if link.from != task {
-                self.fail(
-                    way!["link", index, "from"],
-                    format!("`{}` is not the task node", link.from),
-                    format!("from = \"{task}\""),
-                );
-            }
-            if !helpers.iter().any(|h| h.name == link.to) {
-                unknown = true;
-                self.fail(
-                    way!["link", index, "to"],
-                    format!("no helper node is called `{}`", link.to),
-                    "the name of a [[node]]; with nodes.count they are h0, h1, ...",
-                );
-            } else if !linked.insert(link.to.as_str()) {
-                self.fail(
-                    way!["link", index, "to"],
-                    format!("`{}` is linked twice", link.to),
-                    "one link for each helper node",
-                );
-            }
-        }
-        // A link to a name that is not known may be meant for the node that seems to have none.
-        let alone = helpers.iter().position(|h| !linked.contains(h.name.as_str()));
-        if let (Some(index), false) = (alone, unknown) {
-            self.fail(
-                helper_place(topology, index),
-                format!("the helper node `{}` has no link", helpers[index].name),
-                "link every helper node, or leave out all links",
-            );
-        }
     }
 
     /// `||x|| <= 1` for the largest values the models can give.
