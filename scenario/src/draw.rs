@@ -44,6 +44,10 @@ pub enum Purpose<'a> {
     ChangedWeights(u32),
     /// Private randomness of the policy of this name.
     Policy(&'a str),
+    /// First weights of a neural network (child `l` of the key for layer `l`).
+    NetworkWeights,
+    /// The order in which a network is trained on its rows (child `e` of the key for epoch `e`).
+    NetworkShuffle,
     /// Resamples of a bootstrap: statistics of results, no part of any trial.
     Bootstrap,
 }
@@ -63,6 +67,8 @@ impl Purpose<'_> {
             Purpose::Drift(change) => format!("node.drift/{change}"),
             Purpose::ChangedWeights(change) => format!("node.weights/{change}"),
             Purpose::Policy(name) => format!("policy/{name}"),
+            Purpose::NetworkWeights => "network.weights".into(),
+            Purpose::NetworkShuffle => "network.shuffle".into(),
             Purpose::Bootstrap => "stats.bootstrap".into(),
         }
     }
