@@ -22,6 +22,7 @@ pub mod trace;
 pub mod truth;
 mod validate;
 pub mod weights;
+pub mod work;
 
 pub use contexts::Contexts;
 pub use fault::{Fault, Faults};
