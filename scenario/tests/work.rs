@@ -9,7 +9,10 @@ use fogbit_scenario::work::{
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
-/// Kind, cycles, input, bytes of output; then SHA-256 of the output and its first bytes. Made with:
+/// Kind, cycles, input, bytes of output; SHA-256 of the output and its first bytes.
+type Case<'a> = (&'a str, u64, &'a [u8], u64, &'a str, &'a str);
+
+/// The cases were made with:
 ///
 /// ```python
 /// import hashlib, numpy as np
@@ -30,7 +33,7 @@ use sha2::{Digest, Sha256};
 #[test]
 fn results_are_those_of_python() {
     let long: Vec<u8> = (0..=255).cycle().take(256_000).collect();
-    let cases: [(&str, u64, &[u8], u64, &str, &str); 7] = [
+    let cases: [Case<'_>; 7] = [
         (
             "sha256-chain",
             0,

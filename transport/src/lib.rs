@@ -4,6 +4,7 @@
 pub mod backoff;
 pub mod close;
 pub mod codec;
+pub mod compute;
 pub mod endpoint;
 pub mod identity;
 pub mod join;
