@@ -1,6 +1,7 @@
 //! The helper node of Fogbit: a [state machine](Helper) without I/O, the [session](Session) that
 //! looks ahead with it, and the service that offers both over QUIC.
 
+pub mod compute;
 mod helper;
 mod live;
 mod metrics;

@@ -1,0 +1,14 @@
+//! The one place where compute asks for the time.
+
+use std::time::{Duration, Instant};
+
+/// The time.
+#[expect(clippy::disallowed_methods, reason = "real work takes real time")]
+pub(super) fn now() -> Instant {
+    Instant::now()
+}
+
+/// Whole nanoseconds; the largest number after 584 years.
+pub(super) fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

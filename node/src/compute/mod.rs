@@ -1,0 +1,20 @@
+//! Compute: tasks with work, executed first come, first served. The same service stands behind a
+//! helper node's streams ([`serve_compute_stream`]) and inside a task node.
+//!
+//! Work is really done, on threads of its own, or timed; see
+//! [`Execution`](fogbit_scenario::work::Execution).
+
+mod calibrate;
+mod clock;
+mod counts;
+mod error;
+mod pool;
+mod service;
+mod stream;
+mod timed;
+
+pub use calibrate::calibration;
+pub use counts::ComputeCounts;
+pub use error::{ComputeError, ComputeSetupError};
+pub use service::{ComputeService, ComputeState, ComputeTask, Finished};
+pub use stream::{ComputeEnd, serve_compute, serve_compute_stream};

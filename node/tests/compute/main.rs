@@ -1,0 +1,9 @@
+//! Compute as a service: in one process, and over QUIC on loopback.
+//!
+//! Deadlines here catch a hang; no test asserts a speed but the one that says so.
+
+mod abuse;
+mod common;
+mod killed;
+mod local;
+mod remote;
