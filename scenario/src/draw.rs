@@ -61,6 +61,10 @@ pub enum Purpose<'a> {
     Shadow,
     /// Private randomness of the policy of this name.
     Policy(&'a str),
+    /// First weights of a neural network (child `l` of the key for layer `l`).
+    NetworkWeights,
+    /// The order in which a network is trained on its rows (child `e` of the key for epoch `e`).
+    NetworkShuffle,
     /// Resamples of a bootstrap: statistics of results, no part of any trial.
     Bootstrap,
 }
@@ -88,6 +92,8 @@ impl Purpose<'_> {
             Purpose::LinkRoundTrip => "link.rtt".into(),
             Purpose::Shadow => "task.shadow".into(),
             Purpose::Policy(name) => format!("policy/{name}"),
+            Purpose::NetworkWeights => "network.weights".into(),
+            Purpose::NetworkShuffle => "network.shuffle".into(),
             Purpose::Bootstrap => "stats.bootstrap".into(),
         }
     }
