@@ -47,6 +47,18 @@ pub enum Purpose<'a> {
     LinkUp,
     /// What happens to packets from one helper node to the task node.
     LinkDown,
+    /// CPU cycles of the task of each slot (problem `placement`).
+    TaskCycles,
+    /// Input of the task of each slot (problem `placement`).
+    TaskInput,
+    /// Load of the task node in each slot (problem `placement`).
+    TaskNodeLoad,
+    /// Load of one helper node in each slot (problem `placement`).
+    HelperLoad,
+    /// Round-trip time of the link to one helper node in each slot, where it is drawn.
+    LinkRoundTrip,
+    /// Whether the task of a slot is tried at all sites (problem `placement`).
+    Shadow,
     /// Private randomness of the policy of this name.
     Policy(&'a str),
     /// First weights of a neural network (child `l` of the key for layer `l`).
@@ -73,6 +85,12 @@ impl Purpose<'_> {
             Purpose::ChangedWeights(change) => format!("node.weights/{change}"),
             Purpose::LinkUp => "link.up".into(),
             Purpose::LinkDown => "link.down".into(),
+            Purpose::TaskCycles => "task.cycles".into(),
+            Purpose::TaskInput => "task.input".into(),
+            Purpose::TaskNodeLoad => "task.load".into(),
+            Purpose::HelperLoad => "node.load".into(),
+            Purpose::LinkRoundTrip => "link.rtt".into(),
+            Purpose::Shadow => "task.shadow".into(),
             Purpose::Policy(name) => format!("policy/{name}"),
             Purpose::NetworkWeights => "network.weights".into(),
             Purpose::NetworkShuffle => "network.shuffle".into(),

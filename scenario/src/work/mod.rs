@@ -15,10 +15,13 @@ pub use kernel::execute;
 pub use server::{Planned, Refusal, TimedServer};
 
 /// What a task computes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum WorkKind {
     /// Products of dense 32 x 32 matrices of f32, one after another.
+    #[default]
     MatrixProduct,
     /// SHA-256 of 64 bytes, each hash the half of the next one's bytes.
     Sha256Chain,

@@ -70,6 +70,12 @@ impl TimedServer {
         }
     }
 
+    /// Changes the share of each worker that others take, for tasks to come (0 to below 1).
+    pub fn set_load(&mut self, load: f64) {
+        debug_assert!((0.0..1.0).contains(&load), "a load of {load}");
+        self.spec.load = load;
+    }
+
     /// Takes a task of `cycles` that arrives at `now_ns`, if there is room and it would be done by
     /// `deadline_ns`. A time earlier than one that was told before counts as that.
     ///
