@@ -4,8 +4,8 @@
 pub mod backoff;
 pub mod close;
 pub mod codec;
-pub mod emulation;
 pub mod compute;
+pub mod emulation;
 pub mod endpoint;
 pub mod identity;
 pub mod join;

@@ -3,8 +3,10 @@
 
 use fogbit_scenario::draw::Key;
 use fogbit_scenario::link::LinkPath;
-use fogbit_scenario::topology::Execution;
+use fogbit_scenario::placement::{PlacementInstance, Step};
+use fogbit_scenario::work::ComputeSpec;
 use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
 
 use crate::wire::{Player, TrialId};
 
@@ -25,26 +27,44 @@ pub struct ComputeOrder {
     /// Who plays each policy: nobody else may open its trial's session.
     pub players: Vec<Player>,
     /// What it is.
-    pub computer: ComputerOrder,
+    pub computer: ComputeSpec,
     /// The link to the task node, if it is emulated.
     pub link: Option<LinkOrder>,
 }
 
-/// What a computer is.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct ComputerOrder {
-    /// Cycles a second.
-    pub frequency_hz: f64,
-    /// Tasks that it works on at once.
-    pub workers: u32,
-    /// Tasks that may wait.
-    pub queue_limit: u32,
-    /// What the service costs beside the work, in nanoseconds.
-    pub overhead_ns: u64,
-    /// The longest input or output, in bytes.
-    pub payload_limit: u64,
-    /// Whether work is really done.
-    pub execution: Execution,
+/// Orchestrator to task node: play one trial.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PlacementOrder {
+    /// The trial.
+    pub trial: TrialId,
+    /// Name of the policy.
+    pub name: String,
+    /// The policy as JSON, in the form of the topology file.
+    pub policy: String,
+    /// The trained model of a policy that has one (safetensors).
+    pub model: Option<Vec<u8>>,
+    /// Tasks, computers and links, without the seed. Nothing of it is hidden from a task node but
+    /// what is drawn.
+    pub instance: PlacementInstance,
+    /// Where each helper node listens.
+    pub helpers: Vec<SocketAddr>,
+}
+
+/// Task node to orchestrator, on a trial's stream.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum PlacementReport {
+    /// What happened in the slots after those already told.
+    Steps(Vec<Step>),
+    /// Every slot was played and told.
+    Done {
+        /// How long it took, in nanoseconds.
+        nanoseconds: u64,
+    },
+    /// The trial cannot go on.
+    Failed {
+        /// Why.
+        message: String,
+    },
 }
 
 /// Task node to helper node: a session of the problem `placement`. It lasts as long as its stream.
@@ -73,10 +93,8 @@ pub enum Steering {
     Arrive {
         /// The moment, in nanoseconds of virtual time.
         at_ns: u64,
-        /// Its cycles.
+        /// Its cycles, at the speed that the load leaves.
         cycles: u64,
-        /// Share of the CPU that other work takes.
-        load: f64,
     },
 }
 

@@ -9,6 +9,7 @@ use fogbit_scenario::instance::{HelperSpec, TaskSpec};
 use serde::{Deserialize, Serialize};
 
 use crate::identity::Role;
+use crate::placement::{ComputeOrder, PlacementOrder};
 
 /// Node to orchestrator, protocol `fogbit-join`.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -58,7 +59,25 @@ pub struct Welcome {
     pub run: String,
 }
 
-/// Orchestrator to helper node, a stream for each seed that ends with it.
+/// Orchestrator to helper node: the first message of the stream of a seed, which ends with it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum HelperOrder {
+    /// In the problem `one-bit`.
+    OneBit(Box<SeedOrder>),
+    /// In the problem `placement`.
+    Placement(Box<ComputeOrder>),
+}
+
+/// Orchestrator to task node: the first message of the stream of a trial.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum TaskNodeOrder {
+    /// In the problem `one-bit`.
+    OneBit(Box<TrialOrder>),
+    /// In the problem `placement`.
+    Placement(Box<PlacementOrder>),
+}
+
+/// What a helper node is under one seed, in the problem `one-bit`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SeedOrder {
     /// Which seed of the run, from 0; never the seed itself.
@@ -107,7 +126,7 @@ pub struct TrialId {
     pub policy: u32,
 }
 
-/// Orchestrator to task node: the first message of a trial's stream.
+/// A trial of the problem `one-bit`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrialOrder {
     /// The trial.

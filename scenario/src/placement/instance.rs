@@ -126,9 +126,10 @@ pub struct LinkKeys {
 
 /// A placement scenario under one seed. It reads draws through caches, so its methods take it
 /// mutably; they give the same answers in any order.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PlacementInstance {
-    /// The seed.
+    /// The seed; it does not travel.
+    #[serde(skip)]
     pub seed: u64,
     /// The task node's part.
     pub task_node: TaskNodePart,

@@ -11,6 +11,7 @@ mod raw;
 use fogbit_scenario::work::{UnknownWork, Work, WorkKind};
 use serde::{Deserialize, Serialize};
 
+use crate::placement::OpenSteering;
 use crate::wire::{OpenSession, TrialId};
 
 pub use client::{OffloadError, Offloaded, offload};
@@ -24,6 +25,8 @@ pub const HEAD_LIMIT: usize = 4096;
 pub enum Opening {
     /// A session: what follows are its messages.
     Session(OpenSession),
+    /// A session of the problem `placement`: what follows steers it.
+    Steering(OpenSteering),
     /// A task: what follows is its input.
     Compute(ComputeRequest),
 }
