@@ -5,11 +5,14 @@
 
 use std::sync::Arc;
 
+use fogbit_scenario::cqi;
+use fogbit_scenario::deadline::{Demand, InTime};
 use fogbit_scenario::draw::{Stream, normal_cdf, poisson};
 use fogbit_scenario::feedback::{FeedbackModel, Outcome, bit};
 use fogbit_scenario::instance::{
     CqiSpec, FeedbackDraws, HelperSpec, QueueSpec, StateSpec, UniformFeature,
 };
+use fogbit_scenario::link::LinkPath;
 use fogbit_scenario::weights::WeightPath;
 
 use crate::queue::FifoQueue;
@@ -18,6 +21,8 @@ use crate::queue::FifoQueue;
 #[derive(Debug, Clone)]
 pub struct Helper {
     weights: WeightPath,
+    /// With a deadline: when the node answers in time. Then its weights say nothing.
+    in_time: Option<Box<InTime>>,
     response: FeedbackModel,
     slot: u64,
     model: Model,
@@ -74,6 +79,8 @@ enum Cqi {
         /// The value of the slot before; none before the first.
         z: Option<f64>,
     },
+    /// The feature from each of these slots on.
+    Link(Arc<[(u64, f64)]>),
 }
 
 #[derive(Debug, Clone)]
@@ -97,7 +104,7 @@ impl Helper {
                 let mut state = vec![0.0, *cpu_frequency, 0.0];
                 state.resize(3 + noise.len(), 0.0);
                 let noise = noise.iter().map(Noise::new).collect();
-                (Model::Model { queue: Queue::new(queue), cqi: Cqi::new(cqi), noise }, state)
+                (Model::Model { queue: Queue::new(queue), cqi: Cqi::new(cqi, spec), noise }, state)
             }
             StateSpec::Trace { width, values } => {
                 let width = *width as usize;
@@ -109,7 +116,8 @@ impl Helper {
             FeedbackDraws::Trace(draws) => Feedback::Trace(Arc::clone(draws)),
         };
         let (weights, response) = (WeightPath::new(spec), spec.model);
-        let mut helper = Helper { weights, response, slot: first, model, feedback, state };
+        let in_time = spec.in_time().map(Box::new);
+        let mut helper = Helper { weights, in_time, response, slot: first, model, feedback, state };
         helper.begin_slot();
         helper
     }
@@ -176,21 +184,52 @@ impl Helper {
     #[inline]
     pub fn offload_drawing(&mut self, sent: u64, task: &[f64]) -> Outcome {
         debug_assert_eq!(task.len(), self.task_width());
-        let mut product = 0.0;
-        for (x, w) in task.iter().chain(&self.state).zip(self.weights.at(sent)) {
-            product += x * w;
-        }
+        let worth = self.worth(sent, task);
         let draw = match &mut self.feedback {
             Feedback::Keyed(stream) => stream.uniform(sent),
             Feedback::Trace(draws) => draws[sent as usize - 1],
         };
-        let bit = bit(draw, self.response.told(self.response.happiness(product)));
-        if let Model::Model { queue: Queue::Fifo { queue, .. }, .. } = &mut self.model
-            && !queue.join()
-        {
-            return Outcome::Refused;
+        let bit = bit(draw, self.response.told(self.response.happiness(worth)));
+        if self.join() { Outcome::Answered(bit) } else { Outcome::Refused }
+    }
+
+    /// Takes a task whose bit is not drawn but measured, as with a deadline in real time: queues it and
+    /// says how long the node keeps it, in nanoseconds (waiting and execution, from the state that it
+    /// is in). `None` if its queue is full.
+    ///
+    /// # Panics
+    /// If the node has no deadline.
+    pub fn take(&mut self, task: &[f64]) -> Option<f64> {
+        let deadline = self.response.deadline().expect("with a deadline bits are measured");
+        let service = deadline.service_ns(&Demand::of(task, &self.state));
+        self.join().then_some(service)
+    }
+
+    /// Whether bits in real time are measured rather than drawn.
+    pub fn is_timed(&self) -> bool {
+        self.in_time.is_some()
+    }
+
+    /// What a task that was sent in slot `sent` is worth to the node in the state that it is in.
+    #[inline]
+    fn worth(&mut self, sent: u64, task: &[f64]) -> f64 {
+        if let Some(in_time) = &mut self.in_time {
+            return in_time.probability(sent, &Demand::of(task, &self.state));
         }
-        Outcome::Answered(bit)
+        let mut product = 0.0;
+        for (x, w) in task.iter().chain(&self.state).zip(self.weights.at(sent)) {
+            product += x * w;
+        }
+        product
+    }
+
+    /// Lets a task join the queue; `false` if it is full.
+    #[inline]
+    fn join(&mut self) -> bool {
+        match &mut self.model {
+            Model::Model { queue: Queue::Fifo { queue, .. }, .. } => queue.join(),
+            Model::Model { .. } | Model::Trace { .. } => true,
+        }
     }
 
     /// Ends this slot (the node serves) and begins the next (its own tasks arrive).
@@ -266,8 +305,8 @@ impl Queue {
 }
 
 impl Cqi {
-    fn new(spec: &CqiSpec) -> Cqi {
-        match spec {
+    fn new(cqi: &CqiSpec, spec: &HelperSpec) -> Cqi {
+        match cqi {
             CqiSpec::Iid(f) => Cqi::Iid { stream: Stream::new(&f.key), low: f.low, span: f.span },
             CqiSpec::Autoregressive { feature, correlation } => Cqi::Autoregressive {
                 stream: Stream::new(&feature.key),
@@ -277,6 +316,13 @@ impl Cqi {
                 noise: libm::sqrt(1.0 - correlation * correlation),
                 z: None,
             },
+            CqiSpec::Link { bandwidth_mhz, scale } => {
+                let states = spec.link.iter().flat_map(LinkPath::states);
+                let index = |rate| cqi::index(rate, *bandwidth_mhz);
+                Cqi::Link(
+                    states.map(|(at, s)| (at, index(s.spec.up.rate_bits_s) * scale)).collect(),
+                )
+            }
         }
     }
 
@@ -294,6 +340,10 @@ impl Cqi {
                 };
                 *z = Some(now);
                 *low + normal_cdf(now) * *span
+            }
+            Cqi::Link(steps) => {
+                let next = steps.partition_point(|(at, _)| *at <= slot);
+                next.checked_sub(1).map_or(0.0, |last| steps[last].1)
             }
         }
     }

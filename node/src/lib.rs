@@ -10,7 +10,7 @@ mod service;
 mod session;
 
 pub use helper::Helper;
-pub use live::LiveSession;
+pub use live::{LiveSession, Taken};
 pub use metrics::HelperMetrics;
 pub use queue::{FifoQueue, QueueCounts};
 pub use service::{ServeError, serve};

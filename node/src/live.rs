@@ -15,6 +15,18 @@ pub struct LiveSession {
     last_offload: u64,
 }
 
+/// What becomes of a task.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Taken {
+    /// This is told at once.
+    Told(Outcome),
+    /// The node keeps it for so long, waiting and execution, and then answers.
+    Kept {
+        /// How long, in nanoseconds; may be without end.
+        nanoseconds: f64,
+    },
+}
+
 impl LiveSession {
     /// A session that begins at slot `first`: 1, or later where the node was lost and came back.
     pub fn new(spec: &HelperSpec, first: u64) -> LiveSession {
@@ -35,13 +47,19 @@ impl LiveSession {
     ///
     /// # Errors
     /// If the slot is not after that of the last task, or the task has another shape.
-    pub fn offload(&mut self, slot: u64, task: &[f64]) -> Result<Outcome, SessionError> {
+    pub fn offload(&mut self, slot: u64, task: &[f64]) -> Result<Taken, SessionError> {
         if slot <= self.last_offload {
             let (first, last) = (self.last_offload + 1, u64::MAX);
             return Err(SessionError::Slot { slot, first, last });
         }
         check_task(&self.helper, task)?;
         self.last_offload = slot;
-        Ok(self.helper.offload_drawing(slot, task))
+        if !self.helper.is_timed() {
+            return Ok(Taken::Told(self.helper.offload_drawing(slot, task)));
+        }
+        Ok(match self.helper.take(task) {
+            Some(nanoseconds) => Taken::Kept { nanoseconds },
+            None => Taken::Told(Outcome::Refused),
+        })
     }
 }

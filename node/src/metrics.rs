@@ -1,6 +1,5 @@
 //! What a helper node tells Prometheus (`docs/metrics.md`).
 
-use fogbit_scenario::feedback::Outcome;
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry, exponential_buckets,
@@ -144,10 +143,10 @@ impl SessionMetrics {
         (queue.told, queue.told_own) = (counts, own);
     }
 
-    /// Tells what became of a task that was offloaded to the node just now.
-    pub(crate) fn offloaded(&mut self, helper: &Helper, outcome: Outcome) {
+    /// Tells of a task that was offloaded to the node just now, and whether it was taken.
+    pub(crate) fn offloaded(&mut self, helper: &Helper, taken: bool) {
         self.tell(helper);
-        if !matches!(outcome, Outcome::Answered(_)) {
+        if !taken {
             return;
         }
         self.accepted.inc();

@@ -30,6 +30,7 @@ fn answering(model: FeedbackModel) -> HelperSpec {
         },
         feedback: FeedbackDraws::Keyed(key(Purpose::Feedback)),
         model,
+        link: None,
     }
 }
 

@@ -25,6 +25,7 @@ fn helper(seed: u64, correlation: f64) -> Helper {
         },
         feedback: FeedbackDraws::Keyed(Key::derive(seed, Purpose::Feedback, 0)),
         model: FeedbackModel::default(),
+        link: None,
     })
 }
 

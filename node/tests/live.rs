@@ -53,6 +53,7 @@ impl Node {
             state: StateSpec::Model { queue, cpu_frequency: 0.3, cqi, noise: vec![] },
             feedback: FeedbackDraws::Keyed(key(Purpose::Feedback)),
             model: FeedbackModel::default(),
+            link: None,
         }
     }
 }

@@ -50,6 +50,7 @@ impl Node {
             state: StateSpec::Model { queue, cpu_frequency: 0.3, cqi, noise: vec![] },
             feedback: FeedbackDraws::Keyed(key(Purpose::Feedback)),
             model: FeedbackModel::default(),
+            link: None,
         }
     }
 }
@@ -179,6 +180,7 @@ fn rows_of_a_trace_are_announced_as_they_are() {
         state: StateSpec::Trace { width: 2, values: Arc::clone(&values) },
         feedback: FeedbackDraws::Trace((0..10).map(|v| f64::from(v) / 10.0).collect()),
         model: FeedbackModel::default(),
+        link: None,
     };
     let mut session = Session::new(&spec);
     assert_eq!(session.announce(1, 10).unwrap(), values[..]);

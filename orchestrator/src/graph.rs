@@ -84,6 +84,7 @@ fn description(scenario: &Scenario, node: usize) -> Vec<String> {
         Cqi::Autoregressive(cqi) => {
             format!("CQI {}, AR(1) {}", range(cqi.min, cqi.max), cqi.correlation)
         }
+        Cqi::Link(cqi) => format!("CQI of its link over {} MHz", cqi.bandwidth_mhz),
     };
     let queue = match &helper.queue {
         Queue::Drawn(queue) => {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::deadline::Deadline;
 use crate::draw::normal_cdf;
 
 /// The one bit of feedback.
@@ -74,16 +75,18 @@ impl Outcome {
     }
 }
 
-/// How a helper node turns `x.w` into happiness, and its happiness into the bit it tells.
+/// How a helper node turns what a task is worth to it into happiness, and its happiness into the bit
+/// it tells. What a task is worth is `x.w` or, with a deadline, the probability that it is answered in
+/// time.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct FeedbackModel {
-    /// From `x.w` to happiness.
+    /// From worth to happiness.
     pub response: Response,
     /// Probability that the bit is turned over on its way.
     pub flip: f64,
 }
 
-/// From `x.w` to happiness, the probability that the node is happy with the task.
+/// From worth to happiness, the probability that the node is happy with the task.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub enum Response {
     /// `1 / (1 + exp(-x.w))`, equation (2) of arXiv 1806.10547.
@@ -93,16 +96,29 @@ pub enum Response {
     Probit,
     /// 1 where `x.w` is at least this, else 0.
     Threshold(f64),
+    /// The probability that the task is answered in time, which is what it is worth.
+    Deadline(Deadline),
 }
 
 impl FeedbackModel {
-    /// Probability that a node is happy with a task of product `x.w`.
+    /// Probability that a node is happy with a task that is worth `worth` to it. It never falls where
+    /// the worth grows: whom a task is worth most to is happiest.
     #[inline]
-    pub fn happiness(&self, product: f64) -> f64 {
+    pub fn happiness(&self, worth: f64) -> f64 {
         match self.response {
-            Response::Logit => happiness(product),
-            Response::Probit => normal_cdf(product),
-            Response::Threshold(level) => f64::from(u8::from(product >= level)),
+            Response::Logit => happiness(worth),
+            Response::Probit => normal_cdf(worth),
+            Response::Threshold(level) => f64::from(u8::from(worth >= level)),
+            Response::Deadline(_) => worth,
+        }
+    }
+
+    /// The deadline, if answers are to come in time; nodes then have no weights.
+    #[inline]
+    pub fn deadline(&self) -> Option<&Deadline> {
+        match &self.response {
+            Response::Deadline(deadline) => Some(deadline),
+            Response::Logit | Response::Probit | Response::Threshold(_) => None,
         }
     }
 

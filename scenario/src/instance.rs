@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::deadline::InTime;
 use crate::draw::{Key, Purpose, Stream};
 use crate::event::Change;
 use crate::feedback::FeedbackModel;
+use crate::link::LinkPath;
 use crate::rules::TrialRules;
 use crate::scenario::Scenario;
 use crate::topology::{Cqi, Drift, Features, PolicySpec, Queue, Range, Weights};
@@ -36,6 +38,7 @@ pub struct HelperSpec {
     /// Its name in the topology.
     pub name: String,
     /// Hidden weights w in slot 1, one for each feature: the task's features first, then the node's.
+    /// All are 0 where it has none, as with a deadline.
     pub weights: Vec<f64>,
     /// How they change.
     pub motion: WeightMotion,
@@ -43,8 +46,18 @@ pub struct HelperSpec {
     pub state: StateSpec,
     /// The draw behind the bit of each slot.
     pub feedback: FeedbackDraws,
-    /// How it turns `x.w` into that bit.
+    /// How it turns what a task is worth into that bit.
     pub model: FeedbackModel,
+    /// The link that leads to it; none where nothing is emulated.
+    pub link: Option<LinkPath>,
+}
+
+impl HelperSpec {
+    /// When the node answers in time, where that is what counts.
+    pub fn in_time(&self) -> Option<InTime> {
+        let deadline = self.model.deadline()?;
+        Some(InTime::new(*deadline, self.link.as_ref()))
+    }
 }
 
 /// Where the features of a helper node come from.
@@ -119,6 +132,13 @@ pub enum CqiSpec {
         feature: UniformFeature,
         /// Correlation of one slot with the next.
         correlation: f64,
+    },
+    /// What the rate to the node amounts to.
+    Link {
+        /// MHz of the channel.
+        bandwidth_mhz: f64,
+        /// The feature of index 1.
+        scale: f64,
     },
 }
 
@@ -211,6 +231,11 @@ pub fn policy_key(seed: u64, name: &str) -> Key {
     Key::derive(seed, Purpose::Policy(name), 0)
 }
 
+/// The keys of what is drawn on the link to `node`: of the way to it, and of the way back.
+pub fn link_keys(seed: u64, node: usize) -> (Key, Key) {
+    (Key::derive(seed, Purpose::LinkUp, node), Key::derive(seed, Purpose::LinkDown, node))
+}
+
 /// Whether this policy is told more than a task node can see, so that its choices come from an
 /// oracle.
 pub fn asks_an_oracle(policy: &PolicySpec) -> bool {
@@ -258,7 +283,8 @@ fn helper(scenario: &Scenario, seed: u64, node: usize) -> HelperSpec {
         motion: motion(scenario, seed, node),
         state,
         feedback,
-        model: scenario.topology().feedback.model(),
+        model: scenario.feedback(),
+        link: scenario.links().get(node).cloned(),
     }
 }
 
@@ -288,6 +314,7 @@ fn cqi(cqi: &Cqi, scale: f64, key: Key) -> CqiSpec {
             feature: UniformFeature::new(key, Range { min: ar.min, max: ar.max }, scale),
             correlation: ar.correlation,
         },
+        Cqi::Link(link) => CqiSpec::Link { bandwidth_mhz: link.bandwidth_mhz, scale },
     }
 }
 

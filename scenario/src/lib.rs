@@ -7,6 +7,8 @@
 //! reading files, and nothing reads a clock.
 
 pub mod contexts;
+pub mod cqi;
+pub mod deadline;
 pub mod draw;
 pub mod event;
 pub mod fault;

@@ -2,15 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::deadline::Scales;
 use crate::event::{Change, Event};
 use crate::fault::Faults;
+use crate::feedback::FeedbackModel;
 use crate::instance::Instance;
 use crate::link::LinkPath;
 use crate::rules::{Presence, TrialRules};
 use crate::topology::document::TopologyFile;
 use crate::topology::{
-    Bound, Clock, Cqi, Drift, KeptFile, PolicySpec, Queue, Range, RunLength, Topology, WallClock,
-    Weights,
+    Bound, Clock, Cqi, Drift, Features, Feedback, FullScale, KeptFile, PolicySpec, Queue, Range,
+    RunLength, Topology, WallClock, Weights,
 };
 use crate::trace::Trace;
 use crate::validate::validate;
@@ -32,7 +34,7 @@ pub struct Scenario {
 pub struct Helper {
     /// Its name.
     pub name: String,
-    /// Where its weights come from.
+    /// Where its weights come from; with a deadline it has none, and they are all 0.
     pub weights: Weights,
     /// How they drift.
     pub drift: Drift,
@@ -230,6 +232,31 @@ impl Scenario {
     /// The feature of a raw value at full scale: `1 / sqrt(d)`, so that `||x|| <= 1`.
     pub fn unit(&self) -> f64 {
         1.0 / libm::sqrt(self.features as f64)
+    }
+
+    /// How helper nodes answer.
+    pub fn feedback(&self) -> FeedbackModel {
+        self.topology.feedback.model(self.scales())
+    }
+
+    /// Whether helper nodes have hidden weights: with a deadline there are none.
+    pub fn has_weights(&self) -> bool {
+        !matches!(self.topology.feedback, Feedback::Deadline(_))
+    }
+
+    /// The raw values that features of 1 stand for; with features from a trace nobody knows them.
+    fn scales(&self) -> Scales {
+        let full = match &self.topology.features {
+            Features::Model(model) => model.full_scale.clone(),
+            Features::Trace(_) => FullScale::default(),
+        };
+        let unit = self.unit();
+        Scales {
+            bytes: full.length_kb * 1000.0 / unit,
+            cycles: full.complexity_cycles / unit,
+            queue: 1.0 / unit,
+            gigahertz: full.cpu_frequency_ghz / unit,
+        }
     }
 
     /// Draws the hidden truth of `seed` and derives all keys.

@@ -1,12 +1,16 @@
-//! The hidden truth of one instance, slot after slot: every node's weights, and the bit that each
-//! of them would tell. Only the orchestrator holds one.
+//! The hidden truth of one instance, slot after slot: what a task is worth to every node, and the bit
+//! that each of them would tell. Only the orchestrator holds one.
+//!
+//! A task is worth x.w to a node that has weights w, and with a deadline the probability that it is
+//! answered in time. [`Truth::worths`] is the one door to it: ledger, oracle and logs ask there.
 
 use std::sync::Arc;
 
 use crate::contexts::Contexts;
+use crate::deadline::{Demand, InTime};
 use crate::draw::Stream;
 use crate::feedback::{Bit, FeedbackModel, bit};
-use crate::instance::{FeedbackDraws, Instance};
+use crate::instance::{FeedbackDraws, HelperSpec, Instance};
 use crate::weights::WeightPath;
 
 /// The truth at one slot, which is stepped from outside.
@@ -17,6 +21,11 @@ pub struct Truth {
     until: u64,
     paths: Vec<WeightPath>,
     weights: Vec<Vec<f64>>,
+    /// The same, feature after feature.
+    rows: Vec<f64>,
+    /// With a deadline: when each node answers in time. Then there are no weights.
+    in_time: Vec<InTime>,
+    worths: Vec<f64>,
     models: Vec<FeedbackModel>,
     draws: Vec<BitDraws>,
 }
@@ -41,6 +50,9 @@ impl Truth {
             until: 0,
             paths: instance.helpers.iter().map(WeightPath::new).collect(),
             weights: instance.weights(),
+            rows: Vec::new(),
+            in_time: instance.helpers.iter().filter_map(HelperSpec::in_time).collect(),
+            worths: vec![0.0; instance.helpers.len()],
             models: instance.helpers.iter().map(|helper| helper.model).collect(),
             draws: instance.helpers.iter().map(|helper| draws(&helper.feedback)).collect(),
         };
@@ -59,13 +71,48 @@ impl Truth {
             weights.copy_from_slice(path.at(slot));
         }
         self.until = self.paths.iter().map(WeightPath::until).min().unwrap_or(u64::MAX);
+        let features = self.weights.first().map_or(0, Vec::len);
+        self.rows.clear();
+        self.rows.extend((0..features).flat_map(|f| self.weights.iter().map(move |w| w[f])));
         true
     }
 
-    /// Hidden weights in this slot, node after node.
+    /// Hidden weights in this slot, node after node; none at all where nodes have none.
     #[inline]
-    pub fn weights(&self) -> &[Vec<f64>] {
-        &self.weights
+    pub fn weights(&self) -> Option<&[Vec<f64>]> {
+        self.in_time.is_empty().then_some(&self.weights)
+    }
+
+    /// What the task in `contexts`, which are those of this slot, is worth to each node, whether it is
+    /// there or not.
+    #[inline]
+    pub fn worths(&mut self, contexts: &Contexts) -> &mut [f64] {
+        if self.in_time.is_empty() {
+            let nodes = self.worths.len();
+            self.worths.fill(0.0);
+            for (feature, row) in self.rows.chunks_exact(nodes).enumerate() {
+                let row = self.worths.iter_mut().zip(contexts.row(feature)).zip(row);
+                for ((worth, x), w) in row {
+                    *worth += x * w;
+                }
+            }
+        } else {
+            for (node, (worth, in_time)) in
+                self.worths.iter_mut().zip(&mut self.in_time).enumerate()
+            {
+                *worth = in_time.probability(self.slot, &demand(contexts, node));
+            }
+        }
+        &mut self.worths
+    }
+
+    /// What the task in `contexts` is worth to `node`.
+    #[inline]
+    pub fn worth(&mut self, node: usize, contexts: &Contexts) -> f64 {
+        match self.in_time.get_mut(node) {
+            None => contexts.dot(node, &self.weights[node]),
+            Some(in_time) => in_time.probability(self.slot, &demand(contexts, node)),
+        }
     }
 
     /// How `node` turns its happiness into a bit.
@@ -86,7 +133,19 @@ impl Truth {
     /// whether its queue has room or not.
     pub fn potential_bit(&mut self, node: usize, contexts: &Contexts) -> Bit {
         let model = self.models[node];
-        let happiness = model.happiness(contexts.dot(node, &self.weights[node]));
+        let happiness = model.happiness(self.worth(node, contexts));
         bit(self.draw(node), model.told(happiness))
+    }
+}
+
+/// What a node would have to do, as a task node sees it.
+#[inline]
+fn demand(contexts: &Contexts, node: usize) -> Demand {
+    let feature = |index| contexts.get(node, index);
+    Demand {
+        length: feature(0),
+        complexity: feature(1),
+        queue: feature(2),
+        cpu_frequency: feature(3),
     }
 }

@@ -125,6 +125,7 @@ mod tests {
             state: StateSpec::Trace { width: 0, values: [].into() },
             feedback: FeedbackDraws::Trace([].into()),
             model: FeedbackModel::default(),
+            link: None,
         })
     }
 

@@ -143,7 +143,7 @@ fn scenario(overrides: &[&str]) -> Scenario {
 
 #[test]
 fn every_key_can_be_overridden() {
-    let model = |overrides: &[&str]| scenario(overrides).topology().feedback.model();
+    let model = |overrides: &[&str]| scenario(overrides).feedback();
     assert_eq!(model(&[]).response, Response::Threshold(0.2));
     assert_eq!(model(&["feedback.level=-1"]).response, Response::Threshold(-1.0));
     assert_eq!(model(&["feedback.flip=1"]).flip, 1.0);
@@ -154,7 +154,7 @@ fn every_key_can_be_overridden() {
     // Without a kind it is the logistic curve.
     let text = GOOD.replace("kind = \"threshold\"\nlevel = 0.2\n", "");
     let logit = read(Path::new("t.toml"), &text, &["feedback.flip=0.5"]).unwrap();
-    let model = logit.topology().feedback.model();
+    let model = logit.feedback();
     assert_eq!((model.response, model.flip), (Response::Logit, 0.5));
     let schedule = scenario(&["event.0.at=50", "event.1.node=bert"]).rules().schedule;
     let at: Vec<_> = schedule.iter().map(|p| (p.at, p.node)).collect();

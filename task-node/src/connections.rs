@@ -15,7 +15,8 @@ type Slot = Arc<tokio::sync::Mutex<Option<Connection>>>;
 pub(crate) struct Connections(Arc<Mutex<BTreeMap<String, Slot>>>);
 
 impl Connections {
-    /// The connection to `helper` at `address`: the one there is, if it is open, or a new one.
+    /// The connection to `helper` at `address`: the one there is, if it is open, or a new one, which
+    /// leads over an emulated link or not.
     ///
     /// # Errors
     /// If the helper node cannot be reached or is somebody else.
@@ -24,6 +25,7 @@ impl Connections {
         member: &Member,
         helper: &str,
         address: SocketAddr,
+        over_link: bool,
     ) -> Result<Connection, MemberError> {
         let slot = Arc::clone(self.lock().entry(helper.to_owned()).or_default());
         let mut slot = slot.lock().await;
@@ -32,7 +34,10 @@ impl Connections {
         if let Some(connection) = open {
             return Ok(connection.clone());
         }
-        let connection = member.connect(helper, address).await?;
+        let connection = match over_link {
+            true => member.connect_over_link(helper, address).await?,
+            false => member.connect(helper, address).await?,
+        };
         *slot = Some(connection.clone());
         Ok(connection)
     }

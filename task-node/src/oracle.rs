@@ -1,7 +1,7 @@
 //! The oracle where the truth is known: in the orchestrator.
 
 use fogbit_policy::Policy;
-use fogbit_policy::one_bit::{FullInformationPolicy, best_node};
+use fogbit_policy::one_bit::{FullInformationPolicy, argmax};
 use fogbit_scenario::topology::PolicySpec;
 use fogbit_scenario::{Contexts, Instance, Truth};
 
@@ -15,8 +15,8 @@ pub struct TruthOracle {
 
 /// What the policy is told.
 enum Knows {
-    /// `optimal`: the hidden weights.
-    Weights,
+    /// `optimal`: what the task is worth to each node.
+    Worths,
     /// `full-information`: the bits that all nodes would have told so far.
     Bits(Box<FullInformationPolicy>),
 }
@@ -31,7 +31,7 @@ impl TruthOracle {
     /// The oracle of `spec` under one seed; none where the policy decides by itself.
     pub fn new(spec: &PolicySpec, instance: &Instance) -> Option<TruthOracle> {
         let knows = match spec {
-            PolicySpec::Optimal(_) => Knows::Weights,
+            PolicySpec::Optimal(_) => Knows::Worths,
             PolicySpec::FullInformation(parameters) => {
                 let (nodes, features) = (instance.helpers.len(), instance.features);
                 Knows::Bits(Box::new(FullInformationPolicy::new(parameters, nodes, features)))
@@ -45,7 +45,11 @@ impl TruthOracle {
     pub fn choose_now(&mut self, slot: u64, contexts: &Contexts) -> usize {
         self.truth.step_to(slot);
         match &mut self.knows {
-            Knows::Weights => best_node(contexts, self.truth.weights()).0,
+            Knows::Worths => {
+                let worths = self.truth.worths(contexts);
+                contexts.mask(worths);
+                argmax(worths)
+            }
             Knows::Bits(policy) => {
                 let chosen = policy.decide(slot, contexts);
                 for node in (0..contexts.nodes()).filter(|node| contexts.is_present(*node)) {
@@ -60,7 +64,7 @@ impl TruthOracle {
     /// The policy behind the choices, if it estimates something; it has learnt from the last slot.
     pub fn policy(&self) -> Option<&dyn Policy> {
         match &self.knows {
-            Knows::Weights => None,
+            Knows::Worths => None,
             Knows::Bits(policy) => Some(&**policy),
         }
     }

@@ -151,6 +151,8 @@ impl Player {
                     width,
                     slot: Duration::from_nanos(slot_nanoseconds.max(1)),
                     timeout: Duration::from_nanos(timeout_nanoseconds),
+                    links: self.order.links.clone(),
+                    deadline: self.order.deadline,
                 };
                 // It ends with the stream, or with the trial.
                 let notices = tokio::spawn(hear_of_helpers(receive, addresses));
@@ -267,7 +269,7 @@ impl Player {
             let (member, connections) =
                 (Arc::clone(&self.member), self.metrics.connections().clone());
             dialling.push(tokio::spawn(async move {
-                let connection = connections.get(&member, &name, address).await?;
+                let connection = connections.get(&member, &name, address, false).await?;
                 Ok::<_, TrialError>((name, connection))
             }));
         }

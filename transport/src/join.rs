@@ -18,7 +18,7 @@ use crate::wire::{Hello, JoinReply, JoinRequest, Welcome};
 
 /// Streams that the orchestrator may have open at once towards a node (a seed or trials), and a
 /// task node towards a helper node (sessions).
-const STREAMS: u32 = 1024;
+pub(crate) const STREAMS: u32 = 1024;
 /// The connections of a member that has left are forgotten within this time, and its port is free.
 const FREE_WITHIN: Duration = Duration::from_secs(5);
 /// How often a port that is still to become free is tried.
@@ -99,15 +99,19 @@ impl Attempt<'_> {
         let (name, identity) = self.ask_for_certificate().await?;
         let mut client = node_client(&identity)?;
         client.transport_config(transport_config(STREAMS));
-        if self.options.role == Role::Helper {
-            let mut server = server_config(&identity, false)?;
-            server.transport_config(transport_config(STREAMS));
-            self.endpoint.set_server_config(Some(server));
-        }
+        let server = match self.options.role {
+            Role::Helper => {
+                let mut server = server_config(&identity, false)?;
+                server.transport_config(transport_config(STREAMS));
+                self.endpoint.set_server_config(Some(server.clone()));
+                Some(server)
+            }
+            Role::TaskNode | Role::Orchestrator => None,
+        };
         let control = self.connect(client.clone()).await?;
         let greeting = self.greet(&control).await?;
         let (endpoint, links) = (self.endpoint.clone(), self.links.clone());
-        Ok(Member { name, endpoint, links, control, greeting, client })
+        Ok(Member { name, endpoint, links, control, greeting, client, server })
     }
 
     async fn ask_for_certificate(&self) -> Result<(String, Identity), MemberError> {

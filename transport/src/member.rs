@@ -8,8 +8,9 @@ use quinn::{Connection, ConnectionError, Endpoint};
 use crate::close::CloseCode;
 use crate::codec::{FrameReceiver, FrameSender, WireError};
 use crate::emulation::Links;
+use crate::endpoint::link_transport_config;
 use crate::identity::{IdentityError, PeerName, Role};
-use crate::join::{Joiner, connect};
+use crate::join::{Joiner, STREAMS, connect};
 use crate::tls::TlsError;
 use crate::token::Token;
 
@@ -67,6 +68,8 @@ pub struct Member {
     /// The stream of the greeting, kept open as long as it belongs to the run.
     pub greeting: (FrameSender, FrameReceiver),
     pub(crate) client: quinn::ClientConfig,
+    /// That of a helper node.
+    pub(crate) server: Option<quinn::ServerConfig>,
 }
 
 /// Why a process did not become a member.
@@ -185,10 +188,42 @@ impl Member {
         helper: &str,
         address: SocketAddr,
     ) -> Result<Connection, MemberError> {
+        self.dial(self.client.clone(), helper, address).await
+    }
+
+    /// As [`connect`](Self::connect), with packets no larger than on a real link.
+    ///
+    /// # Errors
+    /// If it cannot be reached or is somebody else.
+    pub async fn connect_over_link(
+        &self,
+        helper: &str,
+        address: SocketAddr,
+    ) -> Result<Connection, MemberError> {
+        let mut client = self.client.clone();
+        client.transport_config(link_transport_config(STREAMS));
+        self.dial(client, helper, address).await
+    }
+
+    async fn dial(
+        &self,
+        client: quinn::ClientConfig,
+        helper: &str,
+        address: SocketAddr,
+    ) -> Result<Connection, MemberError> {
         let peer = PeerName { name: helper.into(), role: Role::Helper };
-        connect(&self.endpoint, self.client.clone(), address, &peer, None)
+        connect(&self.endpoint, client, address, &peer, None)
             .await
             .map_err(|error| MemberError::Connect { join: format!("{helper} ({address})"), error })
+    }
+
+    /// Whoever connects to this helper node from now on does so over an emulated link: packets are no
+    /// larger than on a real one.
+    pub fn expect_links(&self) {
+        if let Some(mut server) = self.server.clone() {
+            server.transport_config(link_transport_config(STREAMS));
+            self.endpoint.set_server_config(Some(server));
+        }
     }
 
     /// Ends the membership and waits until the others know.

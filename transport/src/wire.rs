@@ -3,12 +3,15 @@
 use std::net::SocketAddr;
 
 use fogbit_scenario::TrialRules;
+use fogbit_scenario::deadline::Deadline;
 use fogbit_scenario::draw::Key;
 use fogbit_scenario::feedback::Outcome;
 use fogbit_scenario::instance::{HelperSpec, TaskSpec};
+use fogbit_scenario::link::LinkPath;
 use serde::{Deserialize, Serialize};
 
 use crate::identity::Role;
+use crate::payload::Payload;
 use crate::placement::{ComputeOrder, PlacementOrder};
 
 /// Node to orchestrator, protocol `fogbit-join`.
@@ -88,6 +91,9 @@ pub struct SeedOrder {
     pub players: Vec<Player>,
     /// The length of a slot in nanoseconds, where real time passes.
     pub slot_nanoseconds: Option<u64>,
+    /// Where real time passes and links are emulated: the draws of the way back to each task node.
+    /// What that way does is in `spec`.
+    pub link_key: Option<Key>,
 }
 
 /// A policy, and the task node that plays it.
@@ -149,6 +155,19 @@ pub struct TrialOrder {
     pub slots: u64,
     /// How time passes.
     pub pace: Pace,
+    /// The link to each helper node, where real time passes and links are emulated; else empty.
+    pub links: Vec<LinkEnd>,
+    /// Where real time passes: what an answer has to keep to, if that makes the bit.
+    pub deadline: Option<Deadline>,
+}
+
+/// A link, for whoever emulates the way from himself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LinkEnd {
+    /// What it does, slot after slot.
+    pub path: LinkPath,
+    /// The draws of that way.
+    pub key: Key,
 }
 
 /// How time passes in a trial.
@@ -305,6 +324,8 @@ pub enum LiveRequest {
         slot: u64,
         /// The task's features.
         task: Vec<f64>,
+        /// The task itself, where its way counts.
+        payload: Payload,
     },
 }
 
@@ -326,5 +347,12 @@ pub enum LiveReply {
         slot: u64,
         /// The outcome.
         outcome: Outcome,
+    },
+    /// A task is done, where the time that it took makes the bit: the task node's to tell.
+    Done {
+        /// The task node's slot in which it was sent.
+        slot: u64,
+        /// The answer.
+        payload: Payload,
     },
 }

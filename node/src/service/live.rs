@@ -4,13 +4,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fogbit_scenario::HelperSpec;
+use fogbit_scenario::feedback::Outcome;
 use fogbit_transport::timer::Timer;
 use fogbit_transport::wire::{LiveReply, LiveRequest, StateReport};
-use fogbit_transport::{FrameReceiver, FrameSender};
+use fogbit_transport::{FrameReceiver, FrameSender, Payload};
 
 use super::SessionFailure;
+use super::kept::Kept;
 use super::seeds::Live;
-use crate::live::LiveSession;
+use super::way_back::WayBack;
+use crate::live::{LiveSession, Taken};
 use crate::metrics::SessionMetrics;
 
 /// States are told to the orchestrator at least this often.
@@ -27,6 +30,8 @@ pub(super) struct Opened {
     pub(super) metrics: SessionMetrics,
     /// What real time needs.
     pub(super) live: Live,
+    /// The way to the task node, where it is emulated.
+    pub(super) way_back: Option<WayBack>,
 }
 
 /// Serves a session of `policy` to its end.
@@ -37,7 +42,8 @@ pub(super) async fn serve(
     send: &mut FrameSender,
     receive: &mut FrameReceiver,
 ) -> Result<(), SessionFailure> {
-    let Opened { spec, mut metrics, live } = opened;
+    let Opened { spec, mut metrics, live, mut way_back } = opened;
+    let answer = Payload { bytes: spec.model.deadline().map_or(0, |d| d.response_bytes) };
     let Live { slot, reports, mut replaced } = live;
     send.send(&LiveReply::Opened).await?;
     let first = match receive.receive().await? {
@@ -51,7 +57,10 @@ pub(super) async fn serve(
     let mut diary = Diary::new(policy, &session, begun);
     let served = async {
         let mut timer = Timer::new()?;
+        let mut done_timer = Timer::new()?;
+        let mut kept = Kept::default();
         let mut due = begun + slot;
+        way_back.iter_mut().for_each(|way| way.begin(first));
         metrics.tell(session.helper());
         send.send(&state(&session)).await?;
         loop {
@@ -67,6 +76,7 @@ pub(super) async fn serve(
                         diary.note(&session);
                         due += slot;
                     }
+                    way_back.iter_mut().for_each(|way| way.begin(session.helper().slot()));
                     metrics.tell(session.helper());
                     send.send(&state(&session)).await?;
                     if let Some(report) = diary.due(&session, now) {
@@ -74,15 +84,29 @@ pub(super) async fn serve(
                         let _ = reports.send(report).await;
                     }
                 }
+                waited = done_timer.until(kept.next().unwrap_or(due)), if kept.next().is_some() => {
+                    waited?;
+                    while let Some(slot) = kept.done(Instant::now()) {
+                        send.send(&LiveReply::Done { slot, payload: answer }).await?;
+                    }
+                }
                 request = receive.receive() => {
                     let (slot, task) = match request? {
-                        Some(LiveRequest::Offload { slot, task }) => (slot, task),
+                        Some(LiveRequest::Offload { slot, task, .. }) => (slot, task),
                         Some(LiveRequest::Begin { .. }) => return Err(SessionFailure::BegunTwice),
                         None => return Ok(()),
                     };
-                    let outcome = session.offload(slot, &task)?;
-                    metrics.offloaded(session.helper(), outcome);
-                    send.send(&LiveReply::Answer { slot, outcome }).await?;
+                    let told = match session.offload(slot, &task)? {
+                        Taken::Told(outcome) => Some(outcome),
+                        Taken::Kept { nanoseconds } => {
+                            let is_kept = kept.keep(slot, Instant::now(), nanoseconds);
+                            (!is_kept).then_some(Outcome::Refused)
+                        }
+                    };
+                    metrics.offloaded(session.helper(), told.is_none_or(is_taken));
+                    if let Some(outcome) = told {
+                        send.send(&LiveReply::Answer { slot, outcome }).await?;
+                    }
                 }
             }
         }
@@ -93,6 +117,10 @@ pub(super) async fn serve(
         let _ = reports.send(report).await;
     }
     served
+}
+
+fn is_taken(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Answered(_))
 }
 
 fn state(session: &LiveSession) -> LiveReply {

@@ -1,6 +1,7 @@
 //! One session in lockstep: every request is answered in its turn.
 
 use fogbit_scenario::HelperSpec;
+use fogbit_scenario::feedback::Outcome;
 use fogbit_transport::wire::{SessionReply, SessionRequest};
 use fogbit_transport::{FrameReceiver, FrameSender};
 
@@ -26,7 +27,8 @@ pub(super) async fn serve(
             }
             SessionRequest::Offload { slot, task } => {
                 let answer = session.offload(slot, &task)?;
-                metrics.offloaded(session.helper(), answer.outcome);
+                let taken = matches!(answer.outcome, Outcome::Answered(_));
+                metrics.offloaded(session.helper(), taken);
                 SessionReply::Answer { outcome: answer.outcome, changed: answer.changed }
             }
         };

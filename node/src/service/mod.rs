@@ -1,18 +1,23 @@
 //! The helper node as a process: its sessions, served over QUIC.
 
+mod kept;
 mod live;
 mod lockstep;
 mod seeds;
+mod way_back;
 
 use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
 use fogbit_transport::codec::{CONTROL_LIMIT, DATA_LIMIT};
 use fogbit_transport::identity::PeerName;
 use fogbit_transport::wire::{OpenSession, SeedOrder, SeedReady, StateReport, TrialId};
-use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, Member, Role, WireError};
+use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, Links, Member, Role, WireError};
 use tokio::sync::mpsc;
 
-use self::seeds::SharedSeeds;
+use self::seeds::{Opened, SharedSeeds};
+use self::way_back::WayBack;
 use crate::metrics::HelperMetrics;
 use crate::session::SessionError;
 
@@ -70,6 +75,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let seeds = SharedSeeds::new(metrics);
+    let member = Arc::new(member);
     tokio::pin!(shutdown);
     let result = loop {
         tokio::select! {
@@ -77,7 +83,7 @@ pub async fn serve(
             () = &mut shutdown => break Ok(()),
             stream = member.control.accept_bi() => match stream {
                 Ok((send, receive)) => {
-                    tokio::spawn(keep_seed(seeds.clone(), send, receive));
+                    tokio::spawn(keep_seed(Arc::clone(&member), seeds.clone(), send, receive));
                 }
                 Err(error) => match CloseCode::of(&error) {
                     Some(CloseCode::Done | CloseCode::Stopped | CloseCode::Failed) => break Ok(()),
@@ -86,7 +92,8 @@ pub async fn serve(
             },
             incoming = member.endpoint.accept() => {
                 if let Some(incoming) = incoming {
-                    tokio::spawn(accept_task_node(seeds.clone(), incoming));
+                    let links = member.links.clone();
+                    tokio::spawn(accept_task_node(links, seeds.clone(), incoming));
                 }
             }
         }
@@ -96,7 +103,12 @@ pub async fn serve(
 }
 
 /// Keeps what the orchestrator says of one seed for as long as the stream is open.
-async fn keep_seed(seeds: SharedSeeds, send: quinn::SendStream, receive: quinn::RecvStream) {
+async fn keep_seed(
+    member: Arc<Member>,
+    seeds: SharedSeeds,
+    send: quinn::SendStream,
+    receive: quinn::RecvStream,
+) {
     let mut receive = FrameReceiver::new(receive, CONTROL_LIMIT);
     let mut send = FrameSender::new(send, CONTROL_LIMIT);
     let order: SeedOrder = match receive.expect().await {
@@ -107,6 +119,9 @@ async fn keep_seed(seeds: SharedSeeds, send: quinn::SendStream, receive: quinn::
         }
     };
     let number = order.number;
+    if order.link_key.is_some() {
+        member.expect_links();
+    }
     let (reports, told) = mpsc::channel(WAITING_REPORTS);
     seeds.begin(order, reports);
     tracing::debug!(number, "seed begins");
@@ -137,7 +152,7 @@ async fn tell_states(
 }
 
 /// Serves a peer, if it is a task node of this run.
-async fn accept_task_node(seeds: SharedSeeds, incoming: quinn::Incoming) {
+async fn accept_task_node(links: Links, seeds: SharedSeeds, incoming: quinn::Incoming) {
     let from = incoming.remote_address();
     let connection = match incoming.await {
         Ok(connection) => connection,
@@ -153,12 +168,14 @@ async fn accept_task_node(seeds: SharedSeeds, incoming: quinn::Incoming) {
         return connection.close(CloseCode::WrongRole.var_int(), b"only task nodes are served");
     }
     while let Ok((send, receive)) = connection.accept_bi().await {
-        let (seeds, peer) = (seeds.clone(), peer.clone());
+        let (links, seeds, peer) = (links.clone(), seeds.clone(), peer.clone());
         let connection = connection.clone();
         tokio::spawn(async move {
             let mut send = FrameSender::new(send, DATA_LIMIT);
             let mut receive = FrameReceiver::new(receive, DATA_LIMIT);
-            let served = serve_session(&seeds, &peer.name, &mut send, &mut receive).await;
+            let from =
+                Caller { links, name: peer.name.clone(), address: connection.remote_address() };
+            let served = serve_session(&seeds, from, &mut send, &mut receive).await;
             let Err(failure) = served else {
                 return send.finish();
             };
@@ -180,18 +197,30 @@ async fn accept_task_node(seeds: SharedSeeds, incoming: quinn::Incoming) {
     }
 }
 
+/// The task node of a session.
+struct Caller {
+    /// Those of this node's socket.
+    links: Links,
+    name: String,
+    address: SocketAddr,
+}
+
 async fn serve_session(
     seeds: &SharedSeeds,
-    peer: &str,
+    from: Caller,
     send: &mut FrameSender,
     receive: &mut FrameReceiver,
 ) -> Result<(), SessionFailure> {
     let OpenSession { trial } = receive.expect().await?;
-    let opened = seeds.open(trial, peer)?;
-    match opened.live {
-        None => lockstep::serve(&opened.spec, opened.metrics, send, receive).await,
+    let Opened { spec, metrics, live, link_key } = seeds.open(trial, &from.name)?;
+    match live {
+        None => lockstep::serve(&spec, metrics, send, receive).await,
         Some(live) => {
-            let session = live::Opened { spec: opened.spec, metrics: opened.metrics, live };
+            let way_back = link_key.zip(spec.link.clone()).map(|(key, path)| {
+                // The answer that the session is open takes this way already.
+                WayBack::set(from.links, from.address, path, key)
+            });
+            let session = live::Opened { spec, metrics, live, way_back };
             live::serve(trial.policy, session, send, receive).await
         }
     }

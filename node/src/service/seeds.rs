@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fogbit_scenario::HelperSpec;
+use fogbit_scenario::draw::Key;
 use fogbit_transport::wire::{Player, SeedOrder, StateReport, TrialId};
 use tokio::sync::{mpsc, oneshot};
 
@@ -24,6 +25,8 @@ struct Seed {
     spec: Arc<HelperSpec>,
     /// In real time: the length of a slot, and whom to tell the states.
     live: Option<(Duration, mpsc::Sender<StateReport>)>,
+    /// The draws of the way back, where links are emulated.
+    link_key: Option<Key>,
     seats: Vec<Seat>,
 }
 
@@ -44,6 +47,8 @@ pub(super) struct Opened {
     pub(super) metrics: SessionMetrics,
     /// In real time, what that needs.
     pub(super) live: Option<Live>,
+    /// The draws of the way back to the task node, where links are emulated.
+    pub(super) link_key: Option<Key>,
 }
 
 /// What a session in real time needs.
@@ -69,6 +74,7 @@ impl SharedSeeds {
         let seed = Seed {
             spec: Arc::new(order.spec),
             live: order.slot_nanoseconds.map(|slot| (Duration::from_nanos(slot.max(1)), reports)),
+            link_key: order.link_key,
             seats: order.players.into_iter().map(seat).collect(),
         };
         self.lock().insert(order.number, seed);
@@ -98,6 +104,7 @@ impl SharedSeeds {
             spec: Arc::clone(&seed.spec),
             metrics: self.metrics.session(&seat.player.policy, slot_seconds),
             live: live.map(|(slot, reports)| Live { slot, reports, replaced }),
+            link_key: seed.link_key,
         })
     }
 

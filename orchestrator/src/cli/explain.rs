@@ -25,7 +25,7 @@ use crate::explain::{self, Explanation, NodeView};
     x.w^        features times what the policy estimates the weights to be\n  \
     bonus       score less x.w^: what is added for what is not known yet, or by a draw\n  \
     propensity  probability with which the node was to be chosen\n  \
-    x.w         features times hidden weights: the best node has the largest\n  \
+    x.w         features times hidden weights: the best node has the largest (with a deadline P)\n  \
     P           probability that the node is happy with the task\n  \
     would tell  the bit that it would have told, had it been asked: 1 or -1\n\n\
     Examples:\n  \
@@ -86,7 +86,9 @@ fn render(found: &Explanation) -> String {
     let _ = writeln!(text, "{}", explain::words(found));
     let _ = writeln!(text, "{}", nodes(found));
     if found.nodes.iter().any(|node| node.estimate.is_some()) {
-        let _ = writeln!(text, "\nestimated weight / true weight");
+        let truth = found.nodes.iter().any(|node| !node.weights.is_empty());
+        let true_weight = if truth { " / true weight" } else { "" };
+        let _ = writeln!(text, "\nestimated weight{true_weight}");
         let _ = writeln!(text, "{}", weights(found));
     }
     let name = &found.nodes[found.chosen].name;
@@ -145,7 +147,7 @@ const COLUMNS: [Column; 7] = [
     ("x.w^", |node| node.estimated_product.map(number)),
     ("bonus", |node| node.bonus.map(number)),
     ("propensity", |node| node.propensity.map(number)),
-    ("x.w", |node| Some(number(node.product))),
+    ("x.w", |node| (!node.weights.is_empty()).then(|| number(node.product))),
     ("P", |node| Some(number(node.happiness))),
     ("would tell", |node| Some(node.potential_bit.to_string())),
 ];
@@ -173,14 +175,16 @@ fn nodes(found: &Explanation) -> Table {
     table
 }
 
-/// Estimates beside the truth.
+/// Estimates beside the truth, where nodes have weights.
 fn weights(found: &Explanation) -> Table {
     let header = ["node"].into_iter().chain(found.features.iter().map(String::as_str));
     let mut table = table(header);
     for node in &found.nodes {
         let Some(estimate) = &node.estimate else { continue };
-        let pairs = estimate.iter().zip(&node.weights);
-        let cells = pairs.map(|(estimate, w)| format!("{estimate:.3} / {w:.3}"));
+        let cells = estimate.iter().enumerate().map(|(index, estimate)| {
+            let truth = node.weights.get(index).map(|w| format!(" / {w:.3}"));
+            format!("{estimate:.3}{}", truth.unwrap_or_default())
+        });
         table.add_row(row([node.name.clone()].into_iter().chain(cells)));
     }
     table
@@ -190,7 +194,8 @@ fn taught(found: &Explanation, learnt: &explain::Learnt) -> Table {
     let header = ["estimate"].into_iter().chain(found.features.iter().map(String::as_str));
     let mut table = table(header);
     let truth = &found.nodes[found.chosen].weights;
-    for (name, values) in [("before", &learnt.before), ("after", &learnt.after), ("truth", truth)] {
+    let rows = [("before", &learnt.before), ("after", &learnt.after), ("truth", truth)];
+    for (name, values) in rows.into_iter().filter(|(_, values)| !values.is_empty()) {
         let cells = values.iter().copied().map(number);
         table.add_row(row([name.to_owned()].into_iter().chain(cells)));
     }

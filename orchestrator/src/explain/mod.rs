@@ -35,11 +35,11 @@ pub struct Explanation {
     pub checked: bool,
     /// The chosen node, from 0.
     pub chosen: usize,
-    /// The best of the nodes present, by x.w; ties go to the lowest number.
+    /// The best of the nodes present, by what the task is worth to them; ties go to the lowest number.
     pub best: usize,
     /// What came back: 1 happy, -1 unhappy, 0 refused.
     pub bit: Option<i8>,
-    /// x*.w* - x.w of this slot.
+    /// x*.w* - x.w of this slot; with a deadline P* - P.
     pub regret_linear: f64,
     /// P* - P of this slot.
     pub regret_happiness: f64,
@@ -74,9 +74,9 @@ pub struct NodeView {
     pub estimated_product: Option<f64>,
     /// The score less that product: what the policy adds for what it does not know.
     pub bonus: Option<f64>,
-    /// Its hidden weights w in this slot.
+    /// Its hidden weights w in this slot; none with a deadline.
     pub weights: Vec<f64>,
-    /// x.w.
+    /// What the task is worth to it: x.w, or with a deadline P.
     pub product: f64,
     /// P: the probability that it is happy.
     pub happiness: f64,

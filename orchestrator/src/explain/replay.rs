@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use fogbit_policy::Policy;
-use fogbit_policy::one_bit::best_node;
+use fogbit_policy::one_bit::argmax;
 use fogbit_scenario::feedback::Outcome;
 use fogbit_scenario::{Contexts, Instance, TaskSource, Truth};
 use fogbit_task_node::{Decider, Recorder, SimFog, Step, Thought, Trial, TrialError};
@@ -129,7 +129,9 @@ impl Witness {
     fn look(&mut self, contexts: &Contexts, node: usize, policy: Option<&dyn Policy>) {
         self.truth.step_to(self.slot);
         self.found.chosen = node;
-        self.found.best = best_node(contexts, self.truth.weights()).0;
+        let worths = self.truth.worths(contexts);
+        contexts.mask(worths);
+        self.found.best = argmax(worths);
         let estimates = match self.is_fresh {
             true => estimates_of(policy, contexts.nodes(), contexts.features()),
             false => self.before.clone(),
@@ -151,8 +153,8 @@ impl Witness {
         let score = scores.get(node).copied().filter(|_| present);
         let propensity = policy.and_then(|policy| policy.propensity(node));
         let estimated_product = estimate.map(|w| contexts.dot(node, w));
-        let weights = self.truth.weights()[node].clone();
-        let product = contexts.dot(node, &weights);
+        let weights = self.truth.weights().map_or_else(Vec::new, |weights| weights[node].clone());
+        let product = self.truth.worth(node, contexts);
         NodeView {
             name: self.names[node].clone(),
             present,

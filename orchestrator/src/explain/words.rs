@@ -14,6 +14,12 @@ fn reason(explanation: &Explanation) -> String {
     let (policy, chosen) = (&explanation.policy, &explanation.nodes[explanation.chosen]);
     let name = &chosen.name;
     match explanation.kind.as_str() {
+        "optimal" if chosen.weights.is_empty() => {
+            return format!(
+                "{policy} is told the truth and chose {name}: its P of {} is the largest.",
+                short(chosen.product)
+            );
+        }
         "optimal" => {
             return format!(
                 "{policy} is told the hidden weights and chose {name}: its x.w of {} is the largest.",

@@ -28,7 +28,7 @@ pub struct Totals {
     pub slots: u64,
     /// Slots in which no node was there (wall clock).
     pub idle: u64,
-    /// Sum of x*.w* - x.w, equations (17) and (18).
+    /// Sum of x*.w* - x.w, equations (17) and (18); with a deadline the sum of P* - P.
     pub regret_linear: f64,
     /// Sum of P* - P: expected happy bits lost.
     pub regret_happiness: f64,
@@ -86,7 +86,7 @@ impl NodeTotals {
 /// What a choice was worth against the best one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Loss {
-    /// x*.w* - x.w.
+    /// x*.w* - x.w; with a deadline P* - P.
     pub linear: f64,
     /// P* - P.
     pub happiness: f64,
@@ -119,9 +119,6 @@ pub struct Account {
 /// The ledger of one trial.
 pub struct Ledger {
     truth: Truth,
-    /// The hidden weights of this slot, feature after feature.
-    weight_rows: Vec<f64>,
-    products: Vec<f64>,
     totals: Totals,
     nodes: Vec<NodeTotals>,
     coverage: Option<Coverage>,
@@ -142,11 +139,6 @@ impl std::fmt::Debug for Ledger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Ledger").field("totals", &self.totals).finish_non_exhaustive()
     }
-}
-
-/// Weights node after node, as one list feature after feature.
-fn rows(weights: &[Vec<f64>], features: usize) -> Vec<f64> {
-    (0..features).flat_map(|f| weights.iter().map(move |w| w[f])).collect()
 }
 
 /// First line of a decision file.
@@ -171,9 +163,7 @@ impl Ledger {
             decisions.write_all(DECISION_HEADER.as_bytes())?;
         }
         Ok(Ledger {
-            weight_rows: rows(truth.weights(), features),
             truth,
-            products: vec![0.0; nodes],
             totals: Totals::default(),
             nodes: vec![NodeTotals::default(); nodes],
             coverage: None,
@@ -208,22 +198,15 @@ impl Ledger {
     /// What choosing `node` loses against the best of the nodes that are present.
     #[inline]
     pub fn price(&mut self, contexts: &Contexts, node: usize) -> Loss {
-        let nodes = self.products.len();
         if self.truth.step_to(self.totals.slots + 1) {
-            self.weight_rows = rows(self.truth.weights(), contexts.features());
             // The weights have left the estimates where they are.
             self.coverage_is_stale = true;
         }
-        self.products.fill(0.0);
-        for (feature, row) in self.weight_rows.chunks_exact(nodes).enumerate() {
-            for ((product, x), w) in self.products.iter_mut().zip(contexts.row(feature)).zip(row) {
-                *product += x * w;
-            }
-        }
-        let chosen = self.products[node];
-        contexts.mask(&mut self.products);
+        let worths = self.truth.worths(contexts);
+        let chosen = worths[node];
+        contexts.mask(worths);
         // Where the chosen node is gone and nobody else is left, it was the best there was.
-        let best = self.products[argmax(&self.products)].max(chosen);
+        let best = worths[argmax(worths)].max(chosen);
         // All nodes of a topology answer by the same model.
         let model = self.truth.model(node);
         let (best_happiness, chosen_happiness) = (model.happiness(best), model.happiness(chosen));
@@ -285,7 +268,7 @@ impl Ledger {
 
     /// Takes note of what a policy that plays elsewhere believes, node after node.
     pub fn believe(&mut self, estimates: Vec<f64>) {
-        if estimates.len() == self.weight_rows.len() {
+        if estimates.len() == self.nodes.len() * self.estimate.len() {
             self.estimates = estimates;
         }
     }
@@ -304,8 +287,8 @@ impl Ledger {
     /// Checks (14) after the update of `slot`: only the chosen node's estimate has moved.
     #[inline]
     fn check_coverage(&mut self, slot: u64, node: usize, policy: &dyn Policy) {
+        let Some(weights) = self.truth.weights() else { return };
         let Some(confidence) = policy.belief().and_then(|b| b.confidence()) else { return };
-        let weights = self.truth.weights();
         let distances = || {
             let nodes = weights.iter().enumerate();
             nodes.map(|(n, w)| confidence.squared_distance(n, w)).collect()
@@ -321,6 +304,8 @@ impl Ledger {
 
     /// Adds a point to the curves.
     fn point(&mut self, policy: Option<&dyn Policy>) {
+        // What is promised is promised of weights.
+        let policy = policy.filter(|_| self.truth.weights().is_some());
         let confidence = policy.and_then(|p| p.belief()).and_then(|b| b.confidence());
         let slots = self.totals.slots;
         let bound = confidence.map(|c| c.average_regret_bound(slots));
@@ -339,9 +324,10 @@ impl Ledger {
         policy: Option<&dyn Policy>,
         mut each: impl FnMut(usize, f64),
     ) {
+        let Some(weights) = self.truth.weights() else { return };
         let belief = policy.and_then(|p| p.belief());
         let features = self.estimate.len();
-        for (node, truth) in self.truth.weights().iter().enumerate() {
+        for (node, truth) in weights.iter().enumerate() {
             match belief {
                 Some(belief) => belief.estimate(node, &mut self.estimate),
                 None if self.estimates.is_empty() => return,

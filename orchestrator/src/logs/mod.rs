@@ -26,6 +26,11 @@ pub enum NoLog {
         "queues depend on the choices here: there is no full information that holds for all policies"
     )]
     DependsOnChoices,
+    /// A trace holds features, and they do not say how long tasks are.
+    #[error(
+        "with a deadline there is no log of full information: it is a trace, which has no times"
+    )]
+    Deadline,
 }
 
 impl NoLog {
@@ -38,6 +43,7 @@ impl NoLog {
                 "--log decisions logs what each policy met on its own path; \
                  queues of kind \"drawn\" do not depend on choices"
             }
+            NoLog::Deadline => "--log decisions logs what each policy met, with all contexts",
         }
     }
 }
@@ -59,6 +65,9 @@ pub fn can_log_contexts(scenario: &Scenario, real_time: bool) -> Result<(), NoLo
 /// Why not.
 pub fn can_log_full(scenario: &Scenario, real_time: bool) -> Result<(), NoLog> {
     can_log_contexts(scenario, real_time)?;
+    if !scenario.has_weights() {
+        return Err(NoLog::Deadline);
+    }
     if scenario.depends_on_choices() { Err(NoLog::DependsOnChoices) } else { Ok(()) }
 }
 

@@ -33,8 +33,11 @@ pub(crate) fn facts(scenario: &Scenario) -> Vec<String> {
         Feedback::Threshold(threshold) => {
             facts.push(format!("feedback by a threshold at {}", threshold.level));
         }
+        Feedback::Deadline(deadline) => {
+            facts.push(format!("happy if answered within {} ms", deadline.deadline_ms));
+        }
     }
-    let flip = feedback.model().flip;
+    let flip = feedback.flip();
     if flip > 0.0 {
         facts.push(format!("bits turned over with probability {flip}"));
     }
@@ -43,6 +46,7 @@ pub(crate) fn facts(scenario: &Scenario) -> Vec<String> {
         1 => facts.push("bits learnt 1 slot late".into()),
         delay => facts.push(format!("bits learnt {delay} slots late")),
     }
+    facts.extend(links(scenario));
     if scenario.helpers().iter().any(|helper| matches!(helper.drift, Drift::Rotate(_))) {
         facts.push("drifting weights".into());
     }
@@ -57,6 +61,22 @@ pub(crate) fn facts(scenario: &Scenario) -> Vec<String> {
         count => facts.push(format!("{count} events")),
     }
     facts
+}
+
+/// The profiles of the links in slot 1, each once, if links are emulated.
+fn links(scenario: &Scenario) -> Option<String> {
+    /// More names than these are not told.
+    const MOST: usize = 6;
+    let mut names: Vec<&str> = Vec::new();
+    for link in scenario.links() {
+        let name = link.first.profile.as_str();
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let more = if names.len() > MOST { ", ..." } else { "" };
+    names.truncate(MOST);
+    (!names.is_empty()).then(|| format!("links: {}{more}", names.join(", ")))
 }
 
 /// The slots in which events happen, in their order.

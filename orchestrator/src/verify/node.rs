@@ -8,6 +8,9 @@ use fogbit_scenario::feedback::{Outcome, Response};
 use fogbit_scenario::instance::{
     CqiSpec, FeedbackDraws, HelperSpec, QueueSpec, StateSpec, TaskSpec, UniformFeature,
 };
+use fogbit_scenario::link::LinkSpec;
+
+use super::deadline;
 
 /// The draw of a slot, straight from its key.
 fn draw(key: &Key, slot: u64) -> u64 {
@@ -23,6 +26,18 @@ pub(super) fn task(tasks: &TaskSpec, slot: u64) -> Vec<f64> {
         TaskSpec::Drawn(features) => features.iter().map(|f| uniform_feature(f, slot)).collect(),
         TaskSpec::Trace { width, values } => row(values, *width, slot),
     }
+}
+
+/// What the link to a node is in a slot, if there is one.
+fn link_at(spec: &HelperSpec, slot: u64) -> Option<&LinkSpec> {
+    let link = spec.link.as_ref()?;
+    let mut now = &link.first;
+    for change in &link.changes {
+        if change.at <= slot {
+            now = &change.state;
+        }
+    }
+    Some(&now.spec)
 }
 
 fn row(values: &[f64], width: u32, slot: u64) -> Vec<f64> {
@@ -73,6 +88,11 @@ impl Node {
                         };
                         feature.low + normal_cdf(self.channel) * feature.span
                     }
+                    CqiSpec::Link { bandwidth_mhz, scale } => {
+                        link_at(&self.spec, slot).map_or(0.0, |link| {
+                            deadline::channel_quality(link.up.rate_bits_s, *bandwidth_mhz) * scale
+                        })
+                    }
                 };
                 let mut features = vec![queue, *cpu_frequency, cqi];
                 features.extend(noise.iter().map(|feature| uniform_feature(feature, slot)));
@@ -96,13 +116,29 @@ impl Node {
         turned.map(|(w, v)| libm::cos(angle) * w + libm::sin(angle) * v).collect()
     }
 
-    /// Probability that it is happy with a task of this product.
+    /// What a task is worth to it, where `x` are the features of both.
+    pub(super) fn worth(&self, slot: u64, x: &[f64]) -> f64 {
+        match &self.spec.model.response {
+            Response::Deadline(model) => deadline::in_time(model, link_at(&self.spec, slot), x),
+            Response::Logit | Response::Probit | Response::Threshold(_) => {
+                x.iter().zip(self.weights(slot)).fold(0.0, |sum, (x, w)| sum + x * w)
+            }
+        }
+    }
+
+    /// Whether what a task is worth is only nearly the same from one way of computing it to another.
+    pub(super) fn is_rounded(&self) -> bool {
+        matches!(self.spec.model.response, Response::Deadline(_))
+    }
+
+    /// Probability that it is happy with a task of this worth.
     pub(super) fn happiness(&self, product: f64) -> f64 {
         match self.spec.model.response {
             Response::Logit => 1.0 / (1.0 + libm::exp(-product)),
             Response::Probit => normal_cdf(product),
             Response::Threshold(level) if product >= level => 1.0,
             Response::Threshold(_) => 0.0,
+            Response::Deadline(_) => product,
         }
     }
 

@@ -28,15 +28,15 @@ pub use clock::{Clock, SlotClock, TimeSpan, WallClock};
 pub use event::{Action, Event};
 pub use expect::{Bound, Expect, Metric};
 pub use external::{ExternalProgram, KeptFile};
-pub use feedback::{Feedback, FeedbackChannel, ThresholdFeedback};
+pub use feedback::{DeadlineFeedback, Feedback, FeedbackChannel, ThresholdFeedback};
 pub use length::RunLength;
 pub use link::{
     BurstSettings, Link, LinkDefaults, LinkFault, LinkProfile, LinkSettings, LossSettings,
 };
 pub use node::{
     AutoregressiveCqi, Cqi, DrawnQueue, Drift, FifoQueue, Frequency, GivenWeights, HelperNode,
-    IidCqi, NodeDefaults, Queue, RotatingWeights, SignedWeights, SphereWeights, TraceWeights,
-    Weights, is_node_name,
+    IidCqi, LinkCqi, NodeDefaults, Queue, RotatingWeights, SignedWeights, SphereWeights,
+    TraceWeights, Weights, is_node_name,
 };
 pub use placement::*;
 pub use policy::{

@@ -163,13 +163,30 @@ fn one() -> f64 {
 }
 
 tagged_enum! {
-    /// Channel quality indicator of a helper node, slot after slot; uniform between `min` and `max`.
+    /// Channel quality indicator of a helper node, slot after slot.
     pub enum Cqi {
-        /// Independent from slot to slot.
+        /// Uniform between `min` and `max`, independent from slot to slot.
         Iid(IidCqi) = "iid",
         /// A Gaussian first-order autoregressive process, mapped to uniform values (a Gaussian
         /// copula), so that its values in any one slot are distributed as with `iid`.
         Autoregressive(AutoregressiveCqi) = "ar1",
+        /// The index that the rate of the node's link amounts to, by table 7.2.3-1 of 3GPP TS 36.213.
+        Link(LinkCqi) = "link",
+    }
+}
+
+/// Channel quality of a link.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LinkCqi {
+    /// MHz of the channel (0.001 to 100,000). The rate to the helper node, divided by it, is what the
+    /// index stands for.
+    pub bandwidth_mhz: f64,
+}
+
+impl Default for LinkCqi {
+    fn default() -> LinkCqi {
+        LinkCqi { bandwidth_mhz: 20.0 }
     }
 }
 

@@ -9,10 +9,13 @@ use crate::topology::{Action, Event as Written, Feedback, Topology};
 impl Check<'_, '_> {
     pub(super) fn feedback(&mut self, feedback: &Feedback) {
         let place = way!["feedback"];
-        let model = feedback.model();
-        self.within(below(&place, "flip"), "flip", model.flip, 0.0, 1.0);
-        if let Feedback::Threshold(threshold) = feedback {
-            self.within(below(&place, "level"), "level", threshold.level, -1.0, 1.0);
+        self.within(below(&place, "flip"), "flip", feedback.flip(), 0.0, 1.0);
+        match feedback {
+            Feedback::Threshold(threshold) => {
+                self.within(below(&place, "level"), "level", threshold.level, -1.0, 1.0);
+            }
+            Feedback::Deadline(deadline) => self.deadline_feedback(deadline),
+            Feedback::Logit(_) | Feedback::Probit(_) => {}
         }
         let delay = feedback.delay_slots();
         if delay > LONGEST_DELAY {
@@ -119,6 +122,9 @@ impl Check<'_, '_> {
         }
         if let Some(weights) = &event.weights {
             self.weights(&below(place, "weights"), weights, shape);
+            if !shape.weighted {
+                self.weightless(below(place, "weights"));
+            }
             return Some(Change::Weights { node, weights: weights.clone() });
         }
         if let Some(profile) = &event.profile {

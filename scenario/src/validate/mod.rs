@@ -1,6 +1,7 @@
 //! From the file's types to a [`Scenario`]: what types alone cannot say.
 
 mod computers;
+mod deadline;
 mod events;
 mod external;
 mod links;
@@ -19,8 +20,8 @@ use crate::fault::{Fault, Faults};
 use crate::scenario::{Scenario, trace_path};
 use crate::topology::places::{Places, Step, way};
 use crate::topology::{
-    Bound, Clock, Expect, Features, ModelFeatures, Range, RunLength, Seeds, Task, TimeSpan,
-    Topology, WallClock,
+    Bound, Clock, Expect, Features, Feedback, ModelFeatures, Range, RunLength, Seeds, Task,
+    TimeSpan, Topology, WallClock,
 };
 use crate::trace::Trace;
 
@@ -62,15 +63,18 @@ pub(crate) fn validate(
         Features::Trace(_) => trace.as_ref().map_or(weighted, Trace::features),
     };
     check.priors(&topology, features);
-    let helpers = check.helpers(&mut topology, trace.as_ref(), weighted);
+    let has_weights = !matches!(topology.feedback, Feedback::Deadline(_));
+    let shape = Shape { features: weighted, trace: trace.as_ref(), weighted: has_weights };
+    let helpers = check.helpers(&mut topology, &shape);
     check.names(&topology, &helpers);
     check.feedback(&topology.feedback);
     let names: Vec<&str> = helpers.iter().map(|helper| helper.name.as_str()).collect();
     let (task, defaults) = (topology.task_node_name(), topology.link_defaults.as_ref());
     let links = check.links(task, &names, defaults, &topology.links);
-    let shape = Shape { features: weighted, trace: trace.as_ref() };
     let events = check.events(&topology, &helpers, &shape);
     let links = link_paths(links, &events);
+    check.channels(&topology, &links);
+    check.deadline(&topology, &links);
     if let (Features::Model(model), true) = (&topology.features, check.faults.len() == before) {
         let task = topology.task.clone().unwrap_or_default();
         check.norms(&topology, &helpers, &task, model);

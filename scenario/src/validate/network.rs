@@ -129,5 +129,6 @@ fn largest_cqi(cqi: &Cqi) -> f64 {
     match cqi {
         Cqi::Iid(iid) => iid.max,
         Cqi::Autoregressive(ar) => ar.max,
+        Cqi::Link(_) => crate::cqi::LARGEST,
     }
 }

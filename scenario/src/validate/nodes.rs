@@ -16,12 +16,8 @@ const DEFAULT_QUEUE: Queue = Queue::Drawn(DrawnQueue { min: 0.0, max: 1.0 });
 
 impl Check<'_, '_> {
     /// Every helper node with nothing left to default; the defaults are written back.
-    pub(super) fn helpers(
-        &mut self,
-        topology: &mut Topology,
-        trace: Option<&Trace>,
-        features: usize,
-    ) -> Vec<Helper> {
+    pub(super) fn helpers(&mut self, topology: &mut Topology, shape: &Shape<'_>) -> Vec<Helper> {
+        let trace = shape.trace;
         let defaults = &mut topology.nodes;
         if defaults.weights.is_none() && trace.is_some_and(|t| t.weights(0).is_some()) {
             defaults.weights = Some(Weights::Trace(NoParameters {}));
@@ -32,14 +28,13 @@ impl Check<'_, '_> {
             defaults.queue.get_or_insert(DEFAULT_QUEUE);
         }
         let Some(count) = self.count(topology, trace) else { return Vec::new() };
-        let shape = Shape { features, trace };
         let defaults = topology.nodes.clone();
-        self.keys(&way!["nodes"], &defaults, &shape);
+        self.keys(&way!["nodes"], &defaults, shape);
         (0..count)
             .map(|index| match topology.node_list.get(index) {
-                Some(listed) => self.listed(index, listed, &defaults, &shape),
+                Some(listed) => self.listed(index, listed, &defaults, shape),
                 None => {
-                    if defaults.weights.is_none() && index == 0 {
+                    if defaults.weights.is_none() && shape.weighted && index == 0 {
                         self.no_weights(way!["nodes"]);
                     }
                     helper(format!("h{index}"), &NodeDefaults::default(), &defaults)
@@ -110,7 +105,7 @@ impl Check<'_, '_> {
             queue: node.queue.clone(),
         };
         self.keys(&way!["node", index], &own, shape);
-        if own.weights.is_none() && defaults.weights.is_none() {
+        if own.weights.is_none() && defaults.weights.is_none() && shape.weighted {
             self.no_weights(way!["node", index]);
         }
         helper(node.name.clone(), &own, defaults)
@@ -124,6 +119,15 @@ impl Check<'_, '_> {
         );
     }
 
+    /// Weights, or a drift of theirs, where nodes have none.
+    pub(super) fn weightless(&mut self, place: Vec<Step>) {
+        self.fail(
+            place,
+            "with a deadline nodes have no weights",
+            "delete it: a node is happy if it answers in time",
+        );
+    }
+
     /// The keys that `[nodes]` and each `[[node]]` have in common.
     fn keys(&mut self, place: &[Step], keys: &NodeDefaults, shape: &Shape<'_>) {
         if let Some(weights) = &keys.weights {
@@ -132,6 +136,11 @@ impl Check<'_, '_> {
         if let Some(Drift::Rotate(rotate)) = &keys.drift {
             let place = below(&below(place, "drift"), "period_slots");
             self.within(place, "period_slots", rotate.period_slots, 4.0, LARGEST);
+        }
+        for (key, given) in [("weights", keys.weights.is_some()), ("drift", keys.drift.is_some())] {
+            if given && !shape.weighted {
+                self.weightless(below(place, key));
+            }
         }
         let frequency = below(place, "cpu_frequency_ghz");
         match keys.cpu_frequency_ghz {
@@ -233,6 +242,10 @@ impl Check<'_, '_> {
                     );
                 }
             }
+            Cqi::Link(link) => {
+                let place = below(place, "bandwidth_mhz");
+                self.within(place, "bandwidth_mhz", link.bandwidth_mhz, 1e-3, 1e5);
+            }
         }
     }
 
@@ -267,6 +280,8 @@ pub(super) struct Shape<'t> {
     /// How many weights: features that say nothing have none.
     pub(super) features: usize,
     pub(super) trace: Option<&'t Trace>,
+    /// Whether nodes have weights at all.
+    pub(super) weighted: bool,
 }
 
 /// A helper node that takes from `defaults` what it does not say itself.
@@ -281,7 +296,7 @@ fn helper(name: String, own: &NodeDefaults, defaults: &NodeDefaults) -> Helper {
     let queue = own.queue.as_ref().or(defaults.queue.as_ref()).cloned();
     Helper {
         name,
-        // Only where their lack is a fault already.
+        // Only where there are none, or their lack is a fault already.
         weights: weights.unwrap_or(Weights::Given(GivenWeights { values: Vec::new() })),
         drift: own.drift.as_ref().or(defaults.drift.as_ref()).cloned().unwrap_or(NO_DRIFT),
         cpu_frequency_ghz,

@@ -14,11 +14,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use fogbit_scenario::Contexts;
+use fogbit_scenario::deadline::Deadline;
 use fogbit_scenario::feedback::Outcome;
+use fogbit_scenario::link::LinkPath;
+use fogbit_scenario::{Bit, Contexts};
 use fogbit_transport::timer::Timer;
-use fogbit_transport::wire::{LiveRequest, TrialId};
-use fogbit_transport::{FrameSender, Member};
+use fogbit_transport::wire::{LinkEnd, LiveRequest, TrialId};
+use fogbit_transport::{Member, Payload};
 use prometheus::Histogram;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -31,6 +33,8 @@ use crate::trial::{Arrival, Fog, TrialError};
 
 /// Helper nodes that have not opened their sessions by then are absent at first.
 const OPENING: Duration = Duration::from_secs(5);
+/// Over emulated links so many round trips more.
+const OPENING_ROUND_TRIPS: u32 = 6;
 /// Between the last session's opening and the first slot, so that all are told of it in time.
 const LEAD: Duration = Duration::from_millis(5);
 /// Events that may wait for the trial.
@@ -55,6 +59,13 @@ impl Schedule {
     /// When the task node decides in slot `slot`.
     fn decide(&self, slot: u64) -> Instant {
         self.begin(slot) + self.slot / 2
+    }
+
+    /// The slot that `now` lies in; 1 before the first.
+    fn current(&self, now: Instant) -> u64 {
+        let passed = now.saturating_duration_since(self.first).as_nanos();
+        let whole = passed / self.slot.as_nanos().max(1);
+        u64::try_from(whole).unwrap_or(u64::MAX - 1) + 1
     }
 
     /// The first slot that begins after `now`.
@@ -97,6 +108,10 @@ pub(crate) struct LiveTrial {
     pub(crate) slot: Duration,
     /// When an answer, or a node, is given up.
     pub(crate) timeout: Duration,
+    /// The link to each helper node, where links are emulated.
+    pub(crate) links: Vec<LinkEnd>,
+    /// What an answer has to keep to, if that makes the bit.
+    pub(crate) deadline: Option<Deadline>,
 }
 
 /// The helper nodes of a run in real time.
@@ -105,6 +120,7 @@ pub(crate) struct LiveFog {
     helpers: Vec<Helper>,
     schedule: Schedule,
     timeout: Duration,
+    deadline: Option<Deadline>,
     timer: Timer,
     events: mpsc::Receiver<Event>,
     /// Tasks without an answer, in the order in which they were sent.
@@ -122,9 +138,19 @@ pub(crate) struct LiveFog {
 #[derive(Debug)]
 struct Helper {
     /// To its session, while that is open.
-    send: Option<FrameSender>,
+    send: Option<mpsc::Sender<LiveRequest>>,
     /// Its last state, and when that came.
     state: Option<(Vec<f64>, Instant)>,
+    /// The link to it, if that is emulated.
+    link: Option<LinkPath>,
+}
+
+impl Helper {
+    /// How long what it tells in `slot` is on its way, as far as that is emulated.
+    fn way_back(&self, slot: u64) -> Duration {
+        let delay = self.link.as_ref().map_or(0, |link| link.at(slot).spec.down.delay_ns);
+        Duration::from_nanos(delay)
+    }
 }
 
 #[derive(Debug)]
@@ -146,12 +172,14 @@ impl LiveFog {
         metrics: &TrialMetrics,
         punctuality: Arc<Punctuality>,
     ) -> Result<LiveFog, TrialError> {
-        let LiveTrial { trial, helpers, width, slot, timeout } = live;
+        let LiveTrial { trial, helpers, width, slot, timeout, links, deadline } = live;
+        let mut links = links.into_iter();
         let (tell, mut events) = mpsc::channel(WAITING_EVENTS);
         let (start, schedule) = watch::channel(None);
         let mut keepers = JoinSet::new();
         let mut expected = 0;
-        let nodes = helpers.len();
+        let mut known = Vec::with_capacity(helpers.len());
+        let mut opening = OPENING;
         for (node, (name, address)) in helpers.into_iter().enumerate() {
             expected += usize::from(address.borrow().is_some());
             let keeper = Keeper {
@@ -161,10 +189,15 @@ impl LiveFog {
                 node,
                 name,
                 width,
+                link: links.next(),
+                is_timed: deadline.is_some(),
                 address,
                 schedule: schedule.clone(),
                 tell: tell.clone(),
             };
+            opening = opening.max(OPENING + keeper.round_trip() * OPENING_ROUND_TRIPS);
+            let link = keeper.link.as_ref().map(|link| link.path.clone());
+            known.push(Helper { send: None, state: None, link });
             keepers.spawn(keeper.keep());
         }
         let opened = async {
@@ -178,13 +211,14 @@ impl LiveFog {
             }
         };
         // Whoever is late comes as soon as it can, like one that was lost.
-        let _ = tokio::time::timeout(OPENING, opened).await;
+        let _ = tokio::time::timeout(opening, opened).await;
         let schedule = Schedule { first: Instant::now() + LEAD, slot };
         let _ = start.send(Some(schedule));
         Ok(LiveFog {
-            helpers: (0..nodes).map(|_| Helper { send: None, state: None }).collect(),
+            helpers: known,
             schedule,
             timeout,
+            deadline,
             timer: Timer::new()?,
             events,
             sent: VecDeque::new(),
@@ -226,18 +260,30 @@ impl LiveFog {
             What::Opened | What::Failed => {}
             What::Ready(send) => helper.send = Some(send),
             What::State(state) => helper.state = Some((state, at)),
-            What::Lost => *helper = Helper { send: None, state: None },
+            What::Lost => (helper.send, helper.state) = (None, None),
             What::Answer { slot, outcome } => {
-                let Some(index) = self.sent.iter().position(|s| s.slot == slot && s.node == node)
-                else {
-                    // It was given up before.
-                    return;
-                };
-                let sent = self.sent.remove(index).expect("it was found");
-                self.round_trip.observe(seconds(at.saturating_duration_since(sent.at)));
-                self.arrivals.push_back(Arrival { slot, outcome });
+                if self.answered(slot, node, at).is_some() {
+                    self.arrivals.push_back(Arrival { slot, outcome });
+                }
+            }
+            What::Done { slot } => {
+                let Some(time) = self.answered(slot, node, at) else { return };
+                let allowed = self.deadline.map_or(0, |deadline| deadline.deadline_ns);
+                let in_time = time <= Duration::from_nanos(allowed);
+                let bit = if in_time { Bit::Happy } else { Bit::Unhappy };
+                self.arrivals.push_back(Arrival { slot, outcome: Outcome::Answered(bit) });
             }
         }
+    }
+
+    /// An answer to the task of `slot` has come; gives the time that it took, unless the task was
+    /// given up before.
+    fn answered(&mut self, slot: u64, node: usize, at: Instant) -> Option<Duration> {
+        let index = self.sent.iter().position(|s| s.slot == slot && s.node == node)?;
+        let sent = self.sent.remove(index)?;
+        let time = at.saturating_duration_since(sent.at);
+        self.round_trip.observe(seconds(time));
+        Some(time)
     }
 
     /// Gives up what has waited too long.
@@ -282,17 +328,20 @@ impl Fog for LiveFog {
         node: usize,
         task: &[f64],
     ) -> Result<Option<Outcome>, TrialError> {
-        let helper = &mut self.helpers[node];
+        let helper = &self.helpers[node];
         let at = Instant::now();
         if let Some((_, seen)) = &helper.state {
-            self.state_age.observe(seconds(at.saturating_duration_since(*seen)));
+            let age = at.saturating_duration_since(*seen) + helper.way_back(slot);
+            self.state_age.observe(seconds(age));
         }
-        if let Some(send) = &mut helper.send {
-            let request = LiveRequest::Offload { slot, task: task.to_vec() };
-            if send.send(&request).await.is_err() {
-                // Its keeper notices as well; the task will be given up in time.
-                helper.send = None;
-            }
+        if let Some(send) = &helper.send {
+            let bytes = self
+                .deadline
+                .map_or(0, |deadline| deadline.task_bytes(task.first().copied().unwrap_or(0.0)));
+            let (task, payload) = (task.to_vec(), Payload { bytes });
+            // What cannot be sent will be given up in time; a session that is over is told of by its
+            // keeper.
+            let _ = send.try_send(LiveRequest::Offload { slot, task, payload });
         }
         self.sent.push_back(Sent { slot, node, at });
         Ok(None)

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fogbit_scenario::Instance;
+use fogbit_scenario::instance::link_keys;
 use fogbit_scenario::topology::{Clock, TimeSpan};
 use fogbit_transport::Role;
-use fogbit_transport::wire::{Pace, Player, TrialId, TrialOrder};
+use fogbit_transport::wire::{LinkEnd, Pace, Player, TrialId, TrialOrder};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 
@@ -297,6 +298,8 @@ impl Run {
                 rules: instance.rules.clone(),
                 slots: plan.scenario.last_slot(),
                 pace: self.pace(),
+                links: if real_time { link_ends(instance) } else { Vec::new() },
+                deadline: plan.scenario.feedback().deadline().filter(|_| real_time).copied(),
             };
             let (context, instance) = (self.context.clone(), Arc::clone(instance));
             let (stopped, present) = (stop.subscribe(), Arc::clone(&present));
@@ -311,6 +314,15 @@ impl Run {
         }
         set
     }
+}
+
+/// The link to each helper node as a task node emulates the way to it; empty where nothing is.
+fn link_ends(instance: &Instance) -> Vec<LinkEnd> {
+    let ends = instance.helpers.iter().enumerate().filter_map(|(node, helper)| {
+        let key = link_keys(instance.seed, node).0;
+        helper.link.clone().map(|path| LinkEnd { path, key })
+    });
+    ends.collect()
 }
 
 fn nanoseconds(span: TimeSpan) -> u64 {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use fogbit_scenario::Instance;
+use fogbit_scenario::instance::link_keys;
 use fogbit_transport::codec::CONTROL_LIMIT;
 use fogbit_transport::wire::{Player, SeedOrder, SeedReady, StateReport};
 use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, WireError};
@@ -150,6 +151,11 @@ impl Seed {
             spec: self.instance.helpers[node].clone(),
             players: self.players.clone(),
             slot_nanoseconds: self.slot_nanoseconds,
+            // In lockstep time is virtual, and nothing is emulated.
+            link_key: self
+                .slot_nanoseconds
+                .filter(|_| self.instance.helpers[node].link.is_some())
+                .map(|_| link_keys(self.instance.seed, node).1),
         }
     }
 
