@@ -39,7 +39,7 @@ pub async fn serve_compute_stream(
             let service = find(request.trial);
             serve_compute(request, send, receive, service).await
         }
-        Ok(Opening::Session(_)) => {
+        Ok(Opening::Session(_) | Opening::Steering(_)) => {
             refuse(send, receive, ComputeError::BadRequest("there are no sessions here".into()))
                 .await
         }
