@@ -9,6 +9,7 @@
 //! beside the weights.
 
 mod adam;
+mod architecture;
 mod fit;
 mod init;
 mod kernel;

@@ -1,12 +1,13 @@
 //! Networks in files: safetensors, with the names and layout of PyTorch's `state_dict` of a module
 //! whose `nn.Sequential` is called `net`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::layer::{Dense, Layer};
+use crate::architecture::{describe, fault, guess, names, parse, sides};
+use crate::layer::Layer;
 use crate::network::{LayersError, Network};
 use crate::safetensors::{self, Tensor};
 
@@ -177,7 +178,7 @@ impl Network {
         };
         let inputs = match layers.first() {
             Some(Layer::Dense(dense)) => dense.inputs,
-            _ => return Err(architecture("the first layer is not dense")),
+            _ => return Err(fault("the first layer is not dense")),
         };
         for (number, layer) in layers.iter_mut().enumerate() {
             let Layer::Dense(dense) = layer else { continue };
@@ -190,70 +191,9 @@ impl Network {
             return Err(ModelFault::UnexpectedTensor(name));
         }
         let network = Network::from_layers(inputs, layers)
-            .map_err(|error: LayersError| architecture(&error.to_string()))?;
+            .map_err(|error: LayersError| fault(&error.to_string()))?;
         Ok((network, metadata))
     }
-}
-
-/// Names of weight and bias of layer `number`.
-fn names(number: usize) -> [String; 2] {
-    [format!("net.{number}.weight"), format!("net.{number}.bias")]
-}
-
-/// The layers as text.
-fn describe(layers: &[Layer]) -> String {
-    let describe = |layer: &Layer| match layer {
-        Layer::Dense(dense) => format!("dense {} {}", dense.inputs, dense.outputs),
-        Layer::Relu => "relu".into(),
-    };
-    layers.iter().map(describe).collect::<Vec<_>>().join(", ")
-}
-
-/// The layers of a text, without their weights.
-fn parse(text: &str) -> Result<Vec<Layer>, ModelFault> {
-    let width = |text: &str| text.parse::<usize>().ok().filter(|width| *width > 0);
-    let layer = |text: &str| match text.split(' ').collect::<Vec<_>>()[..] {
-        ["relu"] => Some(Layer::Relu),
-        ["dense", inputs, outputs] => Some(bare(width(inputs)?, width(outputs)?)),
-        _ => None,
-    };
-    text.split(", ")
-        .map(|part| layer(part).ok_or_else(|| architecture(&format!("\"{part}\" is no layer"))))
-        .collect()
-}
-
-/// The layers of a file that does not name them: a dense layer for each weight, and ReLU where a
-/// number has none.
-fn guess(tensors: &BTreeMap<String, Tensor<'_>>) -> Result<Vec<Layer>, ModelFault> {
-    let number = |name: &str| name.strip_prefix("net.")?.strip_suffix(".weight")?.parse().ok();
-    let numbers: BTreeSet<usize> = tensors.keys().filter_map(|name| number(name)).collect();
-    let mut layers = Vec::new();
-    let mut width = None;
-    for number in numbers {
-        match number - layers.len() {
-            0 => {}
-            1 => layers.push(Layer::Relu),
-            _ => return Err(ModelFault::MissingTensor(names(layers.len() + 1)[0].clone())),
-        }
-        let name = names(number)[0].clone();
-        let Some(Tensor { shape, .. }) = tensors.get(&name) else {
-            return Err(ModelFault::UnexpectedTensor(name));
-        };
-        let &[outputs, inputs] = &shape[..] else {
-            return Err(architecture(&format!("{name} is {}, expected two sides", sides(shape))));
-        };
-        layers.push(bare(width.unwrap_or(inputs), outputs));
-        width = Some(outputs);
-    }
-    if layers.is_empty() {
-        return Err(ModelFault::MissingTensor(names(0)[0].clone()));
-    }
-    Ok(layers)
-}
-
-/// A dense layer whose weights are still to come: what a text says must not take memory.
-fn bare(inputs: usize, outputs: usize) -> Layer {
-    Layer::Dense(Dense { inputs, outputs, parameters: Default::default() })
 }
 
 /// The values of one tensor, which is then used up.
@@ -282,15 +222,6 @@ fn check_finite(name: &str, values: &[f32]) -> Result<(), ModelFault> {
         }
         None => Ok(()),
     }
-}
-
-fn architecture(reason: &str) -> ModelFault {
-    ModelFault::Architecture(reason.into())
-}
-
-/// A shape as one writes it.
-fn sides(shape: &[usize]) -> String {
-    shape.iter().map(usize::to_string).collect::<Vec<_>>().join("x")
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ModelFault> {

@@ -5,7 +5,8 @@ use crate::layer::{Layer, Parameters};
 use crate::network::{Network, relu};
 
 /// What a batch leaves behind in a network: the values between the layers, and the gradients. Made
-/// once for a network and a largest batch, and used for every step.
+/// once for a network and a largest batch, and used for every step: nothing is allocated in one but
+/// what the products of matrices put aside for themselves.
 ///
 /// A step is: write rows into [`Tape::inputs`], [`Tape::forward`], write the gradient of the loss
 /// into what [`Tape::outputs_and_slope`] gives, [`Tape::backward`], read [`Tape::gradients`].

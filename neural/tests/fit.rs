@@ -42,6 +42,16 @@ fn shuffles_are_as_frozen() {
     }
 }
 
+/// Bit by bit: the order of the sums is part of the definition.
+#[test]
+fn decisions_are_as_frozen() {
+    for decision in draws()["decisions"].as_array().expect("decisions") {
+        let widths: Vec<_> = wholes(&decision["widths"]).iter().map(|own| *own as usize).collect();
+        let outputs = infer_all(&Network::new(&widths, &key(1)), &singles(&decision["row"]));
+        assert_eq!(outputs, singles(&decision["outputs"]), "{widths:?}");
+    }
+}
+
 #[test]
 fn every_order_is_as_likely_as_any_other() {
     let mut counts = [0; 27];
