@@ -5,6 +5,7 @@
 //! is a link under a name (its profile), a [`LinkPath`] a link with its changes over a trial.
 
 mod profiles;
+pub mod verdict;
 
 use serde::{Deserialize, Serialize};
 
