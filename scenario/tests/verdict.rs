@@ -3,7 +3,7 @@
 
 use fogbit_scenario::draw::{Key, Purpose, Stream};
 use fogbit_scenario::link::verdict::{
-    Finding, Group, Groups, Lateness, LossSample, PassiveCounts, RoundTrips, Verdict,
+    EndCounts, Finding, Group, Groups, Lateness, LossSample, PassiveCounts, RoundTrips, Verdict,
     clopper_pearson, inflation, judge_delay, judge_loss, judge_rate,
 };
 use fogbit_scenario::link::{Direction, LinkSpec, Loss};
@@ -137,7 +137,7 @@ fn lost(loss: &Loss, sent: u64, seed: u64) -> u64 {
 }
 
 fn sample(sent: u64, lost: u64) -> Option<LossSample> {
-    Some(LossSample { sent, received: sent - lost })
+    Some(LossSample { sent, received: sent - lost, unsure: 0 })
 }
 
 const STARLINK: Loss =
@@ -195,20 +195,39 @@ fn a_small_sample_resolves_nothing() {
 
 #[test]
 fn passive_counts_leave_out_what_is_not_loss() {
-    let first = PassiveCounts {
+    let at_sender = EndCounts {
         offered: 1000,
         tail_dropped: 30,
         duplicated: 10,
         under_way: 5,
-        received: 955,
+        ..EndCounts::default()
     };
-    // 970 found room, and 10 of them twice; 5 are not there yet, so 960 + 5 + 30 - 10: 20 were lost.
-    let of_first = first.sample();
-    assert_eq!((of_first.sent, of_first.sent - of_first.received), (1000, 20));
+    let arrived = |received| EndCounts { received, host_dropped: 7, ..EndCounts::default() };
+    let counts = |sender, receiver| PassiveCounts { sender, receiver, between: 0 };
+    let begin = counts(EndCounts::default(), EndCounts { host_dropped: 7, ..Default::default() });
+    let first = counts(at_sender, arrived(955));
+    // 1000 and 10 copies; 955 are there, 5 will be, 30 found no room: 20 were lost.
+    let found = first.since(&begin);
+    assert_eq!(found, LossSample { sent: 1000, received: 980, unsure: 0 });
     // The five arrive, and 100 more, of which 3 are lost.
-    let second = PassiveCounts { offered: 1100, under_way: 0, received: 1057, ..first };
-    let of_second = second.since(&first).sample();
-    assert_eq!((of_second.sent, of_second.sent - of_second.received), (105, 3));
+    let at_sender = EndCounts { offered: 1100, under_way: 0, ..at_sender };
+    let second = counts(at_sender, arrived(1057));
+    assert_eq!(second.since(&first), LossSample { sent: 100, received: 97, unsure: 0 });
+}
+
+#[test]
+fn packets_that_one_side_alone_may_have_counted_make_nobody_wrong() {
+    let end = |offered, received| EndCounts { offered, received, ..EndCounts::default() };
+    // Between its two counts the task node sent 3 packets and heard 2.
+    let [up, down] = PassiveCounts::exchanged(end(5000, 4000), end(4010, 5002), end(5003, 4002));
+    let begin = PassiveCounts::default();
+    assert_eq!(up.since(&begin), LossSample { sent: 5000, received: 5000, unsure: 3 });
+    assert_eq!(down.since(&begin), LossSample { sent: 4010, received: 4002, unsure: 2 });
+    let lossless = Loss::Independent(0.0);
+    assert_eq!(judge_loss(&lossless, Some(up.since(&begin))).verdict, Verdict::Right);
+    assert_eq!(judge_loss(&lossless, Some(down.since(&begin))).verdict, Verdict::Wrong);
+    let unsure = LossSample { sent: 1000, received: 995, unsure: 5 };
+    assert_eq!(judge_loss(&lossless, Some(unsure)).verdict, Verdict::Right);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Loss: the exact interval of a share, and what bursts make of the size of a sample.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Finding, TAIL, Verdict, beta};
 use crate::link::Loss;
 
@@ -7,50 +9,92 @@ use crate::link::Loss;
 const USEFUL_WIDTH: f64 = 0.02;
 
 /// Packets that were sent over one direction and what became of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct LossSample {
     /// Packets that met the loss of the link.
     pub sent: u64,
     /// How many of them it let through.
     pub received: u64,
+    /// By how many `received` may be wrong: what was under way when it was counted, and what the
+    /// receiver's host dropped.
+    pub unsure: u64,
 }
 
-/// Packets counted on both sides while a run goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
-pub struct PassiveCounts {
-    /// Packets given to the link by the sender.
+/// What one end of a link counts, since any moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct EndCounts {
+    /// Packets that it gave to its direction of the link.
     pub offered: u64,
-    /// Of these, dropped because a queue was full.
+    /// Of these and of copies, dropped because a queue was full.
     pub tail_dropped: u64,
     /// Of these, sent twice.
     pub duplicated: u64,
-    /// Of these, on their way when the sender counted.
+    /// Of these and of copies, on their way.
     pub under_way: u64,
-    /// Packets that reached the receiver, duplicates among them.
+    /// Packets that reached it over the other direction, copies among them.
     pub received: u64,
+    /// Packets that its host had received, of whomever, and did not keep.
+    pub host_dropped: u64,
+}
+
+/// Packets of one direction, counted on both sides while a run goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PassiveCounts {
+    /// By the sender.
+    pub sender: EndCounts,
+    /// By the receiver, later.
+    pub receiver: EndCounts,
+    /// Packets that may have been sent in between.
+    pub between: u64,
 }
 
 impl PassiveCounts {
-    /// What happened since an earlier count of the same link. What was under way then arrives in this
-    /// part, so it counts as offered here.
-    pub fn since(&self, earlier: &PassiveCounts) -> PassiveCounts {
-        let offered = self.offered - earlier.offered.min(self.offered) + earlier.under_way;
-        PassiveCounts {
-            offered,
-            tail_dropped: self.tail_dropped.saturating_sub(earlier.tail_dropped),
-            duplicated: self.duplicated.saturating_sub(earlier.duplicated),
-            under_way: self.under_way,
-            received: self.received.saturating_sub(earlier.received),
-        }
+    /// The way up and the way down, after an exchange in which the task node counts (`asked`), tells the
+    /// helper node, which counts (`answered`) and answers, whereupon the task node counts again
+    /// (`heard`).
+    ///
+    /// On the way up nothing that was sent before `asked` is missing in `answered` unless it was lost or
+    /// still under way, but what was sent meanwhile may be in it too; likewise on the way down.
+    pub fn exchanged(
+        asked: EndCounts,
+        answered: EndCounts,
+        heard: EndCounts,
+    ) -> [PassiveCounts; 2] {
+        [
+            PassiveCounts {
+                sender: asked,
+                receiver: answered,
+                between: heard.offered.saturating_sub(asked.offered),
+            },
+            PassiveCounts {
+                sender: answered,
+                receiver: heard,
+                between: heard.received.saturating_sub(asked.received),
+            },
+        ]
     }
 
-    /// The sample of the link's loss. Loss comes before the queue, so what the queue dropped or still
-    /// holds was let through; a second copy is no packet of its own.
-    pub fn sample(&self) -> LossSample {
-        let let_through = (self.received + self.tail_dropped + self.under_way)
-            .saturating_sub(self.duplicated)
-            .min(self.offered);
-        LossSample { sent: self.offered, received: let_through }
+    /// The sample of the link's loss since `earlier`; the first counts may be all 0.
+    ///
+    /// Loss comes before the queue, so what the queue dropped or still holds was let through, and a second
+    /// copy is no packet of its own. What was under way at `earlier` arrives in this part.
+    pub fn since(&self, earlier: &PassiveCounts) -> LossSample {
+        let of_sender = |count: fn(&EndCounts) -> u64| {
+            count(&self.sender).saturating_sub(count(&earlier.sender))
+        };
+        let of_receiver = |count: fn(&EndCounts) -> u64| {
+            count(&self.receiver).saturating_sub(count(&earlier.receiver))
+        };
+        let sent = of_sender(|end| end.offered);
+        let passed = of_receiver(|end| end.received)
+            + of_sender(|end| end.tail_dropped)
+            + self.sender.under_way;
+        let copies = of_sender(|end| end.duplicated) + earlier.sender.under_way;
+        LossSample {
+            sent,
+            received: passed.saturating_sub(copies).min(sent),
+            unsure: self.between + earlier.between + of_receiver(|end| end.host_dropped),
+        }
     }
 }
 
@@ -61,9 +105,12 @@ pub fn judge_loss(configured: &Loss, sample: Option<LossSample>) -> Finding {
         return Finding::not_measured(Some(share));
     };
     let sent = sample.sent as f64;
-    let measured = sample.sent.saturating_sub(sample.received) as f64 / sent;
-    let size = sent / inflation(configured, sample.sent);
-    let (low, high) = clopper_pearson(measured * size, size);
+    let lost = sample.sent.saturating_sub(sample.received);
+    let inflation = inflation(configured, sample.sent);
+    let limits = |lost: u64| clopper_pearson(lost as f64 / inflation, sent / inflation);
+    let low = limits(lost.saturating_sub(sample.unsure)).0;
+    let high = limits((lost + sample.unsure).min(sample.sent)).1;
+    let measured = lost as f64 / sent;
     let verdict = if share < low || share > high {
         Verdict::Wrong
     } else if high - low <= USEFUL_WIDTH.max(share) {

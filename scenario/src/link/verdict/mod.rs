@@ -12,7 +12,7 @@ mod rate;
 use serde::{Deserialize, Serialize};
 
 pub use delay::{RoundTrips, judge_delay};
-pub use loss::{LossSample, PassiveCounts, clopper_pearson, inflation, judge_loss};
+pub use loss::{EndCounts, LossSample, PassiveCounts, clopper_pearson, inflation, judge_loss};
 pub use rate::{Group, Groups, judge_rate};
 
 use super::{Direction, LinkSpec, LinkState};
@@ -180,9 +180,9 @@ impl DirectionCheck {
         }
     }
 
-    /// Adds what was counted while the link was as it is.
-    pub fn count(&mut self, configured: &Direction, counts: &PassiveCounts, lateness: Lateness) {
-        self.passive_loss = judge_loss(&configured.loss, Some(counts.sample()));
+    /// Adds what was counted ([`PassiveCounts::since`]) while the link was as it is.
+    pub fn count(&mut self, configured: &Direction, counted: LossSample, lateness: Lateness) {
+        self.passive_loss = judge_loss(&configured.loss, Some(counted));
         self.lateness = lateness;
     }
 }
