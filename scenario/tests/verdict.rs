@@ -226,7 +226,7 @@ fn packets_that_one_side_alone_may_have_counted_make_nobody_wrong() {
     let lossless = Loss::Independent(0.0);
     assert_eq!(judge_loss(&lossless, Some(up.since(&begin))).verdict, Verdict::Right);
     assert_eq!(judge_loss(&lossless, Some(down.since(&begin))).verdict, Verdict::Wrong);
-    let unsure = LossSample { sent: 1000, received: 995, unsure: 5 };
+    let unsure = LossSample { sent: 5000, received: 4995, unsure: 5 };
     assert_eq!(judge_loss(&lossless, Some(unsure)).verdict, Verdict::Right);
 }
 
