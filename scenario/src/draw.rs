@@ -42,6 +42,11 @@ pub enum Purpose<'a> {
     Drift(u32),
     /// The weights that the n-th change, from 1, of one helper node brings.
     ChangedWeights(u32),
+    /// What happens to packets from the task node to one helper node (children for each element of
+    /// the link, draw `i` for packet `i`).
+    LinkUp,
+    /// What happens to packets from one helper node to the task node.
+    LinkDown,
     /// Private randomness of the policy of this name.
     Policy(&'a str),
     /// Resamples of a bootstrap: statistics of results, no part of any trial.
@@ -62,6 +67,8 @@ impl Purpose<'_> {
             Purpose::Noise(index) => format!("node.noise/{index}"),
             Purpose::Drift(change) => format!("node.drift/{change}"),
             Purpose::ChangedWeights(change) => format!("node.weights/{change}"),
+            Purpose::LinkUp => "link.up".into(),
+            Purpose::LinkDown => "link.down".into(),
             Purpose::Policy(name) => format!("policy/{name}"),
             Purpose::Bootstrap => "stats.bootstrap".into(),
         }

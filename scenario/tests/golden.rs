@@ -36,6 +36,8 @@ fn key(columns: &[&str]) -> Key {
         "node.drift/0" => Purpose::Drift(0),
         "node.drift/2" => Purpose::Drift(2),
         "node.weights/1" => Purpose::ChangedWeights(1),
+        "link.up" => Purpose::LinkUp,
+        "link.down" => Purpose::LinkDown,
         other => Purpose::Policy(other.strip_prefix("policy/").expect("a policy")),
     };
     Key::derive(columns[2].parse().unwrap(), purpose, columns[3].parse().unwrap())
