@@ -9,6 +9,7 @@ pub mod endpoint;
 pub mod identity;
 pub mod join;
 pub mod member;
+pub mod probe;
 pub mod timer;
 mod tls;
 pub mod token;
