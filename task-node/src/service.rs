@@ -13,7 +13,9 @@ use fogbit_scenario::instance::asks_an_oracle;
 use fogbit_scenario::topology::{ExternalProgram, PolicySpec};
 use fogbit_scenario::{Contexts, TaskSource};
 use fogbit_transport::codec::CONTROL_LIMIT;
-use fogbit_transport::wire::{DIGEST_SLOTS, Pace, TrialAnswer, TrialOrder, TrialReport};
+use fogbit_transport::wire::{
+    DIGEST_SLOTS, Pace, TaskNodeOrder, TrialAnswer, TrialOrder, TrialReport,
+};
 use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, Member, WireError};
 use quinn::Connection;
 use tokio::sync::{Mutex, watch};
@@ -76,16 +78,20 @@ async fn play(
     send: quinn::SendStream,
     receive: quinn::RecvStream,
 ) {
-    let send = Arc::new(Mutex::new(FrameSender::new(send, CONTROL_LIMIT)));
     let mut receive = FrameReceiver::new(receive, CONTROL_LIMIT);
     let order: TrialOrder = match receive.expect().await {
-        Ok(order) => order,
+        Ok(TaskNodeOrder::OneBit(order)) => *order,
+        Ok(TaskNodeOrder::Placement(order)) => {
+            let send = FrameSender::new(send, CONTROL_LIMIT);
+            return crate::placement::play(member, *order, send, receive).await;
+        }
         Err(error) => {
             tracing::warn!(%error, "an order that cannot be read");
             return;
         }
     };
     tracing::info!(trial = ?order.trial, policy = order.name, "trial begins");
+    let send = Arc::new(Mutex::new(FrameSender::new(send, CONTROL_LIMIT)));
     let started = Instant::now();
     let player = Player { member, metrics, external, order, send: Arc::clone(&send) };
     let report = match player.play(receive).await {
