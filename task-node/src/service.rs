@@ -13,6 +13,7 @@ use fogbit_scenario::instance::asks_an_oracle;
 use fogbit_scenario::topology::{ExternalProgram, PolicySpec};
 use fogbit_scenario::{Contexts, TaskSource};
 use fogbit_transport::codec::CONTROL_LIMIT;
+use fogbit_transport::probe::Prober;
 use fogbit_transport::wire::{
     DIGEST_SLOTS, Pace, TaskNodeOrder, TrialAnswer, TrialOrder, TrialReport,
 };
@@ -48,6 +49,7 @@ pub async fn serve(
     external: ExternalFolder,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
+    let prober = Prober::of_links(&member.links);
     let member = Arc::new(member);
     tokio::pin!(shutdown);
     let result = loop {
@@ -57,6 +59,7 @@ pub async fn serve(
             stream = member.control.accept_bi() => match stream {
                 Ok((send, receive)) => {
                     let (member, metrics) = (Arc::clone(&member), metrics.clone());
+                    let member = (member, Arc::clone(&prober));
                     tokio::spawn(play(member, metrics, external.clone(), send, receive));
                 }
                 Err(error) => match CloseCode::of(&error) {
@@ -72,7 +75,7 @@ pub async fn serve(
 
 /// Receives one order, plays it and tells how it went.
 async fn play(
-    member: Arc<Member>,
+    (member, prober): (Arc<Member>, Arc<Prober>),
     metrics: TaskNodeMetrics,
     external: ExternalFolder,
     send: quinn::SendStream,
@@ -83,7 +86,7 @@ async fn play(
         Ok(TaskNodeOrder::OneBit(order)) => *order,
         Ok(TaskNodeOrder::Placement(order)) => {
             let send = FrameSender::new(send, CONTROL_LIMIT);
-            return crate::placement::play(member, *order, send, receive).await;
+            return crate::placement::play(member, prober, *order, send, receive).await;
         }
         Err(error) => {
             tracing::warn!(%error, "an order that cannot be read");

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use fogbit_transport::codec::{CONTROL_LIMIT, DATA_LIMIT};
 use fogbit_transport::compute::{HEAD_LIMIT, Opening, read_frame};
 use fogbit_transport::identity::PeerName;
+use fogbit_transport::probe::Prober;
 use fogbit_transport::wire::{HelperOrder, OpenSession, SeedReady, StateReport, TrialId};
 use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, Links, Member, Role, WireError};
 use tokio::sync::mpsc;
@@ -57,8 +58,8 @@ enum SessionFailure {
     Computer(#[from] ComputeSetupError),
     #[error("state {0} of a link that has fewer")]
     NoSuchState(u32),
-    #[error("a task of virtual time before the one that came first")]
-    Backwards,
+    #[error("a load of {0}")]
+    Load(f64),
 }
 
 impl SessionFailure {
@@ -70,7 +71,7 @@ impl SessionFailure {
             | SessionFailure::Request(_)
             | SessionFailure::NotBegun
             | SessionFailure::BegunTwice => CloseCode::BadRequest,
-            SessionFailure::NoSuchState(_) | SessionFailure::Backwards => CloseCode::BadRequest,
+            SessionFailure::NoSuchState(_) | SessionFailure::Load(_) => CloseCode::BadRequest,
             SessionFailure::Timer(_) | SessionFailure::Computer(_) => CloseCode::Failed,
         }
     }
@@ -86,6 +87,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let problems = Problems { seeds: SharedSeeds::new(metrics), computers: Computers::default() };
+    let prober = Prober::of_links(&member.links);
     let member = Arc::new(member);
     tokio::pin!(shutdown);
     let result = loop {
@@ -103,7 +105,7 @@ pub async fn serve(
             },
             incoming = member.endpoint.accept() => {
                 if let Some(incoming) = incoming {
-                    let links = member.links.clone();
+                    let links = (member.links.clone(), Arc::clone(&prober));
                     tokio::spawn(accept_task_node(links, problems.clone(), incoming));
                 }
             }
@@ -175,7 +177,11 @@ async fn tell_states(
 }
 
 /// Serves a peer, if it is a task node of this run.
-async fn accept_task_node(links: Links, problems: Problems, incoming: quinn::Incoming) {
+async fn accept_task_node(
+    (links, prober): (Links, Arc<Prober>),
+    problems: Problems,
+    incoming: quinn::Incoming,
+) {
     let from = incoming.remote_address();
     let connection = match incoming.await {
         Ok(connection) => connection,
@@ -193,6 +199,7 @@ async fn accept_task_node(links: Links, problems: Problems, incoming: quinn::Inc
     while let Ok((send, receive)) = connection.accept_bi().await {
         let from = Caller {
             links: links.clone(),
+            prober: Arc::clone(&prober),
             name: peer.name.clone(),
             address: connection.remote_address(),
         };
@@ -205,7 +212,7 @@ async fn serve_stream(
     problems: Problems,
     from: Caller,
     connection: quinn::Connection,
-    mut send: quinn::SendStream,
+    send: quinn::SendStream,
     mut receive: quinn::RecvStream,
 ) {
     let opening = read_frame(&mut receive, HEAD_LIMIT).await;
@@ -256,6 +263,8 @@ struct Problems {
 struct Caller {
     /// Those of this node's socket.
     links: Links,
+    /// The probes of that socket.
+    prober: Arc<Prober>,
     name: String,
     address: SocketAddr,
 }

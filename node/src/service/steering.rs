@@ -6,12 +6,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use fogbit_scenario::work::{Refusal, TimedServer};
-use fogbit_transport::placement::{
-    ComputeOrder, LinkCounts, LinkOrder, OpenSteering, Steered, Steering,
-};
-use fogbit_transport::wire::TrialId;
-use fogbit_transport::{FrameReceiver, FrameSender, Links};
+use fogbit_scenario::work::{Planned, TimedServer};
+use fogbit_transport::placement::{ComputeOrder, LinkOrder, OpenSteering, Steered, Steering};
+use fogbit_transport::probe::{ProbeId, counts};
+use fogbit_transport::wire::{CountsAnswer, TrialId};
+use fogbit_transport::{FrameReceiver, FrameSender};
 
 use super::{Caller, SessionFailure};
 use crate::compute::ComputeService;
@@ -82,12 +81,12 @@ fn is_player(order: &ComputeOrder, trial: TrialId, peer: &str) -> bool {
 pub(super) async fn serve(
     computers: &Computers,
     from: Caller,
-    OpenSteering { trial, .. }: OpenSteering,
+    OpenSteering { trial, probe }: OpenSteering,
     send: &mut FrameSender,
     receive: &mut FrameReceiver,
 ) -> Result<(), SessionFailure> {
     let order = computers.open(trial, &from.name)?;
-    let served = steer(order, &from, send, receive).await;
+    let served = steer(order, &from, probe, send, receive).await;
     computers.close(trial);
     from.links.remove(from.address);
     served
@@ -96,50 +95,49 @@ pub(super) async fn serve(
 async fn steer(
     order: ComputeOrder,
     from: &Caller,
+    probe: ProbeId,
     send: &mut FrameSender,
     receive: &mut FrameReceiver,
 ) -> Result<(), SessionFailure> {
     let mut server = TimedServer::new(order.computer);
-    if let Some(LinkOrder { path, key }) = &order.link {
+    let _probed = order.link.as_ref().and_then(|LinkOrder { path, key }| {
         // The answer that the session is open takes this way already.
         from.links.set(from.address, path.at(1).spec.down, *key);
-    }
+        from.prober.open(probe, from.address, path)
+    });
     send.send(&Steered::Opened).await?;
     while let Some(request) = receive.receive().await? {
         let answer = match request {
             Steering::Ping { number } => Steered::Pong { number },
             Steering::Link { state } => {
                 let link = order.link.as_ref();
-                let state = link.and_then(|link| link.path.states().nth(state as usize));
-                let (_, state) = state.ok_or(SessionFailure::NoSuchState(state_number(request)))?;
-                let counts = counts(&from.links, from);
-                from.links.change(from.address, state.spec.down);
-                Steered::Linked(counts)
+                let known = link.and_then(|link| link.path.states().nth(state as usize));
+                let (_, known) = known.ok_or(SessionFailure::NoSuchState(state))?;
+                from.links.change(from.address, known.spec.down);
+                Steered::Linked
             }
-            Steering::Arrive { at_ns, cycles } => match server.arrive(at_ns, cycles, None) {
-                Ok(planned) => {
-                    Steered::Served { start_ns: planned.start_ns, finish_ns: planned.finish_ns }
+            Steering::Counts(_) => {
+                let (counts, lateness) = counts(&from.links, from.address);
+                Steered::Counts(CountsAnswer { counts, lateness })
+            }
+            Steering::Arrive { at_ns, cycles, load } => {
+                if !(0.0..1.0).contains(&load) {
+                    return Err(SessionFailure::Load(load));
                 }
-                Err(Refusal::QueueFull) => Steered::Full,
-                Err(_) => return Err(SessionFailure::Backwards),
-            },
+                server.set_load(load);
+                match server.arrive(at_ns, cycles, None) {
+                    Ok(Planned { id, start_ns, finish_ns }) => {
+                        Steered::Served { id, start_ns, finish_ns }
+                    }
+                    Err(_) => Steered::Full,
+                }
+            }
+            Steering::Cancel { id, at_ns } => {
+                server.cancel(id, at_ns);
+                continue;
+            }
         };
         send.send(&answer).await?;
     }
     Ok(())
-}
-
-fn state_number(request: Steering) -> u32 {
-    match request {
-        Steering::Link { state } => state,
-        Steering::Ping { .. } | Steering::Arrive { .. } => 0,
-    }
-}
-
-/// What this end has sent to the task node and received from it.
-fn counts(links: &Links, from: &Caller) -> LinkCounts {
-    LinkCounts {
-        offered: links.stats(from.address).map_or(0, |stats| stats.offered.packets),
-        received: links.received(from.address).map_or(0, |traffic| traffic.packets),
-    }
 }
