@@ -31,6 +31,8 @@ pub(super) struct Shared {
     handler: Mutex<Option<RawHandler>>,
     kernel: KernelSocket,
     warned: AtomicBool,
+    /// Whether the socket is gone; its pump may still be about to end.
+    closed: AtomicBool,
 }
 
 /// The kernel's socket and what drives the links.
@@ -67,6 +69,10 @@ impl Shared {
         let result = change(&mut table);
         self.has_links.store(!table.is_empty(), Ordering::Release);
         result
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
     }
 
     pub(super) fn set_handler(&self, handler: Option<RawHandler>) {
@@ -201,7 +207,7 @@ impl EmulatedSocket {
         EmulatedSocket::around(runtime.wrap_udp_socket(socket)?, kernel, CAPACITY)
     }
 
-    fn around(
+    pub(super) fn around(
         inner: Arc<dyn AsyncUdpSocket>,
         kernel: KernelSocket,
         capacity: usize,
@@ -212,6 +218,7 @@ impl EmulatedSocket {
             handler: Mutex::new(None),
             kernel,
             warned: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
         });
         let core = Arc::new(Core {
             is_ipv6: inner.local_addr()?.is_ipv6(),
@@ -229,6 +236,7 @@ impl EmulatedSocket {
 
 impl Drop for EmulatedSocket {
     fn drop(&mut self) {
+        self.core.shared.closed.store(true, Ordering::Release);
         self.pump.abort();
         self.core.shared.table().clear();
     }
