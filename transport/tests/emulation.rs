@@ -12,6 +12,9 @@ use fogbit_scenario::link::{Direction, Loss};
 use fogbit_transport::Links;
 use fogbit_transport::emulation::{RAW_LIMIT, RAW_OVERHEAD, SendRawError, Traffic};
 
+/// Raw packets, and when they were read.
+type Heard = Vec<(Vec<u8>, Instant)>;
+
 const MS: u64 = 1_000_000;
 
 fn up() -> Key {
@@ -179,7 +182,7 @@ fn raw_packets_pass_the_link_beside_quic() {
         tokio::spawn(echo(there.connection.clone()));
         here.links().set(there.address, delayed(10), up());
         there.links().set(here.address, delayed(10), down());
-        let heard: Arc<Mutex<Vec<(Vec<u8>, Instant)>>> = Arc::default();
+        let heard: Arc<Mutex<Heard>> = Arc::default();
         let (answers, notes) = (there.links().clone(), heard.clone());
         there.links().on_raw(Some(Arc::new(move |peer, payload, _| {
             answers.send_raw(peer, payload).unwrap();

@@ -85,44 +85,66 @@ pub(crate) fn bound(with_links: bool) -> (Endpoint, Option<Links>) {
     }
 }
 
+/// What both ends believe in: made once, since keys take time.
+pub(crate) struct Trust {
+    authority: Authority,
+    settings: Arc<TransportConfig>,
+}
+
+fn name(role: Role) -> PeerName {
+    PeerName { name: "n".into(), role }
+}
+
+impl Trust {
+    pub(crate) fn new(settings: Arc<TransportConfig>) -> Trust {
+        Trust { authority: Authority::generate().unwrap(), settings }
+    }
+
+    /// For an endpoint that is connected to.
+    pub(crate) fn server(&self) -> quinn::ServerConfig {
+        let identity = self.authority.issue(&name(Role::Helper)).unwrap();
+        let mut server = server_config(&identity, false).unwrap();
+        server.transport_config(self.settings.clone());
+        server
+    }
+
+    /// Connects to such an endpoint.
+    pub(crate) async fn connect(&self, endpoint: &Endpoint, to: SocketAddr) -> Connection {
+        let own = self.authority.issue(&name(Role::TaskNode)).unwrap();
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(self.authority.certificate().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_client_auth_cert(own.chain.clone(), PrivateKeyDer::Pkcs8(own.key.clone_key()))
+            .unwrap();
+        tls.alpn_protocols = vec![ALPN_NODE.into()];
+        let tls = QuicClientConfig::try_from(tls).unwrap();
+        let mut client = quinn::ClientConfig::new(Arc::new(tls));
+        client.transport_config(self.settings.clone());
+        let dns_name = name(Role::Helper).dns_name();
+        endpoint.connect_with(client, to, &dns_name).unwrap().await.unwrap()
+    }
+}
+
 /// Two endpoints on loopback, connected: the one that connects first.
 pub(crate) async fn pair(with_links: bool, settings: Arc<TransportConfig>) -> (End, End) {
-    let authority = Authority::generate().unwrap();
-    let name = |role| PeerName { name: "n".into(), role };
-    let identity = authority.issue(&name(Role::Helper)).unwrap();
-    let mut server = server_config(&identity, false).unwrap();
-    server.transport_config(settings.clone());
-
-    let own = authority.issue(&name(Role::TaskNode)).unwrap();
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(authority.certificate().clone()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_client_auth_cert(own.chain.clone(), PrivateKeyDer::Pkcs8(own.key.clone_key()))
-        .unwrap();
-    tls.alpn_protocols = vec![ALPN_NODE.into()];
-    let tls = QuicClientConfig::try_from(tls).unwrap();
-    let mut client = quinn::ClientConfig::new(Arc::new(tls));
-    client.transport_config(settings);
-
+    let trust = Trust::new(settings);
     let (here, here_links) = bound(with_links);
     let (there, there_links) = bound(with_links);
-    there.set_server_config(Some(server));
+    there.set_server_config(Some(trust.server()));
     let to = there.local_addr().unwrap();
-    let dns_name = name(Role::Helper).dns_name();
-    let connecting = here.connect_with(client, to, &dns_name).unwrap();
     let accepted = async { there.accept().await.unwrap().await.unwrap() };
-    let (connected, accepted) = tokio::join!(connecting, accepted);
+    let (connected, accepted) = tokio::join!(trust.connect(&here, to), accepted);
     let end = |endpoint: Endpoint, links, connection| End {
         address: endpoint.local_addr().unwrap(),
         endpoint,
         links,
         connection,
     };
-    (end(here, here_links, connected.unwrap()), end(there, there_links, accepted))
+    (end(here, here_links, connected), end(there, there_links, accepted))
 }
 
 /// Answers every stream with what came on it, until the connection ends.
