@@ -333,3 +333,21 @@ fn lateness_is_read_off_its_histogram() {
     assert_eq!((late.p50_ms, late.p99_ms, late.max_ms), (Some(0.001), Some(0.004), Some(5.0)));
     assert_eq!(Lateness::of([(1000, 0)], 0), Lateness::default());
 }
+
+#[test]
+fn two_links_differ_where_their_intervals_do() {
+    let finding = |low, high| Finding {
+        verdict: Verdict::Right,
+        configured: Some(10.0),
+        measured: Some(0.5 * (low + high)),
+        low: Some(low),
+        high: Some(high),
+    };
+    let (here, there) = (finding(9.0, 10.0), finding(10.5, 11.0));
+    assert_eq!(here.differs(&there, 0.4), Some(true));
+    assert_eq!(there.differs(&here, 0.4), Some(true));
+    assert_eq!(here.differs(&there, 0.6), Some(false));
+    assert_eq!(here.differs(&Finding::not_measured(Some(10.0)), 0.0), None);
+    let unbounded = Finding { high: None, ..here };
+    assert_eq!(unbounded.differs(&there, 0.0), Some(false));
+}

@@ -12,7 +12,9 @@ mod merge;
 mod network;
 mod nodes;
 mod policy;
+mod profile;
 mod ranking;
+mod render;
 mod results;
 mod run;
 mod sweep;
@@ -63,8 +65,11 @@ enum Command {
     Diff(results::DiffArgs),
     Compare(compare::CompareArgs),
     Explain(explain::ExplainArgs),
+    Render(render::RenderArgs),
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    #[command(subcommand)]
+    Profile(profile::ProfileCommand),
     #[command(subcommand)]
     Token(nodes::TokenCommand),
     Node(nodes::HelperArgs),
@@ -91,7 +96,9 @@ pub fn main() -> ExitCode {
         Command::Diff(args) => results::diff(args),
         Command::Compare(args) => compare::compare(args),
         Command::Explain(args) => explain::explain(args),
+        Command::Render(args) => render::render(args),
         Command::Policy(command) => policy::run(command),
+        Command::Profile(command) => profile::run(command),
         Command::Token(command) => nodes::token(command),
         Command::Node(args) => nodes::node(args),
         Command::TaskNode(args) => nodes::task_node(args),

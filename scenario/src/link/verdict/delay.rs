@@ -99,6 +99,11 @@ impl Part {
     }
 }
 
+/// By how much a round trip of `configured_ns` may be off, in nanoseconds.
+pub(super) fn tolerance(configured_ns: f64) -> f64 {
+    TOLERANCE_NS.max(TOLERANCE_SHARE * configured_ns)
+}
+
 /// Judges the delay of a link by the round trips, in nanoseconds, of packets with `bytes` bytes of UDP
 /// payload. Values are in milliseconds: the 5th percentile.
 ///
@@ -120,7 +125,7 @@ pub fn judge_delay(link: &LinkSpec, bytes: u64, round_trips_ns: &[u64]) -> Findi
     let (k, rest) = (rank as f64, (count - rank + 1) as f64);
     let at = |tail| measured + configured - expected.quantile(beta::quantile(k, rest, tail));
     let (low, high) = (at(1.0 - TAIL), at(TAIL));
-    let tolerance = TOLERANCE_NS.max(TOLERANCE_SHARE * configured);
+    let tolerance = tolerance(configured);
     let verdict = if configured < low - tolerance || configured > high + tolerance {
         Verdict::Wrong
     } else if high - low <= USEFUL_TOLERANCES * tolerance {

@@ -48,6 +48,15 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Whether what `self` and `other` measured cannot be the same: their intervals are further apart than
+    /// `tolerance`, in their unit. `None` if one of them measured nothing.
+    pub fn differs(&self, other: &Finding, tolerance: f64) -> Option<bool> {
+        let (low, other_low) = (self.low?, other.low?);
+        let high = self.high.unwrap_or(f64::INFINITY);
+        let other_high = other.high.unwrap_or(f64::INFINITY);
+        Some(low - tolerance > other_high || other_low - tolerance > high)
+    }
+
     /// Nothing was measured.
     pub const fn not_measured(configured: Option<f64>) -> Finding {
         let verdict = Verdict::NotResolved;
@@ -162,6 +171,25 @@ impl LinkCheck {
         let directions = [&self.up, &self.down].into_iter();
         let of_each = directions.flat_map(|way| [&way.rate_mbit_s, &way.loss, &way.passive_loss]);
         std::iter::once(&self.round_trip_ms).chain(of_each)
+    }
+
+    /// What `self` and `other`, two links that are configured alike, have in common that was measured of both:
+    /// its name, and whether it [differs](Finding::differs) by more than verdicts tolerate.
+    pub fn compare(&self, other: &LinkCheck) -> Vec<(&'static str, bool)> {
+        let delay = delay::tolerance(self.round_trip_ms.configured.unwrap_or(0.0) * 1e6) / 1e6;
+        let rate =
+            |way: &DirectionCheck| rate::TOLERANCE * way.rate_mbit_s.configured.unwrap_or(0.0);
+        let pairs = [
+            ("round trip", &self.round_trip_ms, &other.round_trip_ms, delay),
+            ("rate up", &self.up.rate_mbit_s, &other.up.rate_mbit_s, rate(&self.up)),
+            ("rate down", &self.down.rate_mbit_s, &other.down.rate_mbit_s, rate(&self.down)),
+            ("loss up", &self.up.loss, &other.up.loss, 0.0),
+            ("loss down", &self.down.loss, &other.down.loss, 0.0),
+        ];
+        let differs = |(name, here, there, tolerance): (_, &Finding, _, _)| {
+            Some((name, here.differs(there, tolerance)?))
+        };
+        pairs.into_iter().filter_map(differs).collect()
     }
 
     /// Whether anything is wrong with it.

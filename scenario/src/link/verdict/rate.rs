@@ -6,7 +6,7 @@ use super::{Finding, Verdict};
 use crate::link::Direction;
 
 /// A rate is right within this share of it.
-const TOLERANCE: f64 = 0.03;
+pub(super) const TOLERANCE: f64 = 0.03;
 /// Fewer groups than this tell nothing of use.
 const FEWEST: usize = 16;
 /// The 99.95 % quantile of Student's t with 12 degrees of freedom, which is what `3 n / (2 l)` comes to
