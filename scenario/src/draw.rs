@@ -49,6 +49,10 @@ pub enum Purpose<'a> {
     LinkDown,
     /// Private randomness of the policy of this name.
     Policy(&'a str),
+    /// First weights of a neural network (child `l` of the key for layer `l`).
+    NetworkWeights,
+    /// The order in which a network is trained on its rows (child `e` of the key for epoch `e`).
+    NetworkShuffle,
     /// Resamples of a bootstrap: statistics of results, no part of any trial.
     Bootstrap,
 }
@@ -70,6 +74,8 @@ impl Purpose<'_> {
             Purpose::LinkUp => "link.up".into(),
             Purpose::LinkDown => "link.down".into(),
             Purpose::Policy(name) => format!("policy/{name}"),
+            Purpose::NetworkWeights => "network.weights".into(),
+            Purpose::NetworkShuffle => "network.shuffle".into(),
             Purpose::Bootstrap => "stats.bootstrap".into(),
         }
     }

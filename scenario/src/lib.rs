@@ -15,6 +15,7 @@ pub mod fault;
 pub mod feedback;
 pub mod instance;
 pub mod link;
+pub mod placement;
 mod replay;
 pub mod rules;
 mod scenario;
@@ -24,6 +25,7 @@ pub mod trace;
 pub mod truth;
 mod validate;
 pub mod weights;
+pub mod work;
 
 pub use contexts::Contexts;
 pub use fault::{Fault, Faults};

@@ -92,7 +92,7 @@ a key twice ¦ [clock] → «slots» = 3⏎[clock] ¦ the key `slots` is given t
 a policy twice ¦ [policies.turns] → [policies.«eq15»] ¦ the key `eq15` is given twice ¦ names of their own
 an unknown key ¦ about = → «abuot» = ¦ unknown key `abuot` ¦ did you mean `about`?
 an unknown table ¦ [clock] → [«clok»] ¦ unknown key `clok` ¦ did you mean `clock`?
-an unknown key like no other ¦ about = → «xyz» = ¦ unknown key `xyz` ¦ known here: about, slots, seeds
+an unknown key like no other ¦ about = → «xyz» = ¦ unknown key `xyz` ¦ known here: about, problem, slots, seeds
 an unknown key beside a kind ¦ lambda = 1.5 → «lamda» = 1.5 ¦ unknown key `lamda` ¦ did you mean `lambda`?
 an unknown key, inline ¦ service_rate → «servicerate» ¦ unknown key `servicerate` ¦ did you mean `service_rate`?
 an unknown key in a list ¦ to = "bert" → «too» = "bert" ¦ unknown key `too` ¦ did you mean `to`?
@@ -211,6 +211,24 @@ a task node called like a helper node ¦ name = "thea" → name = «"anna"» & [
 two task nodes ¦ [[task-node]]⏎name = "thea" → [[task-node]]⏎name = "thea"⏎«[[task-node]]»⏎name = "theo" ¦ 2 task nodes ¦ exactly one
 a link from elsewhere ¦ from = "thea"⏎to = "anna" → from = «"theo"»⏎to = "anna" ¦ `theo` is not the task node ¦ from = "thea"
 a link to nowhere ¦ to = "bert" → to = «"berta"» ¦ no helper node is called `berta` ¦
+a link under an unknown profile ¦ to = "anna" → to = "anna"⏎profile = «"lta"» ¦ no link profile is called `lta` ¦ lte
+a link from an unknown profile ¦ to = "anna" → to = "anna"⏎profile = { base = «"6g"» } ¦ no link profile is called `6g` ¦ 5g
+a negative round trip ¦ to = "anna" → to = "anna"⏎profile = { rtt_ms = «-1.0» } ¦ rtt_ms = -1 is out of range ¦ from 0 to 60000
+an endless round trip ¦ to = "anna" → to = "anna"⏎profile = { rtt_ms = «inf» } ¦ rtt_ms is not a finite number ¦
+jitter beyond the round trip ¦ to = "anna" → to = "anna"⏎profile = { rtt_ms = 10, jitter_ms = «11» } ¦ jitter_ms = 11 is more than rtt_ms = 10 ¦ before they are sent
+loss over 1 ¦ to = "anna" → to = "anna"⏎profile = { loss = «1.01» } ¦ loss = 1.01 is out of range ¦ from 0 to 1
+loss in bursts over 1 ¦ to = "anna" → to = "anna"⏎profile = { loss = { good_to_bad = «2», bad_to_good = 0.1 } } ¦ good_to_bad = 2 is out of range ¦
+loss that is no number ¦ to = "anna" → to = "anna"⏎profile = { loss = «"much"» } ¦ wrong type: string "much" ¦ a share from 0 to 1
+no rate at all ¦ to = "anna" → to = "anna"⏎profile = { up_mbit_s = «0» } ¦ up_mbit_s = 0 is out of range ¦ from 0.01
+too small a queue ¦ to = "anna" → to = "anna"⏎profile = { up_mbit_s = 1, queue_kb = «1» } ¦ queue_kb = 1 is out of range ¦
+an unknown key of a link ¦ to = "anna" → to = "anna"⏎profile = { «rtt» = 1 } ¦ unknown key `rtt` ¦ rtt_ms
+all links under an unknown profile ¦ [[link]]⏎from = "thea"⏎to = "anna" → [links]⏎profile = «"4g"»⏎[[link]]⏎from = "thea"⏎to = "anna" ¦ no link profile is called `4g` ¦
+an event of an unknown link ¦ [[link]]⏎from = "thea"⏎to = "anna" → [[event]]⏎at = 3⏎link = «"carl"»⏎profile = "lte"⏎[[link]]⏎from = "thea"⏎to = "anna" ¦ no helper node is called `carl` ¦ anna
+an event of a link under an unknown profile ¦ [[link]]⏎from = "thea"⏎to = "anna" → [[event]]⏎at = 3⏎link = "anna"⏎profile = «"lt"»⏎[[link]]⏎from = "thea"⏎to = "anna" ¦ no link profile is called `lt` ¦
+a profile of a node ¦ [[link]]⏎from = "thea"⏎to = "anna" → [[event]]⏎at = 3⏎node = «"anna"»⏎profile = "lte"⏎[[link]]⏎from = "thea"⏎to = "anna" ¦ `node` has nothing to do with `profile` ¦ link = ...
+two things in one event ¦ [[link]]⏎from = "thea"⏎to = "anna" → [[event]]⏎at = 3⏎node = "anna"⏎action = "leave"⏎profile = «"lte"»⏎[[link]]⏎from = "thea"⏎to = "anna" ¦ both `action` and `profile` ¦ two events
+another problem ¦ about = → problem = «"placement"»⏎about = ¦ the problem here is `placement` ¦ for `one-bit` only
+a problem that there is not ¦ about = → problem = «"two-bit"»⏎about = ¦ unknown value `two-bit` ¦
 two links to one node ¦ to = "bert" → to = "bert"⏎[[link]]⏎from = "thea"⏎to = «"anna"» ¦ `anna` is linked twice ¦ one link
 "#;
 

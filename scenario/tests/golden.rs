@@ -38,6 +38,8 @@ fn key(columns: &[&str]) -> Key {
         "node.weights/1" => Purpose::ChangedWeights(1),
         "link.up" => Purpose::LinkUp,
         "link.down" => Purpose::LinkDown,
+        "network.weights" => Purpose::NetworkWeights,
+        "network.shuffle" => Purpose::NetworkShuffle,
         other => Purpose::Policy(other.strip_prefix("policy/").expect("a policy")),
     };
     Key::derive(columns[2].parse().unwrap(), purpose, columns[3].parse().unwrap())

@@ -48,11 +48,9 @@ impl Line {
         let Some(rate) = self.rate_bits_s else { return Some(now_ns) };
         let begin = self.free_ns.max(now_ns);
         if begin > now_ns {
-            if self.waiting_bytes.saturating_add(bytes) > self.queue_bytes {
-                return None;
-            }
+            let waiting = self.waiting_bytes.checked_add(bytes);
+            self.waiting_bytes = waiting.filter(|bytes| *bytes <= self.queue_bytes)?;
             self.waiting.push_back((begin, bytes));
-            self.waiting_bytes += bytes;
         } else if self.free_ns < now_ns {
             self.remainder = 0;
         }

@@ -88,7 +88,7 @@ impl Shaper {
             copies: Chance::new(&key.child(child::COPIES)),
             line: Line::new(direction.rate_bits_s, direction.queue_bytes),
             propagation: Propagation::new(
-                &direction,
+                direction,
                 &key.child(child::SKIPS),
                 &key.child(child::JITTER),
             ),
@@ -102,14 +102,14 @@ impl Shaper {
         self.direction = direction;
         self.losses.set(direction.loss);
         self.line.set(direction.rate_bits_s, direction.queue_bytes);
-        self.propagation.set(&direction);
+        self.propagation.set(direction);
     }
 
     /// What becomes of a packet of `payload` bytes of UDP payload that is sent at `now_ns`. Times
     /// of calls must not fall; they count from any moment.
     pub fn send(&mut self, now_ns: u64, payload: u64) -> Fate {
         self.counters.offered += 1;
-        self.counters.offered_bytes += payload;
+        self.counters.offered_bytes = self.counters.offered_bytes.saturating_add(payload);
         let number = self.counters.offered;
         if self.losses.loses(number) {
             self.counters.lost += 1;
@@ -136,7 +136,7 @@ impl Shaper {
         let arrival = self.propagation.arrival(number, left_ns);
         self.counters.reordered += u64::from(arrival.overtakes);
         self.counters.passed += 1;
-        self.counters.passed_bytes += payload;
+        self.counters.passed_bytes = self.counters.passed_bytes.saturating_add(payload);
         Some(arrival.due_ns)
     }
 

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue, Deserializer};
 
 use super::overrides::Override;
-use super::places::{Places, remove_at};
-use super::{Topology, message};
+use super::places::{Places, remove_at, way};
+use super::{Problem, Topology, message};
 use crate::fault::{Fault, Faults, Place, Source};
 
 /// A topology file in memory, with the overrides of the command line.
@@ -101,12 +102,61 @@ impl TopologyFile {
         Ok(())
     }
 
-    /// Parses the document, applies the overrides and reads the topology out of it. Nothing is
-    /// validated beyond types and known keys.
+    /// What kind of decision the topology is about.
+    ///
+    /// # Errors
+    /// If the text is no TOML, or the problem is none that there is.
+    pub fn problem(&self) -> Result<Problem, Faults> {
+        #[derive(Deserialize)]
+        struct Head {
+            #[serde(default)]
+            problem: Problem,
+        }
+        let root = self.root()?;
+        match Head::deserialize(Deserializer::from(root)) {
+            Ok(head) => Ok(head.problem),
+            Err(error) => {
+                let (message, help) = message::rewritten(error.message());
+                let place = error.span().map(|span| Box::new(self.place(span)));
+                Err(Fault { help, place, ..Fault::new(message) }.into())
+            }
+        }
+    }
+
+    /// Parses the document, applies the overrides and reads the topology of the problem `one-bit`
+    /// out of it. Nothing is validated beyond types and known keys.
     ///
     /// # Errors
     /// What is wrong, with its place.
     pub(crate) fn parse(&self) -> Result<(Topology, Places<'_>), Faults> {
+        self.parse_as(Problem::OneBit)
+    }
+
+    /// As [`parse`](Self::parse), for the topology type `T` of `problem`.
+    ///
+    /// # Errors
+    /// What is wrong, with its place.
+    pub(crate) fn parse_as<T: DeserializeOwned>(
+        &self,
+        problem: Problem,
+    ) -> Result<(T, Places<'_>), Faults> {
+        let found = self.problem()?;
+        let root = self.root()?;
+        if found != problem {
+            let places = Places { file: self, root };
+            let mut fault = Fault::new(format!("the problem here is `{}`", found.name()))
+                .help(format!("what was asked for is done for `{}` only", problem.name()));
+            fault.place = Some(Box::new(places.of(&way!["problem"])));
+            return Err(fault.into());
+        }
+        match T::deserialize(Deserializer::from(root.clone())) {
+            Ok(topology) => Ok((topology, Places { file: self, root })),
+            Err(error) => Err(Faults(self.type_faults::<T>(error, root))),
+        }
+    }
+
+    /// The document with the overrides applied.
+    fn root(&self) -> Result<Spanned<DeTable<'_>>, Faults> {
         let (root, errors) = DeTable::parse_recoverable(&self.source.text);
         if !errors.is_empty() {
             return Err(Faults(self.syntax_faults(&errors)));
@@ -115,11 +165,7 @@ impl TopologyFile {
         for one in &self.overrides {
             table = one.apply(table)?;
         }
-        let root = Spanned::new(span, kind_first(table, 0));
-        match Topology::deserialize(Deserializer::from(root.clone())) {
-            Ok(topology) => Ok((topology, Places { file: self, root })),
-            Err(error) => Err(Faults(self.type_faults(error, root))),
-        }
+        Ok(Spanned::new(span, kind_first(table, 0)))
     }
 
     /// The mistakes against the grammar, without those that only follow from another.
@@ -150,7 +196,7 @@ impl TopologyFile {
 
     /// All mistakes against the types. Reading stops at the first; to find the others, what is
     /// wrong is taken out and the rest read again.
-    fn type_faults(
+    fn type_faults<T: DeserializeOwned>(
         &self,
         mut error: toml::de::Error,
         mut root: Spanned<DeTable<'_>>,
@@ -168,7 +214,7 @@ impl TopologyFile {
             if missing || !removed {
                 return faults;
             }
-            match Topology::deserialize(Deserializer::from(root.clone())) {
+            match T::deserialize(Deserializer::from(root.clone())) {
                 Ok(_) => return faults,
                 Err(next) => error = next,
             }

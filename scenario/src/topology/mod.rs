@@ -13,8 +13,10 @@ mod link;
 mod message;
 mod node;
 mod overrides;
+mod placement;
 pub(crate) mod places;
 mod policy;
+mod problem;
 mod rivals;
 mod seeds;
 
@@ -36,9 +38,11 @@ pub use node::{
     IidCqi, LinkCqi, NodeDefaults, Queue, RotatingWeights, SignedWeights, SphereWeights,
     TraceWeights, Weights, is_node_name,
 };
+pub use placement::*;
 pub use policy::{
     ExplorationWidth, NoParameters, PaperWidth, PolicySpec, Prior, SequentialMle, TunedWidth,
 };
+pub use problem::Problem;
 pub use rivals::{
     DiscountedToof, EpsilonGreedy, FullInformation, LinUcb, MleUcb, OfuEcolog, Thompson,
 };
@@ -53,6 +57,9 @@ pub struct Topology {
     /// One sentence that says what the topology shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<String>,
+    /// What kind of decision it is about; here `"one-bit"`, which may be left out.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub problem: Problem,
     /// Length of each trial in slots, one task and one decision a slot; or `"endless"`, until the
     /// run is stopped.
     pub slots: RunLength,
@@ -96,6 +103,10 @@ pub struct Topology {
     /// What the run is expected to show; a run that fails one ends with exit code 1.
     #[serde(default, rename = "expect", skip_serializing_if = "Vec::is_empty")]
     pub expectations: Vec<Expect>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 tagged_enum! {

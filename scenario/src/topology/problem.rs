@@ -1,0 +1,28 @@
+//! What kind of decision a topology is about.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What kind of decision a topology is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Problem {
+    /// Each task goes to one helper node, which answers with one bit.
+    #[default]
+    OneBit,
+    /// Each task runs on the task node or on a helper node; what counts is how long it takes.
+    Placement,
+}
+
+impl Problem {
+    /// All of them.
+    pub const ALL: [Problem; 2] = [Problem::OneBit, Problem::Placement];
+
+    /// The name in topology files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Problem::OneBit => "one-bit",
+            Problem::Placement => "placement",
+        }
+    }
+}
