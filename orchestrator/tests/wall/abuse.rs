@@ -11,7 +11,7 @@ use fogbit_transport::wire::{
     LiveReply, LiveRequest, LiveStep, OpenSession, TaskNodeOrder, TrialId, TrialReport,
 };
 use fogbit_transport::{
-    CloseCode, FrameReceiver, FrameSender, Member, MemberOptions, Role, Token, WireError,
+    CloseCode, FrameReceiver, FrameSender, Member, MemberOptions, Payload, Role, Token, WireError,
 };
 use quinn::Connection;
 
@@ -57,7 +57,8 @@ impl Session {
     }
 
     async fn offload(&mut self, slot: u64, task: &[f64]) {
-        self.send(LiveRequest::Offload { slot, task: task.to_vec() }).await;
+        let (task, payload) = (task.to_vec(), Payload::EMPTY);
+        self.send(LiveRequest::Offload { slot, task, payload }).await;
     }
 
     /// The code with which it is closed.
