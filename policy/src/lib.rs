@@ -7,6 +7,7 @@
 //! How to add one is in `docs/architecture.md`.
 
 pub mod one_bit;
+pub mod placement;
 
 use fogbit_scenario::draw::Key;
 use fogbit_scenario::topology::PolicySpec;

@@ -42,8 +42,29 @@ pub enum Purpose<'a> {
     Drift(u32),
     /// The weights that the n-th change, from 1, of one helper node brings.
     ChangedWeights(u32),
+    /// What happens to packets from the task node to one helper node (children for each element of
+    /// the link, draw `i` for packet `i`).
+    LinkUp,
+    /// What happens to packets from one helper node to the task node.
+    LinkDown,
+    /// CPU cycles of the task of each slot (problem `placement`).
+    TaskCycles,
+    /// Input of the task of each slot (problem `placement`).
+    TaskInput,
+    /// Load of the task node in each slot (problem `placement`).
+    TaskNodeLoad,
+    /// Load of one helper node in each slot (problem `placement`).
+    HelperLoad,
+    /// Round-trip time of the link to one helper node in each slot, where it is drawn.
+    LinkRoundTrip,
+    /// Whether the task of a slot is tried at all sites (problem `placement`).
+    Shadow,
     /// Private randomness of the policy of this name.
     Policy(&'a str),
+    /// First weights of a neural network (child `l` of the key for layer `l`).
+    NetworkWeights,
+    /// The order in which a network is trained on its rows (child `e` of the key for epoch `e`).
+    NetworkShuffle,
     /// Resamples of a bootstrap: statistics of results, no part of any trial.
     Bootstrap,
 }
@@ -62,7 +83,17 @@ impl Purpose<'_> {
             Purpose::Noise(index) => format!("node.noise/{index}"),
             Purpose::Drift(change) => format!("node.drift/{change}"),
             Purpose::ChangedWeights(change) => format!("node.weights/{change}"),
+            Purpose::LinkUp => "link.up".into(),
+            Purpose::LinkDown => "link.down".into(),
+            Purpose::TaskCycles => "task.cycles".into(),
+            Purpose::TaskInput => "task.input".into(),
+            Purpose::TaskNodeLoad => "task.load".into(),
+            Purpose::HelperLoad => "node.load".into(),
+            Purpose::LinkRoundTrip => "link.rtt".into(),
+            Purpose::Shadow => "task.shadow".into(),
             Purpose::Policy(name) => format!("policy/{name}"),
+            Purpose::NetworkWeights => "network.weights".into(),
+            Purpose::NetworkShuffle => "network.shuffle".into(),
             Purpose::Bootstrap => "stats.bootstrap".into(),
         }
     }

@@ -13,6 +13,7 @@ mod lockstep;
 mod metrics;
 mod oracle;
 mod pace;
+pub mod placement;
 mod service;
 mod sim;
 mod trial;

@@ -4,7 +4,9 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::{Endpoint, EndpointConfig, MtuDiscoveryConfig, TransportConfig, VarInt};
+use quinn::{Endpoint, EndpointConfig, MtuDiscoveryConfig, Runtime, TransportConfig, VarInt};
+
+use crate::emulation::{EmulatedSocket, Links};
 
 /// A peer that is silent for this long is gone.
 pub const SILENCE: Duration = Duration::from_secs(10);
@@ -12,6 +14,9 @@ pub const SILENCE: Duration = Duration::from_secs(10);
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
 /// The largest UDP payload that is probed for, in bytes.
 const LARGEST_PACKET: u16 = 16_384;
+/// The largest UDP payload that is probed for where links are emulated: packets of Ethernet, as real
+/// links have them. At a rate, and by loss, a packet of 16 KB is something else.
+const LARGEST_PACKET_ON_LINKS: u16 = 1_452;
 /// Bytes of send buffer and of receive buffer that are asked of the kernel, which may give less. A
 /// hundred nodes that join at once need it.
 pub const SOCKET_BUFFER: usize = 4 << 20;
@@ -21,26 +26,63 @@ pub const SOCKET_BUFFER: usize = 4 << 20;
 /// # Errors
 /// If the address is in use or not ours.
 pub fn bind(address: SocketAddr) -> std::io::Result<Endpoint> {
+    Endpoint::new(endpoint_config(), None, bind_socket(address)?, runtime())
+}
+
+/// A QUIC endpoint on `address` whose packets can be put on emulated links.
+///
+/// # Errors
+/// If the address is in use or not ours, or if the process may not have another file descriptor.
+pub fn bind_with_links(address: SocketAddr) -> std::io::Result<(Endpoint, Links)> {
+    let runtime = runtime();
+    let (socket, links) = EmulatedSocket::new(bind_socket(address)?, &*runtime)?;
+    let socket = Arc::new(socket);
+    let endpoint = Endpoint::new_with_abstract_socket(endpoint_config(), None, socket, runtime)?;
+    Ok((endpoint, links))
+}
+
+fn runtime() -> Arc<dyn Runtime> {
+    quinn::default_runtime().expect("an endpoint is made within a tokio runtime")
+}
+
+fn endpoint_config() -> EndpointConfig {
+    let mut config = EndpointConfig::default();
+    // Greasing unsets by chance the bit by which raw packets are told from QUIC.
+    config.grease_quic_bit(false);
+    config
+}
+
+fn bind_socket(address: SocketAddr) -> std::io::Result<UdpSocket> {
     let socket = UdpSocket::bind(address)?;
-    // What the kernel does not give is not an error.
+    // What the kernel does not give is not an error; links warn of it.
     let _ = rustix::net::sockopt::set_socket_recv_buffer_size(&socket, SOCKET_BUFFER);
     let _ = rustix::net::sockopt::set_socket_send_buffer_size(&socket, SOCKET_BUFFER);
-    let runtime = quinn::default_runtime().expect("an endpoint is made within a tokio runtime");
-    Endpoint::new(EndpointConfig::default(), None, socket, runtime)
+    Ok(socket)
 }
 
 /// The settings of every connection. The other side may open `streams` streams at once, and with
 /// each of them make this side keep what it has not read yet.
 pub fn transport_config(streams: u32) -> Arc<TransportConfig> {
+    // Loopback takes far larger packets than Ethernet; elsewhere the probes just find less.
+    settings(streams, LARGEST_PACKET)
+}
+
+/// The settings of a connection that may be put on an emulated link: those of every connection, with
+/// packets that are no larger than on a real one (UDP payload of at most 1,452 bytes). Each side
+/// decides for the packets that it sends.
+pub fn link_transport_config(streams: u32) -> Arc<TransportConfig> {
+    settings(streams, LARGEST_PACKET_ON_LINKS)
+}
+
+fn settings(streams: u32, largest_packet: u16) -> Arc<TransportConfig> {
     let mut config = TransportConfig::default();
     config.max_idle_timeout(Some(SILENCE.try_into().expect("ten seconds fit")));
     config.keep_alive_interval(Some(KEEP_ALIVE));
     config.max_concurrent_bidi_streams(VarInt::from_u32(streams));
     config.max_concurrent_uni_streams(VarInt::from_u32(0));
     config.datagram_receive_buffer_size(None);
-    // Loopback takes far larger packets than Ethernet; elsewhere the probes just find less.
     let mut discovery = MtuDiscoveryConfig::default();
-    discovery.upper_bound(LARGEST_PACKET);
+    discovery.upper_bound(largest_packet);
     config.mtu_discovery_config(Some(discovery));
     Arc::new(config)
 }

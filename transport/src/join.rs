@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::close::CloseCode;
 use crate::codec::{CONTROL_LIMIT, FrameReceiver, FrameSender, WireError};
+use crate::emulation::Links;
 use crate::endpoint::{self, transport_config};
 use crate::identity::{Identity, PeerName, Role, signing_request};
 use crate::member::{Member, MemberError, MemberOptions};
@@ -28,7 +29,7 @@ const TRY_PORT_EVERY: Duration = Duration::from_millis(20);
 #[derive(Debug, Default)]
 pub struct Joiner {
     /// The socket of the last attempt, and the address it was bound for.
-    socket: Option<(SocketAddr, Endpoint)>,
+    socket: Option<(SocketAddr, Endpoint, Links)>,
     /// The address of the socket that the last member was given.
     given: Option<SocketAddr>,
 }
@@ -44,31 +45,32 @@ impl Joiner {
     pub async fn join(&mut self, options: &MemberOptions) -> Result<Member, MemberError> {
         let orchestrator = resolve(&options.join).await?;
         let local = options.listen.unwrap_or_else(|| local_address(orchestrator));
-        let endpoint = self.endpoint(local).await?;
-        let member = Attempt { options, endpoint: &endpoint, orchestrator }.join().await?;
-        self.given = self.socket.take().map(|(local, _)| local);
+        let (endpoint, links) = self.endpoint(local).await?;
+        let member =
+            Attempt { options, endpoint: &endpoint, links: &links, orchestrator }.join().await?;
+        self.given = self.socket.take().map(|(local, ..)| local);
         Ok(member)
     }
 
     /// A socket on `local` that nobody can connect to yet.
-    async fn endpoint(&mut self, local: SocketAddr) -> Result<Endpoint, MemberError> {
-        if let Some((_, endpoint)) = self.socket.as_ref().filter(|(bound, _)| *bound == local) {
+    async fn endpoint(&mut self, local: SocketAddr) -> Result<(Endpoint, Links), MemberError> {
+        if let Some((_, endpoint, links)) = self.socket.as_ref().filter(|(at, ..)| *at == local) {
             // An attempt that failed late may have opened it already.
             endpoint.set_server_config(None);
-            return Ok(endpoint.clone());
+            return Ok((endpoint.clone(), links.clone()));
         }
         self.socket = None;
-        let endpoint = self.bind(local).await?;
-        self.socket = Some((local, endpoint.clone()));
-        Ok(endpoint)
+        let (endpoint, links) = self.bind(local).await?;
+        self.socket = Some((local, endpoint.clone(), links.clone()));
+        Ok((endpoint, links))
     }
 
     /// Binds `local`. Where the last member had the same port, it gets a while to become free.
-    async fn bind(&self, local: SocketAddr) -> Result<Endpoint, MemberError> {
+    async fn bind(&self, local: SocketAddr) -> Result<(Endpoint, Links), MemberError> {
         let was_ours = local.port() != 0 && self.given == Some(local);
         let deadline = Instant::now() + FREE_WITHIN;
         loop {
-            match endpoint::bind(local) {
+            match endpoint::bind_with_links(local) {
                 Err(error)
                     if error.kind() == std::io::ErrorKind::AddrInUse
                         && was_ours
@@ -88,6 +90,7 @@ impl Joiner {
 struct Attempt<'a> {
     options: &'a MemberOptions,
     endpoint: &'a Endpoint,
+    links: &'a Links,
     orchestrator: SocketAddr,
 }
 
@@ -103,7 +106,8 @@ impl Attempt<'_> {
         }
         let control = self.connect(client.clone()).await?;
         let greeting = self.greet(&control).await?;
-        Ok(Member { name, endpoint: self.endpoint.clone(), control, greeting, client })
+        let (endpoint, links) = (self.endpoint.clone(), self.links.clone());
+        Ok(Member { name, endpoint, links, control, greeting, client })
     }
 
     async fn ask_for_certificate(&self) -> Result<(String, Identity), MemberError> {

@@ -4,6 +4,7 @@
 pub mod backoff;
 pub mod close;
 pub mod codec;
+pub mod emulation;
 pub mod endpoint;
 pub mod identity;
 pub mod join;
@@ -16,6 +17,7 @@ pub mod wire;
 pub use backoff::Backoff;
 pub use close::CloseCode;
 pub use codec::{FrameReceiver, FrameSender, WireError};
+pub use emulation::Links;
 pub use identity::{Authority, Identity, Role};
 pub use join::Joiner;
 pub use member::{Member, MemberError, MemberOptions, Obstacle};

@@ -7,6 +7,7 @@ use quinn::{Connection, ConnectionError, Endpoint};
 
 use crate::close::CloseCode;
 use crate::codec::{FrameReceiver, FrameSender, WireError};
+use crate::emulation::Links;
 use crate::identity::{IdentityError, PeerName, Role};
 use crate::join::{Joiner, connect};
 use crate::tls::TlsError;
@@ -59,6 +60,8 @@ pub struct Member {
     pub name: String,
     /// Its socket. Helper nodes accept task nodes on it.
     pub endpoint: Endpoint,
+    /// The emulated links of the socket, none at first.
+    pub links: Links,
     /// To the orchestrator.
     pub control: Connection,
     /// The stream of the greeting, kept open as long as it belongs to the run.

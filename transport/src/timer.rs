@@ -40,14 +40,37 @@ impl Timer {
             if left.is_zero() {
                 return Ok(());
             }
-            let once =
-                Itimerspec { it_interval: timespec(Duration::ZERO), it_value: timespec(left) };
-            timerfd_settime(self.0.get_ref(), TimerfdTimerFlags::empty(), &once)?;
+            self.arm(left)?;
+            self.fired().await?;
+        }
+    }
+
+    /// Makes it fire once `after` this moment, in place of when it was to fire before.
+    ///
+    /// # Errors
+    /// If the kernel refuses to set the timer.
+    pub(crate) fn arm(&self, after: Duration) -> io::Result<()> {
+        // A time of zero would stop it.
+        let after = after.max(Duration::from_nanos(1));
+        let once = Itimerspec { it_interval: timespec(Duration::ZERO), it_value: timespec(after) };
+        timerfd_settime(self.0.get_ref(), TimerfdTimerFlags::empty(), &once)?;
+        Ok(())
+    }
+
+    /// Waits until it has fired since the last time that this was waited for. One task at a time.
+    ///
+    /// # Errors
+    /// If the kernel's side of it is broken.
+    pub(crate) async fn fired(&self) -> io::Result<()> {
+        loop {
             let mut ready = self.0.readable().await?;
             // The count of expirations is of no use, but reading it makes the timer wait again.
-            let mut count = [0; 8];
-            if rustix::io::read(self.0.get_ref(), &mut count).is_err() {
-                ready.clear_ready();
+            let read = rustix::io::read(self.0.get_ref(), &mut [0; 8]);
+            // Should it fire again before this line, its event is one more, and is not cleared.
+            ready.clear_ready();
+            match read {
+                Err(rustix::io::Errno::AGAIN) => {}
+                read => return read.map(|_| ()).map_err(io::Error::from),
             }
         }
     }

@@ -4,11 +4,19 @@
 //! A link has two [`Direction`]s; `up` leads from the task node to the helper node. A [`LinkState`]
 //! is a link under a name (its profile), a [`LinkPath`] a link with its changes over a trial.
 
+mod chance;
+mod line;
 mod profiles;
+mod propagation;
+mod shaper;
 
 use serde::{Deserialize, Serialize};
 
+pub use chance::{Chance, Losses};
+pub use line::Line;
 pub use profiles::{Profile, profile, profiles};
+pub use propagation::{Arrival, Propagation};
+pub use shaper::{Counters, DropCause, Fate, Shaper};
 
 /// One direction of a link. Serialisation (by `rate_bits_s`, one packet after another) comes
 /// first, propagation (`delay_ns` and jitter) after it.

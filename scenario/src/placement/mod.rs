@@ -1,6 +1,20 @@
 //! The problem `placement`: each task runs on the task node or on a helper node, and what counts is
 //! how long it takes.
+//!
+//! [`PlacementScenario`] is a checked topology, [`PlacementInstance`] that under one seed. [`cost`]
+//! says how long a task is expected to take where; [`Channel`] lets a payload travel in virtual time.
 
+pub mod cost;
+mod instance;
+mod scenario;
 mod step;
+mod transfer;
 
+pub use cost::CostModel;
+pub use instance::{
+    HelperPart, LinkKeys, PlacementInstance, SHADOW_SHARE, TaskDraws, TaskNodePart, Uniform,
+    UniformSpec,
+};
+pub use scenario::{HelperNode, LocalNode, PAYLOAD_LIMIT, PlacementScenario};
 pub use step::{Execution, Fate, Site, SiteSight, Step, Task};
+pub use transfer::{Channel, Transferred};

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::scenario::HelperNode;
+use crate::link::{Direction, LinkSpec};
+
 /// Where a task runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Site {
@@ -49,12 +52,43 @@ pub struct SiteSight {
     pub overhead_s: f64,
     /// Measured round-trip time of a small packet, in seconds.
     pub rtt_s: f64,
-    /// Measured rate to the node in bits a second; infinite where there is no limit.
+    /// Measured rate to the node in bits a second on the wire (headers count); infinite where there
+    /// is no limit.
     pub up_bits_s: f64,
-    /// Measured rate from the node in bits a second.
+    /// Measured rate from the node in bits a second on the wire.
     pub down_bits_s: f64,
-    /// Measured share of packets that are lost on the way there or back.
+    /// Measured share of packets that are lost one way, the worse of both.
     pub loss: f64,
+}
+
+impl SiteSight {
+    /// The task node itself.
+    pub fn local(frequency_hz: f64, load: f64) -> SiteSight {
+        SiteSight {
+            frequency_hz,
+            load,
+            overhead_s: 0.0,
+            rtt_s: 0.0,
+            up_bits_s: f64::INFINITY,
+            down_bits_s: f64::INFINITY,
+            loss: 0.0,
+        }
+    }
+
+    /// A helper node at the end of a link, as it truly is.
+    pub fn remote(node: &HelperNode, load: f64, link: &LinkSpec) -> SiteSight {
+        let rate =
+            |direction: &Direction| direction.rate_bits_s.map_or(f64::INFINITY, |r| r as f64);
+        SiteSight {
+            frequency_hz: node.frequency_hz,
+            load,
+            overhead_s: node.overhead_ns as f64 / 1e9,
+            rtt_s: link.round_trip_ns() as f64 / 1e9,
+            up_bits_s: rate(&link.up),
+            down_bits_s: rate(&link.down),
+            loss: link.up.loss.mean().max(link.down.loss.mean()),
+        }
+    }
 }
 
 /// What became of a task.
@@ -100,4 +134,25 @@ pub struct Step {
     /// The same task on the other sites, where the trial also tries those; they come after the
     /// task itself and count for nothing but the comparison.
     pub shadows: Vec<Execution>,
+}
+
+impl Step {
+    /// The step before any slot, with room for the sights of `sites` sites.
+    pub fn blank(sites: usize) -> Step {
+        let execution = Execution {
+            site: Site::Local,
+            fate: Fate::Done,
+            latency_ns: 0,
+            queued_ns: 0,
+            executed_ns: 0,
+        };
+        Step {
+            slot: 0,
+            task: Task { cycles: 0, input_bytes: 0, output_bytes: 0 },
+            sights: vec![SiteSight::local(0.0, 0.0); sites],
+            predicted_s: Vec::new(),
+            execution,
+            shadows: Vec::new(),
+        }
+    }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Bound, Link, LinkProfile, NoParameters, Problem, Range, Seeds, TimeSpan};
 use crate::tagged::tagged_enum;
-use crate::work::WorkKind;
+use crate::work::{Execution, WorkKind};
 
 /// A topology file of the problem `placement`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -49,7 +49,7 @@ pub struct PlacementTopology {
     #[serde(default, rename = "event", skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<LinkEvent>,
     /// The policies that are compared, by name; the name is yours, `kind` says which policy it is.
-    pub policies: IndexMap<String, PlacementPolicy>,
+    pub policies: IndexMap<String, PlacementPolicySpec>,
     /// What the run is expected to show; a run that fails one ends with exit code 1.
     #[serde(default, rename = "expect", skip_serializing_if = "Vec::is_empty")]
     pub expectations: Vec<PlacementExpect>,
@@ -123,25 +123,13 @@ impl Default for PlacementTask {
     }
 }
 
-/// Whether tasks are really computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Execution {
-    /// They take cycles over frequency, and no CPU.
-    #[default]
-    Timed,
-    /// They are really computed; a computer that is slower than the host waits afterwards until
-    /// cycles over frequency have passed.
-    Real,
-}
-
 /// The task node's own computer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Computer {
     /// Its name (lower-case letters, digits and hyphens).
     pub name: String,
-    /// CPU frequency in GHz (0.001 to 1000).
+    /// CPU frequency in GHz (0.001 to 1,000,000).
     pub cpu_frequency_ghz: f64,
     /// Share of the CPU that other work takes, drawn uniformly for each task (0 to 0.99).
     pub load: Range,
@@ -163,7 +151,7 @@ pub struct HelperComputers {
     /// file lists them as `[[node]]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u32>,
-    /// CPU frequency in GHz (0.001 to 1000).
+    /// CPU frequency in GHz (0.001 to 1,000,000).
     pub cpu_frequency_ghz: f64,
     /// Share of the CPU that other work takes, drawn uniformly for each task (0 to 0.99).
     pub load: Range,
@@ -194,7 +182,7 @@ impl Default for HelperComputers {
 pub struct HelperComputer {
     /// Its name (lower-case letters, digits and hyphens).
     pub name: String,
-    /// CPU frequency in GHz (0.001 to 1000).
+    /// CPU frequency in GHz (0.001 to 1,000,000).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_frequency_ghz: Option<f64>,
     /// Share of the CPU that other work takes, drawn uniformly for each task (0 to 0.99).
@@ -254,7 +242,7 @@ pub struct LinkEvent {
 
 tagged_enum! {
     /// A policy of the problem `placement`, and its parameters.
-    pub enum PlacementPolicy {
+    pub enum PlacementPolicySpec {
         /// Every task runs on the task node.
         AlwaysLocal(NoParameters) = "always-local",
         /// Every task goes to a helper node: the one with the shortest measured round-trip time.
@@ -280,7 +268,7 @@ pub struct RulePlacement {
 }
 
 /// Parameters of `learned`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LearnedPlacement {
     /// The model (safetensors), relative to the topology file, as `fogbit train placement` writes
@@ -289,12 +277,6 @@ pub struct LearnedPlacement {
     pub model: Option<String>,
     /// How it is trained.
     pub train: PlacementTraining,
-}
-
-impl Default for LearnedPlacement {
-    fn default() -> LearnedPlacement {
-        LearnedPlacement { model: None, train: PlacementTraining::default() }
-    }
 }
 
 /// How a decision network is trained; the defaults are those of its paper notebook, but for the
@@ -419,4 +401,11 @@ pub enum PlacementMetric {
     Accuracy,
     /// The same, of tasks whose local and best offloaded latency differ by more than 10 %.
     AccuracyOutsideBand,
+}
+
+impl PlacementTopology {
+    /// The JSON schema of a topology file of this problem.
+    pub fn json_schema() -> serde_json::Value {
+        schemars::schema_for!(PlacementTopology).to_value()
+    }
 }

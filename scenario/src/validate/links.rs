@@ -73,7 +73,6 @@ pub(super) fn link_paths(first: Vec<Option<LinkState>>, events: &[Event]) -> Vec
     if first.iter().all(Option::is_none) && changes().next().is_none() {
         return Vec::new();
     }
-    let unimpaired = || LinkState { profile: "loopback".into(), spec: LinkSpec::UNIMPAIRED };
     let path = |(node, first): (usize, Option<LinkState>)| LinkPath {
         first: first.unwrap_or_else(unimpaired),
         changes: changes()
@@ -87,4 +86,9 @@ pub(super) fn link_paths(first: Vec<Option<LinkState>>, events: &[Event]) -> Vec
             .collect(),
     };
     first.into_iter().enumerate().map(path).collect()
+}
+
+/// A link that does nothing to packets.
+pub(super) fn unimpaired() -> LinkState {
+    LinkState { profile: "loopback".into(), spec: LinkSpec::UNIMPAIRED }
 }

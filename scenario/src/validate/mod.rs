@@ -1,10 +1,12 @@
 //! From the file's types to a [`Scenario`]: what types alone cannot say.
 
+mod computers;
 mod events;
 mod external;
 mod links;
 mod network;
 mod nodes;
+mod placement;
 mod policies;
 
 use std::path::Path;
@@ -12,6 +14,7 @@ use std::time::Duration;
 
 use self::links::link_paths;
 use self::nodes::Shape;
+pub(crate) use self::placement::validate_placement;
 use crate::fault::{Fault, Faults};
 use crate::scenario::{Scenario, trace_path};
 use crate::topology::places::{Places, Step, way};
@@ -170,8 +173,13 @@ impl Check<'_, '_> {
                 "one seed, for example seeds = [7], or a number of slots",
             );
         }
+        self.seeds(&topology.seeds);
+    }
+
+    fn seeds(&mut self, seeds: &Seeds) {
+        let count = seeds.count();
         if count == 0 || count > MOST_SEEDS {
-            let place = match topology.seeds {
+            let place = match seeds {
                 Seeds::Block(_) => way!["seeds", "count"],
                 Seeds::Count(_) | Seeds::List(_) => way!["seeds"],
             };
@@ -180,7 +188,7 @@ impl Check<'_, '_> {
                 format!("a run cannot have {count} seeds"),
                 format!("from 1 to {MOST_SEEDS} seeds"),
             );
-        } else if let Seeds::Block(block) = &topology.seeds
+        } else if let Seeds::Block(block) = seeds
             && block.first.checked_add(block.count).is_none()
         {
             self.fail(
@@ -188,7 +196,7 @@ impl Check<'_, '_> {
                 format!("{count} seeds from {} on go beyond the largest number", block.first),
                 format!("at most first = {}", u64::MAX - block.count),
             );
-        } else if let Seeds::List(list) = &topology.seeds {
+        } else if let Seeds::List(list) = seeds {
             let mut seen = std::collections::BTreeSet::new();
             for (index, seed) in list.iter().enumerate() {
                 if !seen.insert(seed) {
@@ -254,20 +262,38 @@ impl Check<'_, '_> {
     }
 
     fn expectation(&mut self, index: usize, expect: &Expect, known: &[&str]) {
-        let place = |key: &str| way!["expect", index, key];
         let bounds = [("below", &expect.below), ("above", &expect.above)];
+        self.bounds(index, &expect.policy, bounds, known);
+        let place = |key: &str| way!["expect", index, key];
+        if expect.slot == 0 {
+            self.fail(place("slot"), "slots count from 1", "for example slot = 10000");
+        }
+        if expect.seeds == 0 {
+            self.fail(place("seeds"), "no seed shows nothing", "50 or more: seeds differ much");
+        }
+    }
+
+    /// The policy and the bounds of an expectation.
+    fn bounds(
+        &mut self,
+        index: usize,
+        policy: &String,
+        bounds: [(&str, &Option<Bound>); 2],
+        known: &[&str],
+    ) {
+        let place = |key: &str| way!["expect", index, key];
         let named = bounds.iter().filter_map(|(key, bound)| match bound {
             Some(Bound::Policy(name)) => Some((*key, name)),
             Some(Bound::Number(_)) | None => None,
         });
-        for (key, name) in [("policy", &expect.policy)].into_iter().chain(named) {
+        for (key, name) in [("policy", policy)].into_iter().chain(named) {
             if !known.contains(&name.as_str()) {
                 self.fail(
                     place(key),
                     format!("no policy is called `{name}`"),
                     format!("policies here: {}", known.join(", ")),
                 );
-            } else if key != "policy" && *name == expect.policy {
+            } else if key != "policy" && name == policy {
                 self.fail(
                     place(key),
                     format!("`{name}` is compared with itself"),
@@ -280,19 +306,13 @@ impl Check<'_, '_> {
                 self.within(place(key), key, *number, -LARGEST, LARGEST);
             }
         }
-        if expect.below.is_some() == expect.above.is_some() {
+        if bounds[0].1.is_some() == bounds[1].1.is_some() {
             // With both, the second is the one too many; with none, the expectation itself.
             self.fail(
                 place("above"),
                 "an expectation needs either `below` or `above`",
                 "for example below = \"greedy\"",
             );
-        }
-        if expect.slot == 0 {
-            self.fail(place("slot"), "slots count from 1", "for example slot = 10000");
-        }
-        if expect.seeds == 0 {
-            self.fail(place("seeds"), "no seed shows nothing", "50 or more: seeds differ much");
         }
     }
 

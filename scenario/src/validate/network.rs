@@ -8,7 +8,8 @@ use crate::topology::places::{Step, way};
 use crate::topology::{Cqi, Frequency, ModelFeatures, Queue, Task, Topology, is_node_name};
 use crate::trace::NORM_TOLERANCE;
 
-const NAME_HELP: &str = "1 to 63 lower-case letters, digits and hyphens, no hyphen at the ends";
+pub(super) const NAME_HELP: &str =
+    "1 to 63 lower-case letters, digits and hyphens, no hyphen at the ends";
 
 impl Check<'_, '_> {
     pub(super) fn names(&mut self, topology: &Topology, helpers: &[Helper]) {
@@ -40,7 +41,7 @@ impl Check<'_, '_> {
         }
     }
 
-    fn two_called(&mut self, place: Vec<Step>, name: &str) {
+    pub(super) fn two_called(&mut self, place: Vec<Step>, name: &str) {
         self.fail(
             place,
             format!("two nodes are called `{name}`"),
@@ -113,7 +114,7 @@ fn helper_place(topology: &Topology, index: usize) -> Vec<Step> {
     if topology.node_list.is_empty() { way!["nodes", "count"] } else { way!["node", index, "name"] }
 }
 
-fn bad_name(name: &str) -> String {
+pub(super) fn bad_name(name: &str) -> String {
     format!("`{name}` cannot be the name of a node")
 }
 

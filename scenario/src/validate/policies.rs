@@ -158,7 +158,7 @@ impl Check<'_, '_> {
 }
 
 /// The name of a policy stands in names of files.
-fn is_file_name(name: &str) -> bool {
+pub(super) fn is_file_name(name: &str) -> bool {
     (1..=63).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-._".contains(&b))
         && !name.starts_with('.')

@@ -13,9 +13,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 
 use super::children::Ended;
+use super::fleet::{Early, death, failed, task_node_name, what};
 use super::hub::{Lost, MemberHandle};
 use super::seed::{NodeEvent, Seed, Untold};
-use super::{DEATH_NOTICE, Early, Nodes, Run, death, failed, live, task_node_name, trial, what};
+use super::{Run, live, trial};
 use crate::backend::RunFailure;
 use crate::exit::tell;
 use crate::plan::{Collector, PlannedPolicy, Status, TrialResult};
@@ -82,16 +83,16 @@ impl Run {
         number: u64,
         instance: &Arc<Instance>,
     ) -> Result<Playing, Early> {
-        let helpers = self.hub.helpers();
+        let helpers = self.fleet.hub.helpers();
         if !self.real_time() && helpers.iter().any(Option::is_none) {
             return Err(failed("a helper node is gone").into());
         }
-        let players = self.players()?;
+        let players = self.fleet.players()?;
         let (mut seed, events) = self.seed(number, instance, &players);
         let told = tokio::select! {
             biased;
-            _ = self.stopped.wait_for(|stop| *stop) => return Err(Early::Stopped),
-            ended = self.children.ended() => return Err(death(&ended).into()),
+            _ = self.fleet.stopped.wait_for(|stop| *stop) => return Err(Early::Stopped),
+            ended = self.fleet.children.ended() => return Err(death(&ended).into()),
             told = seed.announce(&helpers) => told,
             // In real time whoever is slow comes later, or is missed like one that was lost.
             () = tokio::time::sleep(ANNOUNCEMENT), if self.real_time() => Ok(()),
@@ -113,17 +114,17 @@ impl Run {
 
     /// Looks after the trials until the last has ended.
     async fn watch(&mut self, playing: &mut Playing) {
-        let mut stopped = self.stopped.clone();
+        let mut stopped = self.fleet.stopped.clone();
         while !playing.trials.is_empty() {
             tokio::select! {
                 biased;
                 Some(ended) = playing.trials.join_next() => playing.ended(ended),
-                ended = self.children.ended() => self.child_ended(&ended, playing),
-                Some(lost) = self.lost.recv() => self.member_lost(lost, playing).await,
-                () = self.hub.changed() => {
+                ended = self.fleet.children.ended() => self.child_ended(&ended, playing),
+                Some(lost) = self.fleet.lost.recv() => self.member_lost(lost, playing).await,
+                () = self.fleet.hub.changed() => {
                     self.show_members();
                     if self.real_time() {
-                        playing.seed.welcome(&self.hub.helpers());
+                        playing.seed.welcome(&self.fleet.hub.helpers());
                     }
                 }
                 _ = stopped.wait_for(|stop| *stop), if !*playing.stop.borrow() => playing.stop(),
@@ -135,7 +136,7 @@ impl Run {
     fn child_ended(&self, ended: &Ended, playing: &mut Playing) {
         let death = death(ended);
         // What is known to be dead need not be waited for.
-        self.hub.disconnect(ended.role, &ended.name);
+        self.fleet.hub.disconnect(ended.role, &ended.name);
         match ended.role {
             Role::Helper if self.real_time() => tell(format_args!("{}", death.message)),
             Role::Helper => playing.fail(death),
@@ -164,7 +165,7 @@ impl Run {
         if self.real_time() {
             self.miss(&lost, &mut playing.seed);
         } else if playing.failure.is_none() {
-            let failure = self.explain(lost).await;
+            let failure = self.fleet.explain(lost).await;
             playing.fail(failure);
         }
     }
@@ -173,7 +174,7 @@ impl Run {
     async fn settle(&mut self, playing: Playing, collector: &mut Collector) -> Result<(), Early> {
         let Playing { seed, mut results, mut failure, dead_task_nodes, mut left, .. } = playing;
         drop(seed);
-        while let Ok(lost) = self.lost.try_recv() {
+        while let Ok(lost) = self.fleet.lost.try_recv() {
             left |= lost.left;
         }
         // What a policy does to itself stops nobody else, and no later seed.
@@ -189,7 +190,7 @@ impl Run {
                 result.failure = result.failure.map(|_| death.clone());
             }
             // Whoever was interrupted as well did not fail.
-            let interrupted = *self.stopped.borrow();
+            let interrupted = *self.fleet.stopped.borrow();
             if let (Some(failure), Status::Partial, false) = (&failure, result.status, interrupted)
             {
                 result.status = Status::Failed;
@@ -198,20 +199,20 @@ impl Run {
             if fails_run(&result) && failure.is_none() {
                 let policy = self.context.plan.policies[result.policy].name.clone();
                 let why = result.failure.clone().unwrap_or_default();
-                failure = Some(self.explain_trial(&policy, &why).await);
+                failure = Some(self.fleet.explain_trial(&policy, &why).await);
             }
             collector.add(result);
         }
         if let Some(failure) = failure {
             return Err(failure.into());
         }
-        if *self.stopped.borrow() { Err(Early::Stopped) } else { Ok(()) }
+        if *self.fleet.stopped.borrow() { Err(Early::Stopped) } else { Ok(()) }
     }
 
     /// Whether this process is stopped as well. Whoever stops everything may begin with the nodes:
     /// Docker Compose does.
     async fn is_stopped_too(&mut self) -> bool {
-        let stopped = self.stopped.wait_for(|stop| *stop);
+        let stopped = self.fleet.stopped.wait_for(|stop| *stop);
         tokio::time::timeout(STOP_NOTICE, stopped).await.is_ok_and(|stopped| stopped.is_ok())
     }
 
@@ -309,44 +310,6 @@ impl Run {
             });
         }
         set
-    }
-
-    /// The task node that plays each policy.
-    fn players(&self) -> Result<Vec<MemberHandle>, RunFailure> {
-        let task_nodes = self.hub.task_nodes();
-        let player = |index: usize| {
-            let own = task_node_name(index);
-            let member = match &self.nodes {
-                Nodes::Children { .. } => task_nodes.iter().find(|m| m.name == own),
-                Nodes::Others { .. } => task_nodes.get(index % task_nodes.len().max(1)),
-            };
-            member.cloned().ok_or_else(|| failed(format!("task node {own} is gone")))
-        };
-        (0..self.context.plan.policies.len()).map(player).collect()
-    }
-
-    /// What became of a helper node whose connection is lost.
-    async fn explain(&mut self, lost: Lost) -> RunFailure {
-        let own_death = async {
-            loop {
-                let ended = self.children.ended().await;
-                if ended.name == lost.peer.name {
-                    return ended;
-                }
-            }
-        };
-        match tokio::time::timeout(DEATH_NOTICE, own_death).await {
-            Ok(ended) => death(&ended),
-            Err(_) => failed(format!("helper node {} is gone: {}", lost.peer.name, lost.error)),
-        }
-    }
-
-    /// Why a trial failed, if a process died of the same cause.
-    async fn explain_trial(&mut self, policy: &str, why: &str) -> RunFailure {
-        match tokio::time::timeout(DEATH_NOTICE, self.children.ended()).await {
-            Ok(ended) => death(&ended),
-            Err(_) => failed(format!("the trial of {policy} failed: {why}")),
-        }
     }
 }
 

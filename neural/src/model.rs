@@ -1,0 +1,322 @@
+//! Networks in files: safetensors, with the names and layout of PyTorch's `state_dict` of a module
+//! whose `nn.Sequential` is called `net`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use crate::layer::{Dense, Layer};
+use crate::network::{LayersError, Network};
+use crate::safetensors::{self, Tensor};
+
+/// What a model's file says beside its weights: names of features, the standardiser, how it was
+/// trained. The entry `architecture` belongs to the network.
+pub type Metadata = BTreeMap<String, String>;
+
+/// The entry of the metadata that names the layers, as `dense 4 32, relu, dense 32 2`. Files of
+/// others need none: layers without weights are then taken for ReLU.
+const ARCHITECTURE: &str = "architecture";
+
+/// No model of ours comes near it; a larger file is not read.
+const LARGEST_FILE: u64 = 1 << 30;
+
+/// A model could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {fault}", path.display())]
+pub struct LoadError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong.
+    pub fault: ModelFault,
+}
+
+/// What is wrong with a model's file.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelFault {
+    /// There is none.
+    #[error("there is no such file")]
+    Missing,
+    /// It cannot be read.
+    #[error("it cannot be read: {0}")]
+    Unreadable(io::Error),
+    /// It is too large.
+    #[error("it is larger than {LARGEST_FILE} bytes, the most that is read")]
+    TooLarge,
+    /// It ends too early.
+    #[error("it is truncated: {have} bytes, expected {want}")]
+    Truncated {
+        /// How long it is.
+        have: usize,
+        /// How long it would have to be, as far as can be told.
+        want: usize,
+    },
+    /// It is something else.
+    #[error("it is not in the format safetensors: {0}")]
+    Malformed(String),
+    /// Its layers make no network.
+    #[error("its architecture is no network: {0}")]
+    Architecture(String),
+    /// A tensor is missing.
+    #[error("{0} is missing")]
+    MissingTensor(String),
+    /// There is a tensor that no layer has.
+    #[error("{0} belongs to no layer")]
+    UnexpectedTensor(String),
+    /// A tensor has the wrong shape.
+    #[error("{name} is {}, expected {}", sides(found), sides(expected))]
+    Shape {
+        /// Its name.
+        name: String,
+        /// Its shape.
+        found: Vec<usize>,
+        /// What it should be.
+        expected: Vec<usize>,
+    },
+    /// A tensor is not of single precision.
+    #[error("{name} is of type {found}, expected F32")]
+    Type {
+        /// Its name.
+        name: String,
+        /// Its type, as the format calls it.
+        found: String,
+    },
+    /// A weight is not finite.
+    #[error("{name} has the value {value} at place {place}: weights are finite")]
+    NotFinite {
+        /// Name of the tensor.
+        name: String,
+        /// Place in it, from 0, row by row.
+        place: usize,
+        /// What is there.
+        value: f32,
+    },
+    /// The network is for something else.
+    #[error("it takes {inputs} values and gives {outputs}, expected {} and {}", expected.0, expected.1)]
+    Ends {
+        /// What it takes.
+        inputs: usize,
+        /// What it gives.
+        outputs: usize,
+        /// What it should take and give.
+        expected: (usize, usize),
+    },
+}
+
+/// A model could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum SaveError {
+    /// A weight is not finite: nobody could load it again.
+    #[error(transparent)]
+    Model(ModelFault),
+    /// The file cannot be written.
+    #[error("{} cannot be written: {error}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+}
+
+impl Network {
+    /// Writes the network and `metadata` to `path`, in the stead of what was there: whoever reads it
+    /// finds the old file or the new one, whole. The same network and metadata are the same bytes.
+    ///
+    /// # Errors
+    /// If a weight is not finite or the file cannot be written; nothing is left behind then.
+    pub fn save(&self, path: &Path, metadata: &Metadata) -> Result<(), SaveError> {
+        let mut metadata = metadata.clone();
+        metadata.insert(ARCHITECTURE.into(), describe(self.layers()));
+        let mut tensors = Vec::new();
+        for (number, layer) in self.layers().iter().enumerate() {
+            let Layer::Dense(dense) = layer else { continue };
+            let [weight, bias] = names(number);
+            let own = &dense.parameters;
+            tensors.push((weight, vec![dense.outputs, dense.inputs], &own.weight[..]));
+            tensors.push((bias, vec![dense.outputs], &own.bias[..]));
+        }
+        for (name, _, values) in &tensors {
+            check_finite(name, values).map_err(SaveError::Model)?;
+        }
+        write_whole(path, &safetensors::encode(metadata, &tensors))
+            .map_err(|error| SaveError::Write { path: path.into(), error })
+    }
+
+    /// Reads a network and its metadata.
+    ///
+    /// # Errors
+    /// If the file is not there or not whole, is no safetensors, or holds other tensors than the
+    /// network needs.
+    pub fn load(path: &Path) -> Result<(Network, Metadata), LoadError> {
+        let load = || Network::from_bytes(&read(path)?);
+        load().map_err(|fault| LoadError { path: path.into(), fault })
+    }
+
+    /// Checks that the network is for rows of `inputs` values and gives `outputs`.
+    ///
+    /// # Errors
+    /// If not.
+    pub fn expect_ends(&self, inputs: usize, outputs: usize) -> Result<(), ModelFault> {
+        if (self.inputs(), self.outputs()) == (inputs, outputs) {
+            return Ok(());
+        }
+        let expected = (inputs, outputs);
+        Err(ModelFault::Ends { inputs: self.inputs(), outputs: self.outputs(), expected })
+    }
+
+    /// As [`Network::load`], from the bytes of a file.
+    ///
+    /// # Errors
+    /// As [`Network::load`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<(Network, Metadata), ModelFault> {
+        let safetensors::File { mut metadata, mut tensors } = safetensors::decode(bytes)?;
+        let mut layers = match metadata.remove(ARCHITECTURE) {
+            Some(text) => parse(&text)?,
+            None => guess(&tensors)?,
+        };
+        let inputs = match layers.first() {
+            Some(Layer::Dense(dense)) => dense.inputs,
+            _ => return Err(architecture("the first layer is not dense")),
+        };
+        for (number, layer) in layers.iter_mut().enumerate() {
+            let Layer::Dense(dense) = layer else { continue };
+            let [weight, bias] = names(number);
+            let (inputs, outputs) = (dense.inputs, dense.outputs);
+            dense.parameters.weight = take(&mut tensors, weight, vec![outputs, inputs])?;
+            dense.parameters.bias = take(&mut tensors, bias, vec![outputs])?;
+        }
+        if let Some((name, _)) = tensors.pop_first() {
+            return Err(ModelFault::UnexpectedTensor(name));
+        }
+        let network = Network::from_layers(inputs, layers)
+            .map_err(|error: LayersError| architecture(&error.to_string()))?;
+        Ok((network, metadata))
+    }
+}
+
+/// Names of weight and bias of layer `number`.
+fn names(number: usize) -> [String; 2] {
+    [format!("net.{number}.weight"), format!("net.{number}.bias")]
+}
+
+/// The layers as text.
+fn describe(layers: &[Layer]) -> String {
+    let describe = |layer: &Layer| match layer {
+        Layer::Dense(dense) => format!("dense {} {}", dense.inputs, dense.outputs),
+        Layer::Relu => "relu".into(),
+    };
+    layers.iter().map(describe).collect::<Vec<_>>().join(", ")
+}
+
+/// The layers of a text, without their weights.
+fn parse(text: &str) -> Result<Vec<Layer>, ModelFault> {
+    let width = |text: &str| text.parse::<usize>().ok().filter(|width| *width > 0);
+    let layer = |text: &str| match text.split(' ').collect::<Vec<_>>()[..] {
+        ["relu"] => Some(Layer::Relu),
+        ["dense", inputs, outputs] => Some(bare(width(inputs)?, width(outputs)?)),
+        _ => None,
+    };
+    text.split(", ")
+        .map(|part| layer(part).ok_or_else(|| architecture(&format!("\"{part}\" is no layer"))))
+        .collect()
+}
+
+/// The layers of a file that does not name them: a dense layer for each weight, and ReLU where a
+/// number has none.
+fn guess(tensors: &BTreeMap<String, Tensor<'_>>) -> Result<Vec<Layer>, ModelFault> {
+    let number = |name: &str| name.strip_prefix("net.")?.strip_suffix(".weight")?.parse().ok();
+    let numbers: BTreeSet<usize> = tensors.keys().filter_map(|name| number(name)).collect();
+    let mut layers = Vec::new();
+    let mut width = None;
+    for number in numbers {
+        match number - layers.len() {
+            0 => {}
+            1 => layers.push(Layer::Relu),
+            _ => return Err(ModelFault::MissingTensor(names(layers.len() + 1)[0].clone())),
+        }
+        let name = names(number)[0].clone();
+        let Some(Tensor { shape, .. }) = tensors.get(&name) else {
+            return Err(ModelFault::UnexpectedTensor(name));
+        };
+        let &[outputs, inputs] = &shape[..] else {
+            return Err(architecture(&format!("{name} is {}, expected two sides", sides(shape))));
+        };
+        layers.push(bare(width.unwrap_or(inputs), outputs));
+        width = Some(outputs);
+    }
+    if layers.is_empty() {
+        return Err(ModelFault::MissingTensor(names(0)[0].clone()));
+    }
+    Ok(layers)
+}
+
+/// A dense layer whose weights are still to come: what a text says must not take memory.
+fn bare(inputs: usize, outputs: usize) -> Layer {
+    Layer::Dense(Dense { inputs, outputs, parameters: Default::default() })
+}
+
+/// The values of one tensor, which is then used up.
+fn take(
+    tensors: &mut BTreeMap<String, Tensor<'_>>,
+    name: String,
+    expected: Vec<usize>,
+) -> Result<Vec<f32>, ModelFault> {
+    let Some(tensor) = tensors.remove(&name) else {
+        return Err(ModelFault::MissingTensor(name));
+    };
+    if tensor.shape != expected {
+        return Err(ModelFault::Shape { name, found: tensor.shape, expected });
+    }
+    let Some(values) = tensor.values() else {
+        return Err(ModelFault::Type { name, found: tensor.dtype });
+    };
+    check_finite(&name, &values)?;
+    Ok(values)
+}
+
+fn check_finite(name: &str, values: &[f32]) -> Result<(), ModelFault> {
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(place) => {
+            Err(ModelFault::NotFinite { name: name.into(), place, value: values[place] })
+        }
+        None => Ok(()),
+    }
+}
+
+fn architecture(reason: &str) -> ModelFault {
+    ModelFault::Architecture(reason.into())
+}
+
+/// A shape as one writes it.
+fn sides(shape: &[usize]) -> String {
+    shape.iter().map(usize::to_string).collect::<Vec<_>>().join("x")
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, ModelFault> {
+    let file = fs::File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => ModelFault::Missing,
+        _ => ModelFault::Unreadable(error),
+    })?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(ModelFault::Unreadable)?;
+    if bytes.len() as u64 > LARGEST_FILE { Err(ModelFault::TooLarge) } else { Ok(bytes) }
+}
+
+/// Writes a file under another name, of this process alone, and moves it into place.
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.part", std::process::id()));
+    let part = path.with_file_name(name);
+    let written = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&part)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_data()))
+        .and_then(|()| fs::rename(&part, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&part);
+    }
+    written
+}

@@ -1,0 +1,288 @@
+//! The links of a socket and what is under way on them.
+
+use std::collections::{BTreeMap, BinaryHeap};
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use fogbit_scenario::draw::Key;
+use fogbit_scenario::link::{Direction, Fate, Shaper};
+use quinn::udp::Transmit;
+
+use super::Lateness;
+use super::packet::{Batch, Header, Packet};
+use super::stats::{LinkStats, Traffic};
+
+/// One destination.
+#[derive(Debug)]
+struct Link {
+    id: u64,
+    shaper: Shaper,
+    bypassed: Traffic,
+    capacity_dropped: Traffic,
+    under_way: Traffic,
+    delivered: Traffic,
+    kernel_waits: u64,
+    lateness: Lateness,
+    received: Traffic,
+}
+
+/// All links of a socket, by destination, and their packets.
+#[derive(Debug)]
+pub(super) struct Table {
+    links: BTreeMap<SocketAddr, Link>,
+    heap: BinaryHeap<Packet>,
+    /// Bytes that packets take, and how many they may.
+    kept: usize,
+    capacity: usize,
+    next_sequence: u64,
+    next_link: u64,
+}
+
+/// The same address whether or not it is written as one of IPv6.
+pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V6(v6) if v6.ip().to_ipv4_mapped().is_none() => {
+            let mut v6 = v6;
+            v6.set_flowinfo(0);
+            v6.into()
+        }
+        _ => (address.ip().to_canonical(), address.port()).into(),
+    }
+}
+
+impl Table {
+    pub(super) fn new(capacity: usize) -> Table {
+        Table {
+            links: BTreeMap::new(),
+            heap: BinaryHeap::new(),
+            kept: 0,
+            capacity,
+            next_sequence: 0,
+            next_link: 0,
+        }
+    }
+
+    pub(super) fn set(&mut self, peer: SocketAddr, direction: Direction, key: &Key) {
+        let received = self.received(peer).unwrap_or_default();
+        let link = Link {
+            id: self.next_link,
+            shaper: Shaper::new(direction, key),
+            bypassed: Traffic::default(),
+            capacity_dropped: Traffic::default(),
+            under_way: Traffic::default(),
+            delivered: Traffic::default(),
+            kernel_waits: 0,
+            lateness: Lateness::default(),
+            received,
+        };
+        self.next_link += 1;
+        self.links.insert(canonical(peer), link);
+    }
+
+    pub(super) fn change(&mut self, peer: SocketAddr, direction: Direction) -> bool {
+        let link = self.links.get_mut(&canonical(peer));
+        link.map(|link| link.shaper.set(direction)).is_some()
+    }
+
+    pub(super) fn remove(&mut self, peer: SocketAddr) -> bool {
+        self.links.remove(&canonical(peer)).is_some()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.links.is_empty()
+    }
+
+    pub(super) fn has(&self, peer: SocketAddr) -> bool {
+        self.links.contains_key(&canonical(peer))
+    }
+
+    /// Whether packets to `peer` need not pass through here.
+    pub(super) fn is_bypassed(&self, peer: SocketAddr) -> bool {
+        self.links.get(&canonical(peer)).is_none_or(|link| {
+            link.under_way.packets == 0 && link.shaper.direction().is_unimpaired()
+        })
+    }
+
+    /// Counts a batch that went past.
+    pub(super) fn bypassed(&mut self, peer: SocketAddr, traffic: Traffic) {
+        if let Some(link) = self.links.get_mut(&canonical(peer)) {
+            link.bypassed += traffic;
+        }
+    }
+
+    /// Counts what has come from `peer`.
+    pub(super) fn has_come(&mut self, peer: SocketAddr, traffic: Traffic) {
+        if let Some(link) = self.links.get_mut(&canonical(peer)) {
+            link.received += traffic;
+        }
+    }
+
+    pub(super) fn received(&self, peer: SocketAddr) -> Option<Traffic> {
+        self.links.get(&canonical(peer)).map(|link| link.received)
+    }
+
+    /// Takes a batch for a destination with a link: each of its packets is dropped or gets its time.
+    pub(super) fn send(&mut self, now_ns: u64, transmit: &Transmit<'_>) {
+        let Some(link) = self.links.get_mut(&canonical(transmit.destination)) else { return };
+        let header = Header {
+            destination: transmit.destination,
+            ecn: transmit.ecn,
+            src_ip: transmit.src_ip,
+        };
+        let contents = transmit.contents;
+        let segment = transmit.segment_size.unwrap_or(contents.len()).max(1);
+        let mut lane = Lane {
+            id: link.id,
+            header,
+            segment,
+            heap: &mut self.heap,
+            sequence: &mut self.next_sequence,
+            kept: &mut self.kept,
+            under_way: &mut link.under_way,
+        };
+        // Neighbours that are due together, as (from, to, due).
+        let mut run: Option<(usize, usize, u64)> = None;
+        for from in (0..contents.len()).step_by(segment) {
+            let to = (from + segment).min(contents.len());
+            let begun = run.map_or(0, |(first, ..)| from - first);
+            // Twice, for a copy.
+            if *lane.kept + begun + 2 * Packet::footprint(to - from) > self.capacity {
+                link.capacity_dropped += Traffic { packets: 1, bytes: (to - from) as u64 };
+                continue;
+            }
+            let Fate::Arrives { due_ns, copy_due_ns } =
+                link.shaper.send(now_ns, (to - from) as u64)
+            else {
+                continue;
+            };
+            run = match run {
+                Some((first, end, due)) if end == from && due == due_ns => Some((first, to, due)),
+                other => {
+                    lane.push(other, contents);
+                    Some((from, to, due_ns))
+                }
+            };
+            if let Some(copy_due_ns) = copy_due_ns {
+                // The packet before its copy.
+                lane.push(run.take(), contents);
+                lane.push(Some((from, to, copy_due_ns)), contents);
+            }
+        }
+        lane.push(run, contents);
+    }
+
+    /// When the next packet is due.
+    pub(super) fn next_due_ns(&self) -> Option<u64> {
+        self.heap.peek().map(|packet| packet.due_ns)
+    }
+
+    /// Moves what is due at `now_ns` and fits together into `batch`; `false` if nothing is due.
+    pub(super) fn take_due(
+        &mut self,
+        now_ns: u64,
+        most_segments: usize,
+        batch: &mut Batch,
+    ) -> bool {
+        let Some(first) = self.pop_due(now_ns) else { return false };
+        batch.begin(first);
+        while self.heap.peek().is_some_and(|next| batch.takes(next, most_segments)) {
+            let Some(next) = self.pop_due(now_ns) else { break };
+            batch.join(&next);
+        }
+        true
+    }
+
+    fn pop_due(&mut self, now_ns: u64) -> Option<Packet> {
+        self.heap.peek().filter(|packet| packet.due_ns <= now_ns)?;
+        let packet = self.heap.pop()?;
+        self.kept -= Packet::footprint(packet.data.len());
+        Some(packet)
+    }
+
+    /// Counts a batch that the kernel did not take at once.
+    pub(super) fn waits(&mut self, batch: &Batch) {
+        self.of_parts(batch, |link, part| link.kernel_waits += part.traffic.packets);
+    }
+
+    /// Counts a batch that the kernel has taken at `now_ns`.
+    pub(super) fn delivered(&mut self, batch: &Batch, now_ns: u64) {
+        self.of_parts(batch, |link, part| {
+            link.under_way -= part.traffic;
+            link.delivered += part.traffic;
+            link.lateness.record(now_ns.saturating_sub(part.due_ns), part.traffic.packets);
+        });
+    }
+
+    /// Each part of a batch whose link is still the one it was sent on.
+    fn of_parts(&mut self, batch: &Batch, mut count: impl FnMut(&mut Link, &super::packet::Part)) {
+        for part in batch.parts() {
+            let link = self.links.get_mut(&canonical(part.destination));
+            if let Some(link) = link.filter(|link| link.id == part.link) {
+                count(link, part);
+            }
+        }
+    }
+
+    pub(super) fn stats(&self, peer: SocketAddr) -> Option<LinkStats> {
+        let link = self.links.get(&canonical(peer))?;
+        let counters = link.shaper.counters();
+        let mut offered = Traffic { packets: counters.offered, bytes: counters.offered_bytes };
+        offered += link.bypassed;
+        offered += link.capacity_dropped;
+        let mut delivered = link.delivered;
+        delivered += link.bypassed;
+        Some(LinkStats {
+            offered,
+            bypassed: link.bypassed,
+            lost: counters.lost,
+            queue_dropped: counters.tail_dropped,
+            capacity_dropped: link.capacity_dropped.packets,
+            duplicated: counters.duplicated,
+            reordered: counters.reordered,
+            under_way: link.under_way,
+            delivered,
+            kernel_waits: link.kernel_waits,
+            lateness: link.lateness.clone(),
+        })
+    }
+
+    pub(super) fn direction(&self, peer: SocketAddr) -> Option<Direction> {
+        self.links.get(&canonical(peer)).map(|link| *link.shaper.direction())
+    }
+
+    /// Forgets everything that is under way.
+    pub(super) fn clear(&mut self) {
+        self.heap = BinaryHeap::new();
+        self.kept = 0;
+    }
+}
+
+/// Where packets of one batch go.
+struct Lane<'a> {
+    id: u64,
+    header: Header,
+    segment: usize,
+    heap: &'a mut BinaryHeap<Packet>,
+    sequence: &'a mut u64,
+    kept: &'a mut usize,
+    under_way: &'a mut Traffic,
+}
+
+impl Lane<'_> {
+    fn push(&mut self, run: Option<(usize, usize, u64)>, contents: &[u8]) {
+        let Some((from, to, due_ns)) = run else { return };
+        let packet = Packet {
+            due_ns,
+            sequence: *self.sequence,
+            link: self.id,
+            header: self.header,
+            data: Bytes::copy_from_slice(&contents[from..to]),
+            // A packet that was split off may be the shorter last one.
+            segment: self.segment.min(to - from),
+        };
+        *self.sequence += 1;
+        *self.kept += Packet::footprint(to - from);
+        *self.under_way += packet.traffic();
+        self.heap.push(packet);
+    }
+}
