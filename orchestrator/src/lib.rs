@@ -12,6 +12,7 @@ pub mod exporter;
 pub mod graph;
 pub mod ledger;
 pub mod logs;
+pub mod placement;
 pub mod plan;
 pub mod progress;
 pub mod report;

@@ -74,7 +74,8 @@ impl Watched for PlacementBoard {
         let policies = self.policies.iter().map(|policy| {
             let slots = policy.slots.load(Ordering::Relaxed);
             let regret_ms = policy.regret_ns.load(Ordering::Relaxed) as f64 / 1e6;
-            let told = (slots > 0).then(|| format!("mean regret {:.2} ms", regret_ms / slots as f64));
+            let told =
+                (slots > 0).then(|| format!("mean regret {:.2} ms", regret_ms / slots as f64));
             Progress { name: &policy.name, slots, told }
         });
         policies.collect()

@@ -9,7 +9,7 @@ use crate::expect::{Judgement, Verdict};
 use crate::stats::{Interval, MeanSd};
 
 /// Holds every expectation of the topology against the run.
-pub fn evaluate(plan: &PlacementPlan, collector: &PlacementCollector) -> Vec<Verdict> {
+pub(super) fn evaluate(plan: &PlacementPlan, collector: &PlacementCollector) -> Vec<Verdict> {
     let expectations = &plan.scenario.topology().expectations;
     expectations.iter().map(|expect| verdict(plan, collector, expect)).collect()
 }
@@ -29,7 +29,8 @@ fn verdict(
         Bound::Policy(name) => format!("that of {name}"),
     };
     let (metric, policy, seeds) = (metric_name(expect.metric), &expect.policy, expect.seeds);
-    let expectation = format!("{metric} of {policy} {side} {bound_text}, over {seeds} seeds or more");
+    let expectation =
+        format!("{metric} of {policy} {side} {bound_text}, over {seeds} seeds or more");
     let (judgement, finding) = match judge(plan, collector, expect, side == "below", bound) {
         Ok((true, finding)) => (Judgement::Met, finding),
         Ok((false, finding)) => (Judgement::Failed, finding),

@@ -68,7 +68,10 @@ pub fn write(
                 if value.n > 0 {
                     let sd = value.sd().map_or(String::new(), |sd| format!("{sd:?}"));
                     let (name, Running { mean, n, .. }) = (&policy.name, value);
-                    put(&mut csv, &format!("{name},{},{},{mean:?},{sd},{n}", window.from, window.to));
+                    put(
+                        &mut csv,
+                        &format!("{name},{},{},{mean:?},{sd},{n}", window.from, window.to),
+                    );
                 }
             }
         }

@@ -45,7 +45,7 @@ pub struct PlacementLedger {
     account: PlacementAccount,
     /// The segment and the window of the slot.
     at: (usize, usize),
-    expected_s: Vec<f64>,
+    expected_ms: Vec<f64>,
     break_even_s: Vec<f64>,
     decisions: Option<Box<dyn Write + Send>>,
     row: String,
@@ -53,7 +53,9 @@ pub struct PlacementLedger {
 
 impl std::fmt::Debug for PlacementLedger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PlacementLedger").field("slots", &self.account.slots).finish_non_exhaustive()
+        f.debug_struct("PlacementLedger")
+            .field("slots", &self.account.slots)
+            .finish_non_exhaustive()
     }
 }
 
@@ -113,7 +115,7 @@ impl PlacementLedger {
             windows: Arc::clone(&plan.windows),
             account: PlacementAccount::default(),
             at: (0, 0),
-            expected_s: Vec::with_capacity(instance.sites()),
+            expected_ms: Vec::with_capacity(instance.sites()),
             break_even_s: Vec::new(),
             instance,
             decisions,
@@ -143,8 +145,9 @@ impl PlacementLedger {
     pub fn record(&mut self, step: &Step) -> Result<(), LedgerError> {
         let slot = self.account.slots + 1;
         self.check(slot, step).map_err(|reason| LedgerError::Untrue { slot, reason })?;
-        self.instance.expected_into(slot, &step.task, &mut self.expected_s);
-        let priced = Priced::new(step.execution.site, &self.expected_s);
+        self.instance.expected_into(slot, &step.task, &mut self.expected_ms);
+        self.expected_ms.iter_mut().for_each(|seconds| *seconds *= 1e3);
+        let priced = Priced::new(step.execution.site, &self.expected_ms);
         self.break_even(slot, step);
         self.book(slot, step, &priced);
         self.write(step, &priced).map_err(|error| LedgerError::Write { slot, error })
@@ -224,11 +227,7 @@ impl PlacementLedger {
         }
         segments.resize_with(*segment + 1, Tally::default);
         windows.resize_with(*window + 1, WindowTally::default);
-        let truth = Truth {
-            expected_s: &self.expected_s,
-            break_even_s: &self.break_even_s,
-            deadline_ns: self.deadline_ns,
-        };
+        let truth = Truth { break_even_s: &self.break_even_s, deadline_ns: self.deadline_ns };
         segments[*segment].add(step, priced, &truth);
         let point = &mut windows[*window];
         point.tasks += 1;
@@ -243,7 +242,7 @@ impl PlacementLedger {
     fn write(&mut self, step: &Step, priced: &Priced) -> io::Result<()> {
         let Some(file) = &mut self.decisions else { return Ok(()) };
         self.row.clear();
-        DecisionRow { step, priced, expected_s: &self.expected_s }.append_to(&mut self.row);
+        DecisionRow { step, priced, expected_ms: &self.expected_ms }.append_to(&mut self.row);
         file.write_all(self.row.as_bytes())
     }
 }

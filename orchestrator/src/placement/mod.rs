@@ -22,6 +22,5 @@ pub mod sample;
 pub mod scores;
 pub mod sim;
 pub mod summary;
-pub mod table;
 pub mod tally;
 pub mod verify;

@@ -43,11 +43,7 @@ pub fn metric_value(metric: PlacementMetric, kpis: &Kpis) -> Option<f64> {
 }
 
 /// The values of a metric in the complete trials of a policy, by seed.
-pub fn by_seed(
-    collector: &PlacementCollector,
-    policy: usize,
-    metric: PlacementMetric,
-) -> BySeed {
+pub fn by_seed(collector: &PlacementCollector, policy: usize, metric: PlacementMetric) -> BySeed {
     let value = |row: &TrialRow| Some((row.seed, metric_value(metric, &row.whole)?));
     collector.complete(policy).filter_map(value).collect()
 }

@@ -22,8 +22,7 @@ pub const COLUMNS: [&str; 11] = [
 ];
 
 /// The columns that stand in a row for each site, as `NAME.COLUMN`.
-pub const SITE_COLUMNS: [&str; 5] =
-    ["expected_ms", "predicted_ms", "load", "rtt_ms", "shadow_ms"];
+pub const SITE_COLUMNS: [&str; 5] = ["expected_ms", "predicted_ms", "load", "rtt_ms", "shadow_ms"];
 
 /// The head of the file, for the sites of these names. In `site` and `best` a site is a number: 0 is
 /// the task node, and so on in the order of the names.
@@ -45,8 +44,8 @@ pub struct DecisionRow<'s> {
     pub step: &'s Step,
     /// What the model says of it.
     pub priced: &'s Priced,
-    /// Expected latency on each site in seconds.
-    pub expected_s: &'s [f64],
+    /// Expected latency on each site in milliseconds.
+    pub expected_ms: &'s [f64],
 }
 
 /// `done`, `timed-out`, or `refused-CODE`.
@@ -73,8 +72,8 @@ impl DecisionRow<'_> {
             "{slot},{site},{fate},{latency:?},{queued:?},{executed:?},{best},{regret_ms:?},{},{},{}",
             task.cycles, task.input_bytes, task.output_bytes
         );
-        for (index, (sight, expected)) in sights.iter().zip(self.expected_s).enumerate() {
-            let _ = write!(text, ",{:?},", expected * 1e3);
+        for (index, (sight, expected)) in sights.iter().zip(self.expected_ms).enumerate() {
+            let _ = write!(text, ",{expected:?},");
             if let Some(predicted) = predicted_s.get(index) {
                 let _ = write!(text, "{:?}", predicted * 1e3);
             }

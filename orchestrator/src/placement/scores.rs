@@ -83,7 +83,7 @@ impl Answer {
 
 /// Scores of tasks, higher where a policy thinks more of offloading, each with whether offloading
 /// was best.
-pub type Scores = Thinned<(f32, bool)>;
+pub type Scores = Thinned<(f64, bool)>;
 
 /// Area under the ROC curve: the probability that a task that is best offloaded has the higher
 /// score than one that is not; equal scores count half (Mann and Whitney's U over the product of
@@ -111,7 +111,7 @@ pub fn auc(scores: &Scores) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn scores(values: &[(f32, bool)]) -> Scores {
+    fn scores(values: &[(f64, bool)]) -> Scores {
         let mut scores = Scores::default();
         values.iter().for_each(|v| scores.add(*v));
         scores

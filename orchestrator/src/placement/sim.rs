@@ -62,11 +62,17 @@ pub fn play(
     instance: PlacementInstance,
 ) -> Result<PlacementTrial, TrialError> {
     let seed = instance.seed;
-    let unwritable = |error: std::io::Error| TrialError::Record { slot: 0, reason: error.to_string() };
+    let unwritable =
+        |error: std::io::Error| TrialError::Record { slot: 0, reason: error.to_string() };
     let ledger = context.ledger(policy, instance.clone()).map_err(unwritable)?;
-    let mut recorder =
-        SimRecorder { ledger, board: &context.board, policy, told: Told::default() };
-    let mut trial = TrialLoop::new(&instance, &context.plan.policies[policy].spec);
+    let mut recorder = SimRecorder { ledger, board: &context.board, policy, told: Told::default() };
+    let shadowed = PlacementInstance::has_shadows(&context.plan.policies[policy].spec);
+    let mut trial = TrialLoop {
+        tasks: instance.task_node.tasks.clone(),
+        shadow: shadowed.then(|| instance.task_node.shadow.clone()),
+        sites: instance.sites(),
+        slots: instance.task_node.slots,
+    };
     let mut decider = match context.models.policy(&context.plan, policy, &instance) {
         Some(policy) => PlacementDecider::Policy(policy),
         None => PlacementDecider::Oracle(InstanceOracle(instance.clone())),

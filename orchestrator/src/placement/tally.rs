@@ -64,17 +64,17 @@ pub struct Priced {
 }
 
 impl Priced {
-    /// Prices the choice of `chosen` by the expected latencies of all sites, in seconds, with the
-    /// link's true state. At least the task node is among them, and `chosen`.
-    pub fn new(chosen: Site, expected_s: &[f64]) -> Priced {
-        let least = expected_s.iter().copied().fold(f64::INFINITY, f64::min);
-        let own = expected_s[chosen.index()];
-        let first = expected_s.iter().position(|value| *value <= least).unwrap_or(0);
-        let local = expected_s[0];
-        let away = expected_s[1..].iter().copied().fold(f64::INFINITY, f64::min);
+    /// Prices the choice of `chosen` by the expected latencies of all sites, in milliseconds, with
+    /// the link's true state. At least the task node is among them, and `chosen`.
+    pub fn new(chosen: Site, expected_ms: &[f64]) -> Priced {
+        let least = expected_ms.iter().copied().fold(f64::INFINITY, f64::min);
+        let own = expected_ms[chosen.index()];
+        let first = expected_ms.iter().position(|value| *value <= least).unwrap_or(0);
+        let local = expected_ms[0];
+        let away = expected_ms[1..].iter().copied().fold(f64::INFINITY, f64::min);
         Priced {
             best: if own <= least { chosen } else { Site::at(first) },
-            regret_ms: (own - least) * MS,
+            regret_ms: own - least,
             best_offloaded: away < local,
             outside: (local - away).abs() > BAND * local.min(away),
         }
@@ -129,8 +129,6 @@ pub struct PairTally {
 /// What the ledger knows of a step beside the step itself.
 #[derive(Debug, Clone, Copy)]
 pub struct Truth<'t> {
-    /// Expected latency on each site in seconds.
-    pub expected_s: &'t [f64],
     /// Break-even round trip to each helper node in seconds, by the formula with the link's true
     /// state; empty where the task was executed on one site alone.
     pub break_even_s: &'t [f64],
@@ -174,7 +172,7 @@ impl Tally {
         }
         self.confusion.add(priced.best_offloaded, offloaded);
         if let Some(score) = score(&step.predicted_s) {
-            self.scores.add((score as f32, priced.best_offloaded));
+            self.scores.add((score, priced.best_offloaded));
         }
         if !step.shadows.is_empty() {
             self.pair(step, truth);
@@ -263,11 +261,11 @@ impl Tally {
 }
 
 /// How much a policy thinks of offloading, by its own predictions: local latency minus the least
-/// offloaded one. None without predictions, or where they say nothing.
+/// offloaded one, in milliseconds. None without predictions, or where they say nothing.
 pub fn score(predicted_s: &[f64]) -> Option<f64> {
     let (local, away) = predicted_s.split_first()?;
     let away = away.iter().copied().fold(f64::INFINITY, f64::min);
-    let score = local - away;
+    let score = local * MS - away * MS;
     (!score.is_nan()).then_some(score)
 }
 
@@ -354,7 +352,7 @@ mod tests {
     /// By hand: local 100 ms, helpers 80 and 95 ms.
     #[test]
     fn choices_are_priced() {
-        let expected = [0.100, 0.080, 0.095];
+        let expected = [100.0, 80.0, 95.0];
         let local = Priced::new(Site::Local, &expected);
         assert_eq!((local.best, local.best_offloaded), (Site::Helper(0), true));
         assert!((local.regret_ms - 20.0).abs() < 1e-9 && local.outside);
@@ -363,10 +361,10 @@ mod tests {
         let best = Priced::new(Site::Helper(0), &expected);
         assert_eq!((best.best, best.regret_ms), (Site::Helper(0), 0.0));
         // 100 against 91.0 is within 10 % of the lesser, against 90.8 beyond it.
-        assert!(!Priced::new(Site::Local, &[0.100, 0.091]).outside);
-        assert!(Priced::new(Site::Local, &[0.100, 0.0908]).outside);
+        assert!(!Priced::new(Site::Local, &[100.0, 91.0]).outside);
+        assert!(Priced::new(Site::Local, &[100.0, 90.8]).outside);
         // A tie is right either way, and is no reason to offload.
-        let tie = [0.1, 0.1];
+        let tie = [100.0, 100.0];
         assert_eq!(Priced::new(Site::Helper(0), &tie).best, Site::Helper(0));
         assert!(!Priced::new(Site::Helper(0), &tie).best_offloaded);
     }
@@ -401,8 +399,7 @@ mod tests {
     /// By hand, with a deadline of 150 ms: one task in time, one late, one timed out, one refused.
     #[test]
     fn counts_add_up_and_latency_is_of_those_that_came_back() {
-        let truth =
-            Truth { expected_s: &[0.2, 0.1], break_even_s: &[], deadline_ns: Some(150_000_000) };
+        let truth = Truth { break_even_s: &[], deadline_ns: Some(150_000_000) };
         let helper = Site::Helper(0);
         let mut tally = Tally::default();
         for own in [
@@ -411,7 +408,7 @@ mod tests {
             execution(helper, Fate::TimedOut, 1000),
             execution(helper, Fate::Refused(7), 5),
         ] {
-            let priced = Priced::new(own.site, truth.expected_s);
+            let priced = Priced::new(own.site, &[200.0, 100.0]);
             tally.add(&step(own, vec![]), &priced, &truth);
         }
         let kpis = tally.kpis();
@@ -439,11 +436,11 @@ mod tests {
     /// By hand: 200 ms here, 120 ms there with a round trip of 50 ms: break-even at 130 ms.
     #[test]
     fn break_even_of_a_pair() {
-        let truth = Truth { expected_s: &[0.2, 0.1], break_even_s: &[0.140], deadline_ns: None };
+        let truth = Truth { break_even_s: &[0.140], deadline_ns: None };
         let own = execution(Site::Helper(0), Fate::Done, 120);
         let shadow = execution(Site::Local, Fate::Done, 200);
         let mut tally = Tally::default();
-        let priced = Priced::new(own.site, truth.expected_s);
+        let priced = Priced::new(own.site, &[200.0, 100.0]);
         tally.add(&step(own, vec![shadow]), &priced, &truth);
         let lost = execution(Site::Local, Fate::TimedOut, 900);
         tally.add(&step(own, vec![lost]), &priced, &truth);
