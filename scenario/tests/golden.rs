@@ -38,17 +38,14 @@ fn key(columns: &[&str]) -> Key {
         "node.weights/1" => Purpose::ChangedWeights(1),
         "link.up" => Purpose::LinkUp,
         "link.down" => Purpose::LinkDown,
-<<<<<<< HEAD
         "task.cycles" => Purpose::TaskCycles,
         "task.input" => Purpose::TaskInput,
         "task.load" => Purpose::TaskNodeLoad,
         "node.load" => Purpose::HelperLoad,
         "link.rtt" => Purpose::LinkRoundTrip,
         "task.shadow" => Purpose::Shadow,
-=======
         "network.weights" => Purpose::NetworkWeights,
         "network.shuffle" => Purpose::NetworkShuffle,
->>>>>>> main
         other => Purpose::Policy(other.strip_prefix("policy/").expect("a policy")),
     };
     Key::derive(columns[2].parse().unwrap(), purpose, columns[3].parse().unwrap())
