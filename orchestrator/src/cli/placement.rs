@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use comfy_table::Table;
+use comfy_table::{Cell, CellAlignment, Table};
 
 use super::ranking::ranking;
 use super::table::{Rows, grouped, new_table, percent, right, verdicts};
@@ -70,7 +70,7 @@ fn head(summary: &PlacementSummary) -> String {
 
 fn policies(summary: &PlacementSummary) -> Table {
     let mut table = new_table(Rows::Close);
-    table.set_header(right([
+    table.set_header(cells([
         "profile",
         "policy",
         "RTT ms\np50/p95/p99",
@@ -110,7 +110,7 @@ fn rows<'s>(
         let one = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value:.1}"));
         let counts = &kpis.counts;
         let lost = counts.timed_out + counts.refused + counts.deadline_missed;
-        table.add_row(right([
+        table.add_row(cells([
             names.next().unwrap_or_default().to_owned(),
             policy.name.clone(),
             quantiles(kpis.rtt_ms.as_ref()),
@@ -131,6 +131,15 @@ fn rows<'s>(
     }
 }
 
+/// A row whose first two cells are names, and the others numbers.
+fn cells<T: ToString>(texts: impl AsRef<[T]>) -> Vec<Cell> {
+    let mut cells = right(texts);
+    if let Some(second) = cells.get_mut(1) {
+        *second = second.clone().set_alignment(CellAlignment::Left);
+    }
+    cells
+}
+
 fn quantiles(of: Option<&Distribution>) -> String {
     let Some(Distribution { p50, p95, p99, .. }) = of else { return "-".into() };
     let digits = usize::from(*p99 < 100.0);
@@ -139,7 +148,7 @@ fn quantiles(of: Option<&Distribution>) -> String {
 
 fn break_even(summary: &PlacementSummary) -> Table {
     let mut table = new_table(Rows::Close);
-    table.set_header(right([
+    table.set_header(cells([
         "break-even round trip",
         "node",
         "RTT ms",
@@ -157,7 +166,7 @@ fn break_even(summary: &PlacementSummary) -> Table {
         let measured = row.measured.as_ref();
         let of = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value:.1}"));
         let ends = measured.and_then(|m| m.low_ms.zip(m.high_ms));
-        table.add_row(right([
+        table.add_row(cells([
             profile.clone(),
             node.clone(),
             of(Some(*rtt_ms)),

@@ -6,9 +6,9 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use fogbit_scenario::placement::cost::break_even_rtt_s;
 use fogbit_scenario::placement::{PlacementInstance, Site, Step};
 
+use super::pairing::{TaskPair, pairs};
 use super::plan::{PlacementPlan, Segment, Window};
 use super::record::{DecisionRow, header};
 use super::tally::{Priced, Tally, Truth, came_back, milliseconds};
@@ -46,7 +46,6 @@ pub struct PlacementLedger {
     /// The segment and the window of the slot.
     at: (usize, usize),
     expected_ms: Vec<f64>,
-    break_even_s: Vec<f64>,
     decisions: Option<Box<dyn Write + Send>>,
     row: String,
 }
@@ -116,7 +115,6 @@ impl PlacementLedger {
             account: PlacementAccount::default(),
             at: (0, 0),
             expected_ms: Vec::with_capacity(instance.sites()),
-            break_even_s: Vec::new(),
             instance,
             decisions,
             row: String::new(),
@@ -148,8 +146,8 @@ impl PlacementLedger {
         self.instance.expected_into(slot, &step.task, &mut self.expected_ms);
         self.expected_ms.iter_mut().for_each(|seconds| *seconds *= 1e3);
         let priced = Priced::new(step.execution.site, &self.expected_ms);
-        self.break_even(slot, step);
-        self.book(slot, step, &priced);
+        let pairs = pairs(&mut self.instance, step);
+        self.book(slot, step, &priced, &pairs);
         self.write(step, &priced).map_err(|error| LedgerError::Write { slot, error })
     }
 
@@ -201,21 +199,7 @@ impl PlacementLedger {
         Ok(())
     }
 
-    /// The break-even round trips, where the task was executed on several sites.
-    fn break_even(&mut self, slot: u64, step: &Step) {
-        self.break_even_s.clear();
-        if step.shadows.is_empty() {
-            return;
-        }
-        let local = self.instance.truth(slot, Site::Local);
-        let cost = *self.instance.cost();
-        for index in 1..self.instance.sites() {
-            let edge = self.instance.truth(slot, Site::at(index));
-            self.break_even_s.push(break_even_rtt_s(&step.task, &local, &edge, &cost));
-        }
-    }
-
-    fn book(&mut self, slot: u64, step: &Step, priced: &Priced) {
+    fn book(&mut self, slot: u64, step: &Step, priced: &Priced, pairs: &[TaskPair]) {
         let PlacementAccount { slots, segments, windows } = &mut self.account;
         *slots = slot;
         let (segment, window) = &mut self.at;
@@ -227,7 +211,7 @@ impl PlacementLedger {
         }
         segments.resize_with(*segment + 1, Tally::default);
         windows.resize_with(*window + 1, WindowTally::default);
-        let truth = Truth { break_even_s: &self.break_even_s, deadline_ns: self.deadline_ns };
+        let truth = Truth { pairs, deadline_ns: self.deadline_ns };
         segments[*segment].add(step, priced, &truth);
         let point = &mut windows[*window];
         point.tasks += 1;

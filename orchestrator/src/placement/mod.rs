@@ -13,6 +13,7 @@ pub mod files;
 pub mod graph;
 pub mod ledger;
 pub mod models;
+pub mod pairing;
 pub mod pairs;
 pub mod plan;
 pub mod read;

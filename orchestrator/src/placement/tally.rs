@@ -3,6 +3,7 @@
 use fogbit_scenario::placement::{Execution, Fate, Site, Step};
 use serde::{Deserialize, Serialize};
 
+use super::pairing::TaskPair;
 use super::sample::{Distribution, Sample};
 use super::scores::{Confusion, Scores, auc};
 use crate::stats::{Interval, Running};
@@ -119,19 +120,20 @@ pub struct Tally {
 /// Tasks that were executed on the task node and on one helper node.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct PairTally {
-    /// The round trip at which both would have taken the same time, in milliseconds: the round trip
-    /// that was measured, plus local latency minus offloaded latency.
+    /// The round trip at which both would have taken the same time, in milliseconds, from what was
+    /// measured ([`pairing`](super::pairing)).
     pub measured: Running,
     /// The same by the formula, with the link's true state.
     pub formula: Running,
+    /// The first minus the second.
+    pub apart: Running,
 }
 
 /// What the ledger knows of a step beside the step itself.
 #[derive(Debug, Clone, Copy)]
 pub struct Truth<'t> {
-    /// Break-even round trip to each helper node in seconds, by the formula with the link's true
-    /// state; empty where the task was executed on one site alone.
-    pub break_even_s: &'t [f64],
+    /// Its break-even round trips; empty where the task was executed on one side alone.
+    pub pairs: &'t [TaskPair],
     /// Deadline in nanoseconds.
     pub deadline_ns: Option<u64>,
 }
@@ -174,9 +176,7 @@ impl Tally {
         if let Some(score) = score(&step.predicted_s) {
             self.scores.add((score, priced.best_offloaded));
         }
-        if !step.shadows.is_empty() {
-            self.pair(step, truth);
-        }
+        self.pair(truth.pairs);
     }
 
     fn count(&mut self, execution: &Execution, deadline_ns: Option<u64>) {
@@ -195,20 +195,14 @@ impl Tally {
         }
     }
 
-    /// A task that was executed on several sites.
-    fn pair(&mut self, step: &Step, truth: &Truth<'_>) {
-        let all = std::iter::once(&step.execution).chain(&step.shadows);
-        let back: Vec<&Execution> = all.filter(|execution| came_back(execution)).collect();
-        let Some(local) = back.iter().find(|execution| execution.site == Site::Local) else {
-            return;
-        };
-        self.pairs.resize(truth.break_even_s.len(), PairTally::default());
-        for execution in &back {
-            let Site::Helper(node) = execution.site else { continue };
-            let (node, index) = (node as usize, execution.site.index());
-            let apart = milliseconds(local.latency_ns) - milliseconds(execution.latency_ns);
-            self.pairs[node].measured.add(step.sights[index].rtt_s * MS + apart);
-            self.pairs[node].formula.add(truth.break_even_s[node] * MS);
+    /// Tasks that were executed on both sides.
+    fn pair(&mut self, pairs: &[TaskPair]) {
+        for TaskPair { node, measured_ms, formula_ms } in pairs {
+            self.pairs.resize(self.pairs.len().max(node + 1), PairTally::default());
+            let pair = &mut self.pairs[*node];
+            pair.measured.add(*measured_ms);
+            pair.formula.add(*formula_ms);
+            pair.apart.add(measured_ms - formula_ms);
         }
     }
 
@@ -311,9 +305,10 @@ pub struct Kpis {
 pub struct MeasuredBreakEven {
     /// Number of tasks.
     pub pairs: u64,
-    /// Mean over them of the measured round trip plus local latency minus offloaded latency.
+    /// Mean over them of the break-even from what was measured ([`pairing`](super::pairing)).
     pub measured_ms: f64,
-    /// Lower end of its 95 % interval (Student); null with one task.
+    /// Lower end of its 95 % interval for these very tasks: the formula's mean plus Student's
+    /// interval of the differences to it, task by task. Null with one task.
     pub low_ms: Option<f64>,
     /// Upper end.
     pub high_ms: Option<f64>,
@@ -326,6 +321,7 @@ impl PairTally {
     pub fn merge(&mut self, other: &PairTally) {
         self.measured.merge(&other.measured);
         self.formula.merge(&other.formula);
+        self.apart.merge(&other.apart);
     }
 
     /// The break-even; none without pairs.
@@ -333,13 +329,14 @@ impl PairTally {
         if self.measured.n == 0 {
             return None;
         }
-        let Interval { mean, low, high } = Interval::of_running(&self.measured);
+        let Interval { low, high, .. } = Interval::of_running(&self.apart);
+        let formula_ms = self.formula.mean;
         Some(MeasuredBreakEven {
             pairs: self.measured.n,
-            measured_ms: mean,
-            low_ms: low,
-            high_ms: high,
-            formula_ms: self.formula.mean,
+            measured_ms: self.measured.mean,
+            low_ms: low.map(|low| formula_ms + low),
+            high_ms: high.map(|high| formula_ms + high),
+            formula_ms,
         })
     }
 }
@@ -399,7 +396,7 @@ mod tests {
     /// By hand, with a deadline of 150 ms: one task in time, one late, one timed out, one refused.
     #[test]
     fn counts_add_up_and_latency_is_of_those_that_came_back() {
-        let truth = Truth { break_even_s: &[], deadline_ns: Some(150_000_000) };
+        let truth = Truth { pairs: &[], deadline_ns: Some(150_000_000) };
         let helper = Site::Helper(0);
         let mut tally = Tally::default();
         for own in [
@@ -433,20 +430,20 @@ mod tests {
         assert_eq!(kpis.auc, None, "offloading is best for all");
     }
 
-    /// By hand: 200 ms here, 120 ms there with a round trip of 50 ms: break-even at 130 ms.
+    /// The differences are -5 and 5: Student's interval is 12.706 * 7.071 / sqrt 2 about them.
     #[test]
-    fn break_even_of_a_pair() {
-        let truth = Truth { break_even_s: &[0.140], deadline_ns: None };
+    fn break_even_is_a_mean_over_tasks() {
         let own = execution(Site::Helper(0), Fate::Done, 120);
-        let shadow = execution(Site::Local, Fate::Done, 200);
-        let mut tally = Tally::default();
         let priced = Priced::new(own.site, &[200.0, 100.0]);
-        tally.add(&step(own, vec![shadow]), &priced, &truth);
-        let lost = execution(Site::Local, Fate::TimedOut, 900);
-        tally.add(&step(own, vec![lost]), &priced, &truth);
-        let found = tally.pairs[0].break_even().unwrap();
-        assert_eq!((found.pairs, found.low_ms), (1, None));
-        assert!((found.measured_ms - 130.0).abs() < 1e-9, "{found:?}");
-        assert!((found.formula_ms - 140.0).abs() < 1e-9, "{found:?}");
+        let mut tally = Tally::default();
+        for (measured_ms, formula_ms) in [(120.0, 125.0), (140.0, 135.0)] {
+            let pair = TaskPair { node: 1, measured_ms, formula_ms };
+            let truth = Truth { pairs: &[pair], deadline_ns: None };
+            tally.add(&step(own, vec![]), &priced, &truth);
+        }
+        assert_eq!(tally.pairs[0].break_even(), None);
+        let found = tally.pairs[1].break_even().unwrap();
+        assert_eq!((found.pairs, found.measured_ms, found.formula_ms), (2, 130.0, 130.0));
+        assert!((found.low_ms.unwrap() - (130.0 - 63.531)).abs() < 1e-3, "{found:?}");
     }
 }

@@ -10,12 +10,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use fogbit_scenario::TopologyFile;
-use fogbit_scenario::placement::cost::break_even_rtt_s;
-use fogbit_scenario::placement::{PlacementInstance, PlacementScenario, Site};
+use fogbit_scenario::placement::cost::expected_latency_s;
+use fogbit_scenario::placement::{PlacementInstance, PlacementScenario, Site, SiteSight};
 
 use self::figures::{Fact, check_break_even, check_kpis};
 use super::plan::{Segment, segments};
-use super::read::{self, Decision};
+use super::read::{self, Decision, ToldFate};
 use super::summary::{PlacementSummary, PolicySummary, TrialSummary};
 use crate::exit::{Exit, Failure};
 use crate::plan::Status;
@@ -106,7 +106,7 @@ fn verify_trial(
         }
         let segment = segments.iter().position(|s| (s.from..=s.to).contains(&slot));
         let fact = Fact::new(&row, segment.unwrap_or(0), scenario.deadline_ns());
-        facts.push(fact.with_pairs(&row, &break_even(&mut instance, slot, &row)));
+        facts.push(fact.with_pairs(break_even(&mut instance, slot, &row)));
     }
     let slots = facts.len() as u64;
     if slots != trial.slots || (trial.status == Status::Complete) != (slots == scenario.slots()) {
@@ -151,20 +151,46 @@ fn check_row(instance: &mut PlacementInstance, slot: u64, row: &Decision) -> Res
     Ok(())
 }
 
-/// The break-even round trip to each helper node in milliseconds, for the task of a row that was
-/// tried on other sites too.
-fn break_even(instance: &mut PlacementInstance, slot: u64, row: &Decision) -> Vec<f64> {
-    if row.sites.iter().all(|site| site.shadow_ms.is_none()) {
-        return Vec::new();
-    }
+/// The break-even round trips of a row whose task was tried on other sites too: helper node, as
+/// measured, and by the formula, in milliseconds. Both by halving intervals: where the model, and
+/// the model moved by what the execution took more than it, cross the local latency.
+fn break_even(
+    instance: &mut PlacementInstance,
+    slot: u64,
+    row: &Decision,
+) -> Vec<(usize, f64, f64)> {
+    let latency = |site: usize| match (site == row.site, row.fate) {
+        (true, ToldFate::Done) => Some(row.latency_ms),
+        (true, _) => None,
+        (false, _) => row.sites[site].shadow_ms,
+    };
+    let tried = row.sites.iter().any(|site| site.shadow_ms.is_some());
+    let Some(local) = latency(0).filter(|_| tried) else { return Vec::new() };
     let (task, cost) = (instance.task(slot), *instance.cost());
-    let local = instance.truth(slot, Site::Local);
-    (1..row.sites.len())
-        .map(|index| {
-            let edge = instance.truth(slot, Site::at(index));
-            break_even_rtt_s(&task, &local, &edge, &cost) * 1e3
-        })
-        .collect()
+    let mut pairs = Vec::new();
+    for site in 1..row.sites.len() {
+        let Some(away) = latency(site) else { continue };
+        let edge = instance.truth(slot, Site::at(site));
+        let model = |rtt_ms: f64| {
+            let edge = SiteSight { rtt_s: rtt_ms / 1e3, ..edge };
+            expected_latency_s(&task, &edge, &cost) * 1e3
+        };
+        let later = away - model(row.sites[site].rtt_ms);
+        let measured = crossing(|rtt| model(rtt) + later, local);
+        pairs.push((site - 1, measured, crossing(model, row.sites[0].expected_ms)));
+    }
+    pairs
+}
+
+/// Where a function that grows with a slope of 1 or more reaches `value`.
+fn crossing(function: impl Fn(f64) -> f64, value: f64) -> f64 {
+    let reach = (function(0.0) - value).abs() + 1.0;
+    let (mut low, mut high) = (-reach, reach);
+    for _ in 0..200 {
+        let middle = (low + high) / 2.0;
+        if function(middle) < value { low = middle } else { high = middle }
+    }
+    (low + high) / 2.0
 }
 
 /// What is said of each policy over its seeds.

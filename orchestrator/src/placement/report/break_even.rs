@@ -56,7 +56,8 @@ fn table(data: &Data) -> String {
         "</tbody></table></div>\n<p class='small'>With a shorter round trip than this, offloading \
          is faster; below 0 the rates alone forbid it. Measured: the mean, over tasks that were \
          executed on both sides (<code>oracle</code> with <code>shadow = true</code>), of the \
-         measured round trip plus local latency minus offloaded latency; beside it the formula’s \
+         measured round trip plus local latency minus offloaded latency, carried to the break-even \
+         along the model where loss limits the rate; beside it the formula’s \
          mean over the same tasks. Drawn from <a href='summary.json'><code>summary.json</code></a> \
          (<code>break_even</code>).</p>\n",
     );

@@ -56,22 +56,8 @@ impl Fact {
         }
     }
 
-    /// With what follows from the other sites on which the task was tried; `formula_ms` are the
-    /// break-even round trips to the helper nodes, or nothing.
-    pub(super) fn with_pairs(mut self, row: &Decision, formula_ms: &[f64]) -> Fact {
-        let latency = |site: usize| match (site == row.site, row.fate) {
-            (true, ToldFate::Done) => Some(row.latency_ms),
-            (true, _) => None,
-            (false, _) => row.sites[site].shadow_ms,
-        };
-        let Some(local) = latency(0) else { return self };
-        for (node, formula) in formula_ms.iter().enumerate() {
-            if let Some(away) = latency(node + 1) {
-                let measured = row.sites[node + 1].rtt_ms + (local - away);
-                self.pairs.push((node, measured, *formula));
-            }
-        }
-        self
+    pub(super) fn with_pairs(self, pairs: Vec<(usize, f64, f64)>) -> Fact {
+        Fact { pairs, ..self }
     }
 
     fn came_back(&self) -> bool {
@@ -264,10 +250,11 @@ pub(super) fn check_break_even(
             compared.find(place, format!("{} pairs, not {}", pairs.len(), told.pairs));
             continue;
         }
-        let right = Interval::of(&values);
+        let right = Interval::of_differences(&values, &formulas);
+        let moved = |end: Option<f64>| Some(mean(&formulas)? + end?);
         let near = |a: f64, b: Option<f64>| b.is_some_and(|b| (a - b).abs() <= 1e-6);
         let ends = match (told.low_ms, told.high_ms) {
-            (Some(low), Some(high)) => near(low, right.low) && near(high, right.high),
+            (Some(low), Some(high)) => near(low, moved(right.low)) && near(high, moved(right.high)),
             (low, high) => low.is_none() && high.is_none() && pairs.len() == 1,
         };
         if !ends
