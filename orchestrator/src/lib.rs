@@ -13,6 +13,7 @@ pub mod graph;
 pub mod ledger;
 pub mod logs;
 pub mod netem;
+pub mod placement;
 pub mod plan;
 pub mod progress;
 pub mod report;

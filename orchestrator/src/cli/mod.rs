@@ -11,6 +11,7 @@ mod log;
 mod merge;
 mod network;
 mod nodes;
+mod placement;
 mod policy;
 mod profile;
 mod ranking;
