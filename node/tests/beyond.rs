@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::path::Path;
 
-use fogbit_node::{Helper, LiveSession, Session};
+use fogbit_node::{Helper, LiveSession, Session, Taken};
 use fogbit_scenario::draw::{Key, Purpose, Stream};
 use fogbit_scenario::feedback::{Bit, FeedbackModel, Outcome, Response};
 use fogbit_scenario::instance::{
@@ -94,8 +94,10 @@ fn late_tasks_meet_the_weights_of_their_slot() {
         session.advance();
     }
     assert_eq!(session.helper().slot(), 12);
-    let happy =
-        |session: &mut LiveSession, slot| is_happy(session.offload(slot, &[0.5, 0.0]).unwrap());
+    let happy = |session: &mut LiveSession, slot| match session.offload(slot, &[0.5, 0.0]) {
+        Ok(Taken::Told(outcome)) => is_happy(outcome),
+        other => panic!("{other:?}"),
+    };
     assert!(happy(&mut session, 9));
     assert!(!happy(&mut session, 10));
     assert!(!happy(&mut session, 14));

@@ -1,10 +1,10 @@
 //! The helper node's part of a trial in real time: states and draws are those of the slots they
 //! belong to, whenever a task arrives.
 
-use fogbit_node::{Helper, LiveSession, SessionError};
+use fogbit_node::{Helper, LiveSession, SessionError, Taken};
+use fogbit_scenario::deadline::{Deadline, Scales};
 use fogbit_scenario::draw::{Key, Purpose};
-use fogbit_scenario::feedback::FeedbackModel;
-use fogbit_scenario::feedback::Outcome;
+use fogbit_scenario::feedback::{FeedbackModel, Outcome, Response};
 use fogbit_scenario::instance::{
     CqiSpec, FeedbackDraws, HelperSpec, QueueSpec, StateSpec, UniformFeature,
 };
@@ -13,6 +13,20 @@ use proptest::prelude::*;
 
 const UNIT: f64 = 0.447;
 const TASK: [f64; 2] = [0.1, 0.2];
+
+/// A session whose bits are drawn tells them at once.
+trait Told {
+    fn told(&mut self, slot: u64, task: &[f64]) -> Result<Outcome, SessionError>;
+}
+
+impl Told for LiveSession {
+    fn told(&mut self, slot: u64, task: &[f64]) -> Result<Outcome, SessionError> {
+        self.offload(slot, task).map(|taken| match taken {
+            Taken::Told(outcome) => outcome,
+            Taken::Kept { .. } => panic!("{taken:?} without a deadline"),
+        })
+    }
+}
 
 #[derive(Debug, Clone)]
 struct Node {
@@ -97,7 +111,7 @@ proptest! {
             prop_assert_eq!(session.helper().slot(), slot);
             prop_assert_eq!(bits(session.helper().state()), bits(plain.state()), "slot {}", slot);
             if offload {
-                let outcome = session.offload(slot, &TASK).expect("a later slot");
+                let outcome = session.told(slot, &TASK).expect("a later slot");
                 prop_assert_eq!(outcome, plain.offload(&TASK), "slot {}", slot);
                 accepted += u64::from(outcome != Outcome::Refused);
                 refused += u64::from(outcome == Outcome::Refused);
@@ -126,7 +140,7 @@ proptest! {
             for further in arrivals {
                 slot += further;
                 let state = session.helper().state().to_vec();
-                let outcome = session.offload(slot, &TASK).expect("a later slot");
+                let outcome = session.told(slot, &TASK).expect("a later slot");
                 prop_assert_eq!(outcome, queue.offload_drawing(slot, &TASK));
                 // Its own arrival does not change what the node is observed as in this slot.
                 prop_assert_eq!(bits(session.helper().state()), bits(&state));
@@ -181,7 +195,7 @@ fn the_bit_is_the_same_however_late_the_task_is() {
     let mut in_time = LiveSession::new(&spec, 1);
     let expected: Vec<Outcome> = (1..=200)
         .map(|slot| {
-            let outcome = in_time.offload(slot, &TASK).unwrap();
+            let outcome = in_time.told(slot, &TASK).unwrap();
             in_time.advance();
             outcome
         })
@@ -191,8 +205,8 @@ fn the_bit_is_the_same_however_late_the_task_is() {
     (0..500).for_each(|_| late.advance());
     let mut early = LiveSession::new(&spec, 1);
     for (slot, expected) in (1..).zip(expected) {
-        assert_eq!(late.offload(slot, &TASK), Ok(expected));
-        assert_eq!(early.offload(slot, &TASK), Ok(expected));
+        assert_eq!(late.told(slot, &TASK), Ok(expected));
+        assert_eq!(early.told(slot, &TASK), Ok(expected));
     }
 }
 
@@ -200,16 +214,16 @@ fn the_bit_is_the_same_however_late_the_task_is() {
 fn slots_of_tasks_only_go_up() {
     let mut session = LiveSession::new(&Node::drawn(1).spec(), 7);
     let refused = |slot, first| Err(SessionError::Slot { slot, first, last: u64::MAX });
-    assert_eq!(session.offload(0, &TASK), refused(0, 1), "slots count from 1");
+    assert_eq!(session.told(0, &TASK), refused(0, 1), "slots count from 1");
     // The task node's count is its own: it may be behind the node's, or before it.
-    assert!(session.offload(3, &TASK).is_ok());
-    assert_eq!(session.offload(3, &TASK), refused(3, 4), "one task a slot");
-    assert_eq!(session.offload(2, &TASK), refused(2, 4), "the past");
-    assert!(session.offload(4, &TASK).is_ok());
-    assert!(session.offload(1000, &TASK).is_ok());
+    assert!(session.told(3, &TASK).is_ok());
+    assert_eq!(session.told(3, &TASK), refused(3, 4), "one task a slot");
+    assert_eq!(session.told(2, &TASK), refused(2, 4), "the past");
+    assert!(session.told(4, &TASK).is_ok());
+    assert!(session.told(1000, &TASK).is_ok());
     session.advance();
-    assert_eq!(session.offload(999, &TASK), refused(999, 1001));
-    assert!(session.offload(u64::MAX, &TASK).is_ok());
+    assert_eq!(session.told(999, &TASK), refused(999, 1001));
+    assert!(session.told(u64::MAX, &TASK).is_ok());
     assert_eq!(session.helper().slot(), 8, "tasks do not make time pass");
 }
 
@@ -219,13 +233,13 @@ fn a_task_of_another_shape_is_refused_and_changes_nothing() {
     let mut session = LiveSession::new(&node.spec(), 1);
     for got in [0, 1, 3] {
         let error = SessionError::TaskWidth { got, expected: 2 };
-        assert_eq!(session.offload(1, &vec![0.0; got]), Err(error));
+        assert_eq!(session.told(1, &vec![0.0; got]), Err(error));
     }
     for value in [f64::NAN, f64::INFINITY] {
-        assert_eq!(session.offload(1, &[0.0, value]), Err(SessionError::NotFinite));
+        assert_eq!(session.told(1, &[0.0, value]), Err(SessionError::NotFinite));
     }
     assert_eq!(session.helper().fifo().unwrap().length(), 0);
-    assert!(session.offload(1, &TASK).is_ok(), "the slot is still open");
+    assert!(session.told(1, &TASK).is_ok(), "the slot is still open");
     assert_eq!(session.helper().fifo().unwrap().length(), 1);
 }
 
@@ -235,11 +249,37 @@ fn a_full_queue_refuses_until_it_has_served() {
     let node = Node { seed: 1, fifo: Some((2, 500_000, 0.0)), correlation: None };
     let mut session = LiveSession::new(&node.spec(), 1);
     let accepted = |outcome| !matches!(outcome, Ok(Outcome::Refused) | Err(_));
-    assert!(accepted(session.offload(1, &TASK)) && accepted(session.offload(2, &TASK)));
-    assert_eq!(session.offload(3, &TASK), Ok(Outcome::Refused));
+    assert!(accepted(session.told(1, &TASK)) && accepted(session.told(2, &TASK)));
+    assert_eq!(session.told(3, &TASK), Ok(Outcome::Refused));
     session.advance();
-    assert_eq!(session.offload(4, &TASK), Ok(Outcome::Refused), "half a task is left");
+    assert_eq!(session.told(4, &TASK), Ok(Outcome::Refused), "half a task is left");
     session.advance();
-    assert!(accepted(session.offload(5, &TASK)));
+    assert!(accepted(session.told(5, &TASK)));
     assert_counts_add_up(session.helper(), 3, 2);
+}
+
+/// Where answers have a deadline the node keeps a task for as long as it takes, from the state that it
+/// is in, and draws no bit.
+#[test]
+fn tasks_are_kept_for_as_long_as_they_take() {
+    let scales = Scales { bytes: 1.0, cycles: 1e9, queue: 1.0, gigahertz: 4.0 };
+    let deadline = Deadline { deadline_ns: 1, full_queue_ns: 8_000_000, response_bytes: 1, scales };
+    let model = FeedbackModel { response: Response::Deadline(deadline), flip: 0.0 };
+    let mut session = LiveSession::new(&HelperSpec { model, ..Node::drawn(5).spec() }, 1);
+    for slot in 1..50 {
+        let state = session.helper().state().to_vec();
+        // The queue's share of 8 ms, and 0.3e9 cycles.
+        let right = state[0] * 8e6 + 0.3e9 / (4.0 * state[1]);
+        match session.offload(slot, &[0.1, 0.3]) {
+            Ok(Taken::Kept { nanoseconds }) => {
+                assert!((nanoseconds / right - 1.0).abs() < 1e-12, "{nanoseconds}, {right}");
+            }
+            other => panic!("slot {slot}: {other:?}"),
+        }
+        session.advance();
+    }
+    let full = Node { fifo: Some((1, 1, 0.0)), ..Node::drawn(5) };
+    let mut session = LiveSession::new(&HelperSpec { model, ..full.spec() }, 1);
+    assert!(matches!(session.offload(1, &[0.1, 0.3]), Ok(Taken::Kept { .. })));
+    assert_eq!(session.offload(2, &[0.1, 0.3]), Ok(Taken::Told(Outcome::Refused)));
 }

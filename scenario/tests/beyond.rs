@@ -317,7 +317,8 @@ fn the_truth_can_be_stepped_over_slots() {
                 let mut paths = instance.helpers.iter().map(WeightPath::new);
                 assert!(paths.all(|mut path| {
                     let now = path.at(next).to_vec();
-                    every.weights().contains(&now) && some.weights().contains(&now)
+                    every.weights().unwrap().contains(&now)
+                        && some.weights().unwrap().contains(&now)
                 }));
                 for node in 0..3 {
                     let bit = every.potential_bit(node, &contexts);

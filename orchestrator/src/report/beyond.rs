@@ -34,7 +34,8 @@ pub(crate) fn facts(scenario: &Scenario) -> Vec<String> {
             facts.push(format!("feedback by a threshold at {}", threshold.level));
         }
         Feedback::Deadline(deadline) => {
-            facts.push(format!("happy if answered within {} ms", deadline.deadline_ms));
+            let within = deadline.deadline_ms;
+            facts.push(format!("happy if answered within {within} ms (regret is P* − P)"));
         }
     }
     let flip = feedback.flip();
@@ -146,5 +147,18 @@ mod tests {
         let mark = |slot, what: &str| Mark { slot, what: what.into() };
         let right = [mark(20, "h1 joins, all nodes: other weights"), mark(300, "h1 leaves")];
         assert_eq!(marks(&scenario), right);
+    }
+
+    #[test]
+    fn links_and_deadlines_are_said() {
+        let text = "slots = 300\n[feedback]\nkind = \"deadline\"\ndeadline_ms = 90\n\
+                    [links]\nprofile = \"lte\"\n[[link]]\nto = \"h1\"\nprofile = \"3g\"\n\
+                    [[event]]\nat = 20\nlink = \"h0\"\nprofile = { base = \"5g\", loss = 0.5 }\n\
+                    [nodes]\ncount = 3\n[policies.toof]\nkind = \"toof\"\n";
+        let file = TopologyFile::from_text(Path::new("t.toml"), text.into());
+        let scenario = Scenario::from_file(&file).unwrap_or_else(|error| panic!("{error}"));
+        let deadline = "happy if answered within 90 ms (regret is P* − P)";
+        assert_eq!(facts(&scenario), [deadline, "links: lte, 3g", "1 event"]);
+        assert_eq!(marks(&scenario), [Mark { slot: 20, what: "link to h0: 5g*".into() }]);
     }
 }
