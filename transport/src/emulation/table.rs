@@ -103,29 +103,30 @@ impl Table {
         self.links.is_empty()
     }
 
-    pub(super) fn has(&self, peer: SocketAddr) -> bool {
-        self.links.contains_key(&canonical(peer))
-    }
-
-    /// Whether packets to `peer` need not pass through here.
-    pub(super) fn is_bypassed(&self, peer: SocketAddr) -> bool {
-        self.links.get(&canonical(peer)).is_none_or(|link| {
-            link.under_way.packets == 0 && link.shaper.direction().is_unimpaired()
-        })
-    }
-
-    /// Counts a batch that went past.
-    pub(super) fn bypassed(&mut self, peer: SocketAddr, traffic: Traffic) {
-        if let Some(link) = self.links.get_mut(&canonical(peer)) {
+    /// Whether packets to `peer` need not pass through here; if so, counts a batch that goes past.
+    pub(super) fn bypasses(&mut self, peer: SocketAddr, traffic: Traffic) -> bool {
+        let Some(link) = self.links.get_mut(&canonical(peer)) else { return true };
+        let idle = link.under_way.packets == 0 && link.shaper.direction().is_unimpaired();
+        if idle {
             link.bypassed += traffic;
         }
+        idle
     }
 
-    /// Counts what has come from `peer`.
-    pub(super) fn has_come(&mut self, peer: SocketAddr, traffic: Traffic) {
-        if let Some(link) = self.links.get_mut(&canonical(peer)) {
-            link.received += traffic;
+    /// Takes back the count of a batch that was to go past and that the kernel did not take.
+    pub(super) fn takes_back(&mut self, peer: SocketAddr, traffic: Traffic) {
+        if let Some(link) = self.links.get_mut(&canonical(peer))
+            && link.bypassed.packets >= traffic.packets
+            && link.bypassed.bytes >= traffic.bytes
+        {
+            link.bypassed -= traffic;
         }
+    }
+
+    /// Counts what has come from `peer`; `false` if it has no link.
+    pub(super) fn has_come(&mut self, peer: SocketAddr, traffic: Traffic) -> bool {
+        let link = self.links.get_mut(&canonical(peer));
+        link.map(|link| link.received += traffic).is_some()
     }
 
     pub(super) fn received(&self, peer: SocketAddr) -> Option<Traffic> {
