@@ -13,6 +13,7 @@
 //! was made. [`Links`] is the handle by which links are set, changed, watched and probed.
 
 mod kernel;
+mod lane;
 mod lateness;
 mod links;
 mod packet;

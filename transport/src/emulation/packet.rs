@@ -22,6 +22,12 @@ pub(super) struct Header {
     pub(super) src_ip: Option<IpAddr>,
 }
 
+impl Header {
+    pub(super) fn of(transmit: &Transmit<'_>) -> Header {
+        Header { destination: transmit.destination, ecn: transmit.ecn, src_ip: transmit.src_ip }
+    }
+}
+
 /// Packets of one batch that are due together.
 #[derive(Debug)]
 pub(super) struct Packet {

@@ -93,12 +93,10 @@ impl Shared {
         let mut raw: Vec<(SocketAddr, Vec<u8>)> = Vec::new();
         let mut table = self.table();
         for (buffer, meta) in buffers.iter_mut().zip(metas) {
-            if !table.has(meta.addr) {
-                continue;
+            if table.has_come(meta.addr, Traffic::of_batch(meta.len, meta.stride)) {
+                let peer = canonical(meta.addr);
+                take_out(buffer, meta, |payload| raw.push((peer, payload.to_vec())));
             }
-            table.has_come(meta.addr, Traffic::of_batch(meta.len, meta.stride));
-            let peer = canonical(meta.addr);
-            take_out(buffer, meta, |payload| raw.push((peer, payload.to_vec())));
         }
         drop(table);
         if raw.is_empty() {
@@ -143,15 +141,17 @@ impl Core {
             return self.inner.try_send(transmit);
         }
         let peer = transmit.destination;
+        let segment = transmit.segment_size.unwrap_or(transmit.contents.len());
+        let traffic = Traffic::of_batch(transmit.contents.len(), segment);
         let mut table = self.shared.table();
-        if table.is_bypassed(peer) {
+        if table.bypasses(peer, traffic) {
             // Not under the lock: other threads may want to send as well.
             drop(table);
-            self.inner.try_send(transmit)?;
-            let segment = transmit.segment_size.unwrap_or(transmit.contents.len());
-            let traffic = Traffic::of_batch(transmit.contents.len(), segment);
-            self.shared.table().bypassed(peer, traffic);
-            return Ok(());
+            let sent = self.inner.try_send(transmit);
+            if sent.is_err() {
+                self.shared.table().takes_back(peer, traffic);
+            }
+            return sent;
         }
         table.send(self.now_ns(), transmit);
         self.arm(&mut table)

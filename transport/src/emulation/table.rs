@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BinaryHeap};
 use std::net::SocketAddr;
 
-use bytes::Bytes;
 use fogbit_scenario::draw::Key;
-use fogbit_scenario::link::{Direction, Fate, Shaper};
+use fogbit_scenario::link::{Direction, Shaper};
 use quinn::udp::Transmit;
 
 use super::Lateness;
-use super::packet::{Batch, Header, Packet};
+use super::lane::Lane;
+use super::packet::{Batch, Packet};
 use super::stats::{LinkStats, Traffic};
 
 /// One destination.
@@ -103,29 +103,30 @@ impl Table {
         self.links.is_empty()
     }
 
-    pub(super) fn has(&self, peer: SocketAddr) -> bool {
-        self.links.contains_key(&canonical(peer))
-    }
-
-    /// Whether packets to `peer` need not pass through here.
-    pub(super) fn is_bypassed(&self, peer: SocketAddr) -> bool {
-        self.links.get(&canonical(peer)).is_none_or(|link| {
-            link.under_way.packets == 0 && link.shaper.direction().is_unimpaired()
-        })
-    }
-
-    /// Counts a batch that went past.
-    pub(super) fn bypassed(&mut self, peer: SocketAddr, traffic: Traffic) {
-        if let Some(link) = self.links.get_mut(&canonical(peer)) {
+    /// Whether packets to `peer` need not pass through here; if so, counts a batch that goes past.
+    pub(super) fn bypasses(&mut self, peer: SocketAddr, traffic: Traffic) -> bool {
+        let Some(link) = self.links.get_mut(&canonical(peer)) else { return true };
+        let idle = link.under_way.packets == 0 && link.shaper.direction().is_unimpaired();
+        if idle {
             link.bypassed += traffic;
         }
+        idle
     }
 
-    /// Counts what has come from `peer`.
-    pub(super) fn has_come(&mut self, peer: SocketAddr, traffic: Traffic) {
-        if let Some(link) = self.links.get_mut(&canonical(peer)) {
-            link.received += traffic;
+    /// Takes back the count of a batch that was to go past and that the kernel did not take.
+    pub(super) fn takes_back(&mut self, peer: SocketAddr, traffic: Traffic) {
+        if let Some(link) = self.links.get_mut(&canonical(peer))
+            && link.bypassed.packets >= traffic.packets
+            && link.bypassed.bytes >= traffic.bytes
+        {
+            link.bypassed -= traffic;
         }
+    }
+
+    /// Counts what has come from `peer`; `false` if it has no link.
+    pub(super) fn has_come(&mut self, peer: SocketAddr, traffic: Traffic) -> bool {
+        let link = self.links.get_mut(&canonical(peer));
+        link.map(|link| link.received += traffic).is_some()
     }
 
     pub(super) fn received(&self, peer: SocketAddr) -> Option<Traffic> {
@@ -135,51 +136,16 @@ impl Table {
     /// Takes a batch for a destination with a link: each of its packets is dropped or gets its time.
     pub(super) fn send(&mut self, now_ns: u64, transmit: &Transmit<'_>) {
         let Some(link) = self.links.get_mut(&canonical(transmit.destination)) else { return };
-        let header = Header {
-            destination: transmit.destination,
-            ecn: transmit.ecn,
-            src_ip: transmit.src_ip,
-        };
-        let contents = transmit.contents;
-        let segment = transmit.segment_size.unwrap_or(contents.len()).max(1);
         let mut lane = Lane {
-            id: link.id,
-            header,
-            segment,
+            link: link.id,
             heap: &mut self.heap,
             sequence: &mut self.next_sequence,
             kept: &mut self.kept,
+            capacity: self.capacity,
             under_way: &mut link.under_way,
+            capacity_dropped: &mut link.capacity_dropped,
         };
-        // Neighbours that are due together, as (from, to, due).
-        let mut run: Option<(usize, usize, u64)> = None;
-        for from in (0..contents.len()).step_by(segment) {
-            let to = (from + segment).min(contents.len());
-            let begun = run.map_or(0, |(first, ..)| from - first);
-            // Twice, for a copy.
-            if *lane.kept + begun + 2 * Packet::footprint(to - from) > self.capacity {
-                link.capacity_dropped += Traffic { packets: 1, bytes: (to - from) as u64 };
-                continue;
-            }
-            let Fate::Arrives { due_ns, copy_due_ns } =
-                link.shaper.send(now_ns, (to - from) as u64)
-            else {
-                continue;
-            };
-            run = match run {
-                Some((first, end, due)) if end == from && due == due_ns => Some((first, to, due)),
-                other => {
-                    lane.push(other, contents);
-                    Some((from, to, due_ns))
-                }
-            };
-            if let Some(copy_due_ns) = copy_due_ns {
-                // The packet before its copy.
-                lane.push(run.take(), contents);
-                lane.push(Some((from, to, copy_due_ns)), contents);
-            }
-        }
-        lane.push(run, contents);
+        lane.send(&mut link.shaper, now_ns, transmit);
     }
 
     /// When the pump is to wake up, if that is earlier than it would.
@@ -274,35 +240,5 @@ impl Table {
     pub(super) fn clear(&mut self) {
         self.heap = BinaryHeap::new();
         self.kept = 0;
-    }
-}
-
-/// Where packets of one batch go.
-struct Lane<'a> {
-    id: u64,
-    header: Header,
-    segment: usize,
-    heap: &'a mut BinaryHeap<Packet>,
-    sequence: &'a mut u64,
-    kept: &'a mut usize,
-    under_way: &'a mut Traffic,
-}
-
-impl Lane<'_> {
-    fn push(&mut self, run: Option<(usize, usize, u64)>, contents: &[u8]) {
-        let Some((from, to, due_ns)) = run else { return };
-        let packet = Packet {
-            due_ns,
-            sequence: *self.sequence,
-            link: self.id,
-            header: self.header,
-            data: Bytes::copy_from_slice(&contents[from..to]),
-            // A packet that was split off may be the shorter last one.
-            segment: self.segment.min(to - from),
-        };
-        *self.sequence += 1;
-        *self.kept += Packet::footprint(to - from);
-        *self.under_way += packet.traffic();
-        self.heap.push(packet);
     }
 }

@@ -186,6 +186,17 @@ fn nothing_is_done_without_a_link_or_by_one_that_does_nothing() {
         let stats = links.stats(peer()).unwrap();
         assert_eq!((stats.offered.packets, stats.offered.bytes), (3, 300));
         assert_eq!((stats.bypassed, stats.delivered), (stats.offered, stats.offered));
+        // What the kernel does not take now, QUIC sends again.
+        kernel.set_full(true);
+        let transmit = Transmit {
+            destination: peer(),
+            ecn: None,
+            contents: &[0; 300],
+            segment_size: Some(100),
+            src_ip: None,
+        };
+        assert_eq!(socket.try_send(&transmit).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(links.stats(peer()).unwrap(), stats);
         balanced(&links);
     });
 }
