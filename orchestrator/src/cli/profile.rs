@@ -62,8 +62,8 @@ fn json() -> String {
 
 fn table() -> String {
     let mut table = new_table(Rows::Close);
-    let header = ["profile", "RTT ms", "jitter ms", "loss", "down Mbit/s", "up Mbit/s", "source"];
-    table.set_header(header);
+    let header = ["profile", "RTT ms", "jitter ms", "loss", "down Mbit/s", "up Mbit/s"];
+    table.set_header(right(header));
     for (name, profile) in profiles() {
         let settings = &profile.settings;
         let cell = |key: &str, value: Option<String>| match value {
@@ -72,18 +72,20 @@ fn table() -> String {
             None => "-".into(),
         };
         let number = |key, value: Option<f64>| cell(key, value.map(|value| value.to_string()));
-        let mut row = right([
+        table.add_row(right([
             name.to_owned(),
             number("rtt_ms", settings.rtt_ms),
             number("jitter_ms", settings.jitter_ms),
             cell("loss", settings.loss.map(loss)),
             number("down_mbit_s", settings.down_mbit_s),
             number("up_mbit_s", settings.up_mbit_s),
-        ]);
-        row.push(comfy_table::Cell::new(&profile.source));
-        table.add_row(row);
+        ]));
     }
-    format!("{table}\n* no source: our own judgement\n")
+    let mut text = format!("{table}\n* no source: our own judgement\n\nSources:\n");
+    for (name, profile) in profiles() {
+        text += &format!("  {name:<10} {}\n", profile.source);
+    }
+    text
 }
 
 fn loss(loss: LossSettings) -> String {
