@@ -8,6 +8,7 @@ use fogbit_scenario::topology::Metric;
 
 use super::print;
 use super::ranking::{digits, interval, reading, signed};
+use super::results::only_one_bit;
 use super::run::Format;
 use super::table::{Rows, new_table, percent, right};
 use crate::compare::{self, CompareError, Comparison};
@@ -77,6 +78,9 @@ pub(crate) fn compare(args: CompareArgs) -> Result<Exit, Failure> {
     if let Some(path) = args.out.as_ref().filter(|path| path.exists()) {
         return Err(Failure::usage(format!("{} exists already", path.display()))
             .help("nothing is overwritten: choose another --out"));
+    }
+    for dir in &args.dirs {
+        only_one_bit(dir, "compare")?;
     }
     let found = compare::compare(&args.dirs, args.versus.as_deref(), args.metric.into());
     let comparison = found.map_err(|error| usage(&error))?;

@@ -9,6 +9,7 @@ use comfy_table::{Cell, CellAlignment, Table};
 use serde::Serialize;
 
 use super::print;
+use super::results::only_one_bit;
 use super::run::Format;
 use crate::exit::{Exit, Failure};
 use crate::explain::{self, Explanation, NodeView};
@@ -53,6 +54,7 @@ pub(crate) struct ExplainArgs {
 }
 
 pub(crate) fn explain(args: ExplainArgs) -> Result<Exit, Failure> {
+    only_one_bit(&args.dir, "explain")?;
     let found = explain::explain(&args.dir, &args.policy, args.slot, args.seed)?;
     match args.format {
         Format::Table => print(&render(&found))?,

@@ -3,7 +3,7 @@
 mod serve;
 
 use clap::Subcommand;
-use fogbit_policy::CATALOGUE;
+use fogbit_policy::{CATALOGUE, Entry, placement};
 
 use super::print;
 use crate::exit::{Exit, Failure};
@@ -24,13 +24,18 @@ pub(crate) fn run(command: PolicyCommand) -> Result<Exit, Failure> {
 }
 
 fn list() -> Result<Exit, Failure> {
+    let text = entries(CATALOGUE) + "\nproblem placement:\n" + &entries(placement::CATALOGUE);
+    print(&text)?;
+    Ok(Exit::Well)
+}
+
+fn entries(catalogue: &[Entry]) -> String {
     let mut text = String::new();
-    for entry in CATALOGUE {
+    for entry in catalogue {
         text += &format!("{:<16} {}\n", entry.kind, entry.summary);
         if !entry.parameters.is_empty() {
             text += &format!("{:<16}   {}\n", "", entry.parameters);
         }
     }
-    print(&text)?;
-    Ok(Exit::Well)
+    text
 }

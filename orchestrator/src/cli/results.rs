@@ -1,6 +1,6 @@
 //! `report`, `verify` and `diff`: what can be done with results directories.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use fogbit_scenario::topology::Problem;
@@ -11,6 +11,18 @@ use crate::placement;
 use crate::sweep::dir::PLAN_FILE;
 use crate::verify::{self, Finding};
 use crate::{report, results};
+
+/// Fails for results of another problem than `one-bit`, which `command` knows alone so far.
+pub(super) fn only_one_bit(dir: &Path, command: &str) -> Result<(), Failure> {
+    match placement::read::problem(dir) {
+        Problem::OneBit => Ok(()),
+        other => Err(Failure::usage(format!(
+            "{}: a run of the problem `{}`, and `{command}` is for `one-bit` so far",
+            dir.display(),
+            other.name()
+        ))),
+    }
+}
 
 /// Make report.html of a results directory, or of a sweep, anew
 #[derive(Debug, Args)]
@@ -37,6 +49,9 @@ pub(crate) fn report(args: ReportArgs) -> Result<Exit, Failure> {
 }
 
 /// Recompute a results directory by a separate path and compare
+///
+/// Of the problem `placement` it is the figures of summary.json that are computed anew, from the
+/// decision files; what follows is said of `one-bit`.
 ///
 /// Every row of decisions/*.csv is computed anew from topology.toml, by code that shares nothing
 /// with the ledger: the choice (by running the policy), the bit, and both kinds of regret, which

@@ -230,3 +230,6 @@ impl PlacementLedger {
         file.write_all(self.row.as_bytes())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -149,7 +149,7 @@ mod tests {
             (vec![segment(1, 3)], 1),
             (vec![segment(1, 20), segment(21, 21), segment(22, 60)], 4 + 1 + 7),
             (vec![segment(1, 500), segment(501, 1000)], 100),
-            (vec![segment(1, u64::MAX)], 99),
+            (vec![segment(1, i64::MAX as u64)], 99),
         ] {
             let all = windows(&segments, segments.last().unwrap().to);
             assert_eq!(all.len(), count, "{segments:?}");

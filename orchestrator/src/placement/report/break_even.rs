@@ -25,7 +25,7 @@ pub(super) fn section(data: &Data) -> String {
 fn table(data: &Data) -> String {
     let mut out = String::from(
         "<h2>Break-even round trip</h2>\n<div class='wide'><table class='full'><thead><tr>\
-         <th rowspan='2'>profile</th><th rowspan='2'>helper node</th>\
+         <th rowspan='2'>profile</th><th class='left' rowspan='2'>helper node</th>\
          <th class='group' colspan='4'>the mean task, by formula, ms</th>\
          <th class='group' colspan='4'>tasks that ran on both sides, ms</th></tr><tr>\
          <th class='number'>round trip</th><th class='number'>local</th>\

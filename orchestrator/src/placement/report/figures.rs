@@ -2,6 +2,7 @@
 
 use super::Data;
 use crate::placement::files::Curve;
+use crate::placement::read::CurvePoint;
 use crate::report::axis::{Axis, Scale, round_up};
 use crate::report::figures::{frame, highest, last_slot};
 use crate::report::markup::{escape, put};
@@ -64,7 +65,7 @@ fn figure(
     let over = if data.summary.run.seeds > 1 { ", means over the seeds" } else { "" };
     let file = curve.file();
     let caption = format!(
-        "{caption}. Points are over stretches of slots that no event parts{over}.{bands} Drawn from \
+        "{caption}. Each step is over slots that no event parts{over}.{bands} Drawn from \
          <a href='{file}'><code>{file}</code></a>."
     );
     Some(frame(id, title, &legend(data), &plot.svg(&data.marks), &caption))
@@ -74,7 +75,14 @@ fn has_bands(data: &Data) -> bool {
     data.summary.run.seeds > 1 && data.summary.policies.len() <= MOST_BANDS
 }
 
-/// A line for each policy, with points in the middle of their windows.
+/// The two ends of a window: a line between the middles of two would change before the event that
+/// parts them.
+fn level(point: &CurvePoint, band: bool) -> [Point; 2] {
+    let sd = point.sd.filter(|_| band);
+    [point.from as f64 - 0.5, point.slot as f64 + 0.5].map(|x| Point { x, y: point.mean, sd })
+}
+
+/// A line for each policy.
 fn lines(data: &Data, curve: Curve) -> Vec<Line> {
     let (points, share) = (data.curve(curve), matches!(curve, Curve::Offloaded | Curve::Accuracy));
     let policies = data.summary.policies.iter().enumerate();
@@ -86,13 +94,7 @@ fn lines(data: &Data, curve: Curve) -> Vec<Line> {
                 guide: false,
                 label: policy.name.clone(),
                 title: policy.name.clone(),
-                points: own
-                    .map(|p| Point {
-                        x: (p.from as f64 + p.slot as f64) / 2.0,
-                        y: p.mean,
-                        sd: p.sd.filter(|_| has_bands(data) && !share),
-                    })
-                    .collect(),
+                points: own.flat_map(|p| level(p, has_bands(data) && !share)).collect(),
             }
         })
         .filter(|line| !line.points.is_empty())

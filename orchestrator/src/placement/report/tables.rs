@@ -37,10 +37,12 @@ pub(super) fn degenerate(data: &Data) -> String {
 pub(super) fn policies(data: &Data) -> String {
     let mut out = String::from(
         "<h2>By profile and policy</h2>\n<div class='wide'><table class='full'><thead><tr>\
-         <th>policy</th><th>round trip<br>ms</th><th>latency, local<br>ms</th>\
-         <th>latency, offloaded<br>ms</th><th>mean<br>latency, ms</th>\
-         <th>throughput<br>Mbit/s</th><th>offloaded</th><th>decided<br>right</th>\
-         <th>regret<br>ms</th><th>tasks</th></tr></thead>\n",
+         <th rowspan='2'>policy</th><th rowspan='2'>round trip<br>ms</th>\
+         <th class='group' colspan='3'>latency, ms</th><th rowspan='2'>payload<br>Mbit/s</th>\
+         <th rowspan='2'>off-<br>loaded</th><th rowspan='2'>decided<br>right</th>\
+         <th rowspan='2'>regret<br>ms</th><th rowspan='2'>tasks</th></tr><tr>\
+         <th class='number'>local</th><th class='number'>offloaded</th>\
+         <th class='number'>mean</th></tr></thead>\n",
     );
     let segments = &data.summary.run.segments;
     if segments.len() <= MOST_SEGMENTS {
@@ -55,9 +57,10 @@ pub(super) fn policies(data: &Data) -> String {
         body(&mut out, data, "whole run", |policy| Some(&policy.whole));
     }
     out.push_str(
-        "</tbody></table></div>\n<p class='small'>Times as median, below it the quantiles of 95 and \
+        "</table></div>\n<p class='small'>Times as median, below it the quantiles of 95 and \
          99 %. Latency is that of tasks whose output came back, from the decision to the last byte. \
-         Throughput is the payload of offloaded tasks over the time that they took. Right is a \
+         Payload is that of \
+         offloaded tasks over the time that they took. Right is a \
          decision with the least expected latency by the model, with the link’s true state; below \
          it the share among tasks whose local and offloaded latency differ by more than 10 %. Regret \
          is the expected latency of the choice minus the least. Tasks of all complete trials. Each \
@@ -79,7 +82,7 @@ fn body<'d>(
             value.map_or(NONE.into(), |value| fixed(value, digits))
         };
         let share = |value: Option<f64>| value.map_or(NONE.into(), percent);
-        put!(out, "<tr><td>{}</td>", data.policy_name(index));
+        put!(out, "<tr><td><span class='word'>{}</span></td>", data.policy_name(index));
         for of in [&kpis.rtt_ms, &kpis.latency_local_ms, &kpis.latency_offloaded_ms] {
             put!(out, "<td>{}</td>", quantiles(of.as_ref()));
         }
