@@ -8,6 +8,7 @@ pub mod cost;
 mod instance;
 mod scenario;
 mod step;
+mod training;
 mod transfer;
 
 pub use cost::CostModel;
@@ -17,4 +18,5 @@ pub use instance::{
 };
 pub use scenario::{HelperNode, LocalNode, PAYLOAD_LIMIT, PlacementScenario};
 pub use step::{Execution, Fate, Site, SiteSight, Step, Task};
+pub use training::{Example, Examples};
 pub use transfer::{Channel, Transferred};

@@ -1,12 +1,13 @@
 //! A topology of the problem `placement` that has been checked.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::cost::CostModel;
 use super::instance::PlacementInstance;
-use crate::fault::Faults;
+use crate::fault::{Fault, Faults, Place};
 use crate::link::LinkPath;
 use crate::scenario::trace_path;
 use crate::topology::document::TopologyFile;
@@ -24,6 +25,8 @@ pub struct PlacementScenario {
     pub(crate) helpers: Vec<HelperNode>,
     pub(crate) links: Vec<LinkPath>,
     pub(crate) path: PathBuf,
+    /// Where the topology file names the models of policies, by policy.
+    pub(crate) model_places: BTreeMap<String, Place>,
 }
 
 /// The task node's own computer, with nothing left to default.
@@ -95,6 +98,27 @@ impl PlacementScenario {
     pub fn from_file(file: &TopologyFile) -> Result<PlacementScenario, Faults> {
         let (topology, places) = file.parse_as(Problem::Placement)?;
         validate_placement(topology, &places, file.path())
+    }
+
+    /// As [`from_file`](Self::from_file), for somebody who is about to train models: those that the
+    /// file names need not be there, and the scenario names none.
+    ///
+    /// # Errors
+    /// Everything else that is wrong, with places.
+    pub fn for_training(file: &TopologyFile) -> Result<PlacementScenario, Faults> {
+        let (mut topology, places): (PlacementTopology, _) = file.parse_as(Problem::Placement)?;
+        for spec in topology.policies.values_mut() {
+            if let PlacementPolicySpec::Learned(learned) = spec {
+                learned.model = None;
+            }
+        }
+        validate_placement(topology, &places, file.path())
+    }
+
+    /// A fault of the model of the policy called `policy`, underlined where the file names it.
+    pub fn model_fault(&self, policy: &str, fault: Fault) -> Fault {
+        let place = self.model_places.get(policy).cloned().map(Box::new);
+        Fault { place, ..fault }
     }
 
     /// The topology with every default filled in.
