@@ -3,6 +3,7 @@
 mod fixed;
 mod online;
 mod oracle;
+mod regression;
 mod rule;
 
 use fogbit_scenario::placement::{CostModel, Execution, Site, SiteSight, Task};

@@ -230,15 +230,11 @@ impl PlacementInstance {
 
     /// What the link to `node` does in `slot`, with its drawn round-trip time where it has one.
     pub fn link(&mut self, node: usize, slot: u64) -> LinkSpec {
-        let mut spec = self.links.get(node).map_or(LinkSpec::UNIMPAIRED, |path| path.at(slot).spec);
-        if let Some(rtt) = self.drawn_rtt_ns(node, slot) {
-            for direction in [&mut spec.up, &mut spec.down] {
-                direction.jitter_ns = 0;
-            }
-            spec.up.delay_ns = rtt / 2;
-            spec.down.delay_ns = rtt - rtt / 2;
+        let spec = self.links.get(node).map_or(LinkSpec::UNIMPAIRED, |path| path.at(slot).spec);
+        match self.drawn_rtt_ns(node, slot) {
+            Some(rtt) => spec.with_round_trip(rtt),
+            None => spec,
         }
-        spec
     }
 
     /// Whether an oracle with `shadow = true` tries the task of `slot` at all sites.

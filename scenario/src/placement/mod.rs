@@ -6,7 +6,10 @@
 
 pub mod cost;
 mod instance;
+mod monitor;
+mod receiver;
 mod scenario;
+mod sender;
 mod step;
 mod training;
 mod transfer;
@@ -16,7 +19,8 @@ pub use instance::{
     HelperPart, LinkKeys, PlacementInstance, SHADOW_SHARE, TaskDraws, TaskNodePart, Uniform,
     UniformSpec,
 };
+pub use monitor::RttMonitor;
 pub use scenario::{HelperNode, LocalNode, PAYLOAD_LIMIT, PlacementScenario};
-pub use step::{Execution, Fate, Site, SiteSight, Step, Task};
+pub use step::{Execution, Fate, QUEUE_FULL, Site, SiteSight, Step, Task};
 pub use training::{Example, Examples};
-pub use transfer::{Channel, Transferred};
+pub use transfer::{Channel, GIVE_UP_NS, Way};

@@ -98,9 +98,13 @@ pub enum Fate {
     Done,
     /// No answer within the time that the topology allows.
     TimedOut,
-    /// The helper node refused it or gave it up, with this code of the compute service.
+    /// The helper node refused it or gave it up, with this code of the compute service: its place in
+    /// the service's list of codes, from [`QUEUE_FULL`].
     Refused(u32),
 }
+
+/// The code of the compute service for a queue without room.
+pub const QUEUE_FULL: u32 = 0;
 
 /// One execution of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -104,7 +104,7 @@ impl Check<'_, '_> {
 
     fn computer_names(&mut self, topology: &PlacementTopology, helpers: &[HelperNode]) {
         let task = &topology.task_node.name;
-        let task_place = way!["task_node", "name"];
+        let task_place = way!["task-node", "name"];
         if !is_node_name(task) {
             self.fail(task_place.clone(), bad_name(task), NAME_HELP);
         }

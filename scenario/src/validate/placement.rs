@@ -93,7 +93,7 @@ impl Check<'_, '_> {
 
     fn local_node(&mut self, topology: &PlacementTopology) -> LocalNode {
         let computer = &topology.task_node;
-        let place = way!["task_node"];
+        let place = way!["task-node"];
         self.frequency(&place, computer.cpu_frequency_ghz);
         self.load(&place, computer.load);
         LocalNode {

@@ -1,0 +1,4 @@
+//! The problem `placement` in virtual time: whole trials.
+
+mod bars;
+mod common;
