@@ -158,8 +158,8 @@ impl Network {
     /// If the file is not there or not whole, is no safetensors, or holds other tensors than the
     /// network needs.
     pub fn load(path: &Path) -> Result<(Network, Metadata), LoadError> {
-        let load = || Network::from_bytes(&read(path)?);
-        load().map_err(|fault| LoadError { path: path.into(), fault })
+        let network = Network::from_bytes(&read_bytes(path)?);
+        network.map_err(|fault| LoadError { path: path.into(), fault })
     }
 
     /// Checks that the network is for rows of `inputs` values and gives `outputs`.
@@ -230,6 +230,14 @@ fn check_finite(name: &str, values: &[f32]) -> Result<(), ModelFault> {
         }
         None => Ok(()),
     }
+}
+
+/// The bytes of a model's file, for [`Network::from_bytes`].
+///
+/// # Errors
+/// If it is not there, cannot be read or is far larger than a model.
+pub fn read_bytes(path: &Path) -> Result<Vec<u8>, LoadError> {
+    read(path).map_err(|fault| LoadError { path: path.into(), fault })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ModelFault> {

@@ -18,6 +18,7 @@ mod run;
 mod sweep;
 mod table;
 mod topology;
+mod train;
 
 use std::process::ExitCode;
 
@@ -66,6 +67,8 @@ enum Command {
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     #[command(subcommand)]
+    Train(train::TrainCommand),
+    #[command(subcommand)]
     Token(nodes::TokenCommand),
     Node(nodes::HelperArgs),
     TaskNode(nodes::TaskNodeArgs),
@@ -92,6 +95,7 @@ pub fn main() -> ExitCode {
         Command::Compare(args) => compare::compare(args),
         Command::Explain(args) => explain::explain(args),
         Command::Policy(command) => policy::run(command),
+        Command::Train(command) => train::train(command),
         Command::Token(command) => nodes::token(command),
         Command::Node(args) => nodes::node(args),
         Command::TaskNode(args) => nodes::task_node(args),
