@@ -114,7 +114,7 @@ fn policy_lines(scenario: &Scenario) -> Vec<String> {
 }
 
 /// Mermaid's own entities: what would end a quoted label or be taken for markup.
-fn mermaid_escape(text: &str) -> String {
+pub(crate) fn mermaid_escape(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
         match c {
@@ -131,7 +131,7 @@ fn mermaid_escape(text: &str) -> String {
 }
 
 /// A quoted string of the DOT language.
-fn dot_quoted(text: &str) -> String {
+pub(crate) fn dot_quoted(text: &str) -> String {
     let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
     format!("\"{escaped}\"")
 }

@@ -12,6 +12,8 @@ pub mod exporter;
 pub mod graph;
 pub mod ledger;
 pub mod logs;
+pub mod netem;
+pub mod placement;
 pub mod plan;
 pub mod progress;
 pub mod report;

@@ -12,6 +12,48 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::board::{Board, Standing};
 use crate::exit::tell;
 
+/// Something whose progress can be shown.
+pub trait Watched: Send + Sync {
+    /// How many slots each policy plays in all; none where there is no end.
+    fn planned(&self) -> Option<u64>;
+
+    /// What is being done beside playing slots; empty where nothing is.
+    fn stage_text(&self) -> String;
+
+    /// How far each policy is.
+    fn progress(&self) -> Vec<Progress<'_>>;
+}
+
+/// How far a policy is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress<'b> {
+    /// Its name.
+    pub name: &'b str,
+    /// Slots played.
+    pub slots: u64,
+    /// What it has come to so far.
+    pub told: Option<String>,
+}
+
+impl Watched for Board {
+    fn planned(&self) -> Option<u64> {
+        Board::planned(self)
+    }
+
+    fn stage_text(&self) -> String {
+        Board::stage_text(self)
+    }
+
+    fn progress(&self) -> Vec<Progress<'_>> {
+        let progress = |Standing { name, slots, average_regret }| Progress {
+            name,
+            slots,
+            told: average_regret.map(|regret| format!("average regret {regret:.4}")),
+        };
+        self.standings().map(progress).collect()
+    }
+}
+
 /// How often bars are drawn anew.
 const DRAW_EVERY: Duration = Duration::from_millis(100);
 /// How often a line is written where there is no terminal.
@@ -26,12 +68,12 @@ pub struct Display {
 
 impl Display {
     /// Starts to show `board`; `quiet` shows nothing.
-    pub fn start(board: Arc<Board>, quiet: bool) -> Display {
+    pub fn start(board: Arc<impl Watched + 'static>, quiet: bool) -> Display {
         Display::showing(!quiet, move |stop| {
             if std::io::stderr().is_terminal() {
-                draw_bars(&board, stop);
+                draw_bars(&*board, stop);
             } else {
-                write_lines(&board, stop);
+                write_lines(&*board, stop);
             }
         })
     }
@@ -59,9 +101,10 @@ impl Drop for Display {
     }
 }
 
-fn draw_bars(board: &Board, stop: &AtomicBool) {
+fn draw_bars(board: &dyn Watched, stop: &AtomicBool) {
     let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-    let width = board.standings().map(|policy| policy.name.len()).max().unwrap_or(0);
+    let policies = board.progress();
+    let width = policies.iter().map(|policy| policy.name.len()).max().unwrap_or(0);
     let template = match board.planned() {
         Some(_) => format!("{{prefix:>{width}}} {{bar:30}} {{percent:>3}} %  {{msg}}"),
         None => format!("{{prefix:>{width}}} {{spinner}} {{human_pos:>13}} slots  {{msg}}"),
@@ -73,8 +116,8 @@ fn draw_bars(board: &Board, stop: &AtomicBool) {
     stage.set_style(
         ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar()),
     );
-    let drawn: Vec<ProgressBar> = board
-        .standings()
+    let drawn: Vec<ProgressBar> = policies
+        .iter()
         .map(|policy| {
             let bar = bars.add(match board.planned() {
                 Some(slots) => ProgressBar::new(slots),
@@ -87,10 +130,10 @@ fn draw_bars(board: &Board, stop: &AtomicBool) {
         .collect();
     while !stop.load(Ordering::Relaxed) {
         stage.set_message(board.stage_text());
-        for (policy, bar) in board.standings().zip(&drawn) {
+        for (policy, bar) in board.progress().into_iter().zip(&drawn) {
             bar.set_position(policy.slots);
-            if let Some(regret) = policy.average_regret {
-                bar.set_message(format!("average regret {regret:.4}"));
+            if let Some(told) = policy.told {
+                bar.set_message(told);
             }
         }
         std::thread::park_timeout(DRAW_EVERY);
@@ -102,7 +145,7 @@ fn draw_bars(board: &Board, stop: &AtomicBool) {
     let _ = bars.clear();
 }
 
-fn write_lines(board: &Board, stop: &AtomicBool) {
+fn write_lines(board: &dyn Watched, stop: &AtomicBool) {
     let mut last = Instant::now();
     let mut stage = String::new();
     while !stop.load(Ordering::Relaxed) {
@@ -113,22 +156,23 @@ fn write_lines(board: &Board, stop: &AtomicBool) {
         }
         if last.elapsed() >= LINE_EVERY {
             last = Instant::now();
+            let policies = board.progress();
             let parts: Vec<String> =
-                board.standings().map(|policy| describe(&policy, board.planned())).collect();
+                policies.iter().map(|policy| describe(policy, board.planned())).collect();
             tell(format_args!("{}", parts.join(" | ")));
         }
         std::thread::park_timeout(DRAW_EVERY);
     }
 }
 
-fn describe(policy: &Standing<'_>, planned: Option<u64>) -> String {
-    let Standing { name, slots, average_regret } = policy;
+fn describe(policy: &Progress<'_>, planned: Option<u64>) -> String {
+    let Progress { name, slots, told } = policy;
     let far = match planned {
         Some(planned) => format!("{:.0} %", 100.0 * *slots as f64 / planned as f64),
         None => format!("{slots} slots"),
     };
-    match average_regret {
-        Some(regret) => format!("{name} {far}, average regret {regret:.4}"),
+    match told {
+        Some(told) => format!("{name} {far}, {told}"),
         None => format!("{name} {far}"),
     }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use common::{Joining, create_tokens, node, topology, wait_for, wait_for_end};
+use fogbit_transport::compute::Opening;
 use fogbit_transport::token::token_file;
 use fogbit_transport::wire::{OpenSession, TrialId};
 use fogbit_transport::{
@@ -147,7 +148,7 @@ fn a_certificate_opens_only_the_doors_of_its_role() {
         let mut send = FrameSender::new(send, 1 << 20);
         let mut receive = FrameReceiver::new(receive, 1 << 20);
         let trial = TrialId { seed_number: 0, policy: 0 };
-        send.send(&OpenSession { trial }).await.unwrap();
+        send.send(&Opening::Session(OpenSession { trial })).await.unwrap();
         let error = receive.expect::<u8>().await.unwrap_err();
         assert_eq!(error.code(), Some(CloseCode::UnknownTrial), "{error}");
 

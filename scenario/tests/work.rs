@@ -358,13 +358,25 @@ proptest! {
         let node = spec(workers, queue_limit, overhead);
         let (mut server, mut model) = (TimedServer::new(node), Model::new(node));
         let mut now = 0;
+        let mut deadlines = Vec::new();
+        let keeps = |done: &[Planned], deadlines: &[Option<u64>]| {
+            let kept = |task: &Planned| {
+                deadlines[task.id as usize].is_none_or(|deadline| task.finish_ns <= deadline)
+            };
+            done.iter().all(kept)
+        };
         for (pause, event) in events {
             now += pause;
-            prop_assert_eq!(server.take_finished(now), model.take_finished(now));
+            let done = server.take_finished(now);
+            prop_assert!(keeps(&done, &deadlines), "accepted, and late");
+            prop_assert_eq!(done, model.take_finished(now));
             match event {
                 Event::Arrive { cycles, patience } => {
                     let deadline = patience.map(|patience| now + patience);
                     let taken = server.arrive(now, cycles, deadline);
+                    if taken.is_ok() {
+                        deadlines.push(deadline);
+                    }
                     prop_assert_eq!(taken.map(|task| task.id), model.arrive(now, cycles, deadline));
                 }
                 Event::Cancel(back) => {
@@ -376,7 +388,9 @@ proptest! {
             // A task without cycles is done as soon as it begins.
             prop_assert_eq!(server.tasks(now), (busy, model.queue.len()));
         }
-        prop_assert_eq!(server.take_finished(now + 10_000), model.take_finished(now + 10_000));
+        let done = server.take_finished(now + 10_000);
+        prop_assert!(keeps(&done, &deadlines), "accepted, and late");
+        prop_assert_eq!(done, model.take_finished(now + 10_000));
         prop_assert_eq!(server.next_finish_ns(), None);
     }
 }

@@ -8,6 +8,7 @@
 
 mod connections;
 mod external;
+mod links;
 mod live;
 mod lockstep;
 mod metrics;

@@ -6,6 +6,7 @@ use std::time::Instant;
 use fogbit_scenario::Contexts;
 use fogbit_scenario::feedback::Outcome;
 use fogbit_transport::codec::DATA_LIMIT;
+use fogbit_transport::compute::Opening;
 use fogbit_transport::timer::Timer;
 use fogbit_transport::wire::{OpenSession, SessionReply, SessionRequest, TrialId};
 use fogbit_transport::{FrameReceiver, FrameSender, WireError};
@@ -99,7 +100,7 @@ impl HelperSession {
     ) -> Result<HelperSession, WireError> {
         let (send, receive) = connection.open_bi().await?;
         let mut send = FrameSender::new(send, DATA_LIMIT);
-        send.send(&OpenSession { trial }).await?;
+        send.send(&Opening::Session(OpenSession { trial })).await?;
         let receive = FrameReceiver::new(receive, DATA_LIMIT);
         let states = VecDeque::new();
         Ok(HelperSession { name, send, receive, width, states, taken: 0, requested: 0 })

@@ -13,7 +13,10 @@ use fogbit_scenario::instance::asks_an_oracle;
 use fogbit_scenario::topology::{ExternalProgram, PolicySpec};
 use fogbit_scenario::{Contexts, TaskSource};
 use fogbit_transport::codec::CONTROL_LIMIT;
-use fogbit_transport::wire::{DIGEST_SLOTS, Pace, TrialAnswer, TrialOrder, TrialReport};
+use fogbit_transport::probe::Prober;
+use fogbit_transport::wire::{
+    DIGEST_SLOTS, Pace, TaskNodeOrder, TrialAnswer, TrialOrder, TrialReport,
+};
 use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, Member, WireError};
 use quinn::Connection;
 use tokio::sync::{Mutex, watch};
@@ -46,6 +49,7 @@ pub async fn serve(
     external: ExternalFolder,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
+    let prober = Prober::of_links(&member.links);
     let member = Arc::new(member);
     tokio::pin!(shutdown);
     let result = loop {
@@ -55,6 +59,7 @@ pub async fn serve(
             stream = member.control.accept_bi() => match stream {
                 Ok((send, receive)) => {
                     let (member, metrics) = (Arc::clone(&member), metrics.clone());
+                    let member = (member, Arc::clone(&prober));
                     tokio::spawn(play(member, metrics, external.clone(), send, receive));
                 }
                 Err(error) => match CloseCode::of(&error) {
@@ -70,22 +75,26 @@ pub async fn serve(
 
 /// Receives one order, plays it and tells how it went.
 async fn play(
-    member: Arc<Member>,
+    (member, prober): (Arc<Member>, Arc<Prober>),
     metrics: TaskNodeMetrics,
     external: ExternalFolder,
     send: quinn::SendStream,
     receive: quinn::RecvStream,
 ) {
-    let send = Arc::new(Mutex::new(FrameSender::new(send, CONTROL_LIMIT)));
     let mut receive = FrameReceiver::new(receive, CONTROL_LIMIT);
     let order: TrialOrder = match receive.expect().await {
-        Ok(order) => order,
+        Ok(TaskNodeOrder::OneBit(order)) => *order,
+        Ok(TaskNodeOrder::Placement(order)) => {
+            let send = FrameSender::new(send, CONTROL_LIMIT);
+            return crate::placement::play(member, prober, *order, send, receive).await;
+        }
         Err(error) => {
             tracing::warn!(%error, "an order that cannot be read");
             return;
         }
     };
     tracing::info!(trial = ?order.trial, policy = order.name, "trial begins");
+    let send = Arc::new(Mutex::new(FrameSender::new(send, CONTROL_LIMIT)));
     let started = Instant::now();
     let player = Player { member, metrics, external, order, send: Arc::clone(&send) };
     let report = match player.play(receive).await {

@@ -12,6 +12,7 @@ pub mod join;
 pub mod member;
 mod payload;
 pub mod placement;
+pub mod probe;
 pub mod timer;
 mod tls;
 pub mod token;

@@ -3,12 +3,14 @@
 
 use fogbit_scenario::draw::Key;
 use fogbit_scenario::link::LinkPath;
+use fogbit_scenario::link::verdict::LinkCheck;
 use fogbit_scenario::placement::{PlacementInstance, Step};
 use fogbit_scenario::work::ComputeSpec;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
-use crate::wire::{Player, TrialId};
+use crate::probe::ProbeId;
+use crate::wire::{CountsAnswer, CountsAsk, Player, TrialId};
 
 /// A direction of a link over a trial, for the side that sends in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,6 +57,8 @@ pub struct PlacementOrder {
 pub enum PlacementReport {
     /// What happened in the slots after those already told.
     Steps(Vec<Step>),
+    /// What was measured of a link while it was in one state.
+    Link(Box<LinkCheck>),
     /// Every slot was played and told.
     Done {
         /// How long it took, in nanoseconds.
@@ -73,33 +77,44 @@ pub struct OpenSteering {
     /// The trial.
     pub trial: TrialId,
     /// Under which number probes of the link travel.
-    pub probe: [u8; 16],
+    pub probe: ProbeId,
 }
 
 /// Task node to helper node, on the stream of a session.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Steering {
     /// Answer at once: how long that takes is the round-trip time.
     Ping {
         /// Number of the ping.
         number: u64,
     },
-    /// The link becomes its n-th state, from 0; answered by the counts of the state before.
+    /// The link becomes its n-th state, from 0.
     Link {
         /// Which state.
         state: u32,
     },
+    /// What has been counted of the link.
+    Counts(CountsAsk),
     /// In virtual time: a task arrives.
     Arrive {
         /// The moment, in nanoseconds of virtual time.
         at_ns: u64,
-        /// Its cycles, at the speed that the load leaves.
+        /// Its cycles.
         cycles: u64,
+        /// Share of the CPU that other work takes.
+        load: f64,
+    },
+    /// In virtual time: a task is taken back. There is no answer.
+    Cancel {
+        /// Its number.
+        id: u64,
+        /// The moment, in nanoseconds of virtual time.
+        at_ns: u64,
     },
 }
 
 /// Helper node to task node, on the stream of a session, in the order of the requests.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Steered {
     /// The session is open.
     Opened,
@@ -109,9 +124,13 @@ pub enum Steered {
         number: u64,
     },
     /// The link is what it is to be.
-    Linked(LinkCounts),
+    Linked,
+    /// What it has counted of the link.
+    Counts(CountsAnswer),
     /// In virtual time: when the task begins and when it is done.
     Served {
+        /// Its number.
+        id: u64,
         /// When a worker takes it, in nanoseconds of virtual time.
         start_ns: u64,
         /// When it is done.
@@ -119,13 +138,4 @@ pub enum Steered {
     },
     /// In virtual time: as many tasks wait as may.
     Full,
-}
-
-/// Packets on a link, as one of its ends counts them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct LinkCounts {
-    /// Packets that this end has sent into the link.
-    pub offered: u64,
-    /// Packets that have come out of it at this end.
-    pub received: u64,
 }

@@ -8,11 +8,14 @@ use fogbit_scenario::draw::Key;
 use fogbit_scenario::feedback::Outcome;
 use fogbit_scenario::instance::{HelperSpec, TaskSpec};
 use fogbit_scenario::link::LinkPath;
+use fogbit_scenario::link::verdict::EndCounts;
 use serde::{Deserialize, Serialize};
 
+use crate::emulation::Lateness;
 use crate::identity::Role;
 use crate::payload::Payload;
 use crate::placement::{ComputeOrder, PlacementOrder};
+use crate::probe::ProbeId;
 
 /// Node to orchestrator, protocol `fogbit-join`.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -355,4 +358,41 @@ pub enum LiveReply {
         /// The answer.
         payload: Payload,
     },
+}
+
+/// Task node to helper node, where their link is emulated, before the first probe of it: under which
+/// id its probes come.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProbeHello {
+    /// The id: random, and nobody else's business.
+    pub id: ProbeId,
+}
+
+/// The id never appears in a log.
+impl std::fmt::Debug for ProbeHello {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ProbeHello(..)")
+    }
+}
+
+/// Helper node to task node: the link can be probed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeReady;
+
+/// Task node to helper node, before a link changes and at the end of a trial: what it has counted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CountsAsk {
+    /// Which state of the link ends, from 0.
+    pub state: u32,
+    /// Its own counts.
+    pub counts: EndCounts,
+}
+
+/// Helper node to task node: what it has counted when the question came.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CountsAnswer {
+    /// Its own counts.
+    pub counts: EndCounts,
+    /// How late it delivered packets to the task node, while the link was in this state.
+    pub lateness: Lateness,
 }

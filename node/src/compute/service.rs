@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
-use fogbit_scenario::work::{ComputeSpec, Execution, Work};
+use fogbit_scenario::work::{ComputeSpec, Execution, Work, WorkKind};
 use fogbit_transport::compute::{ComputeCode, ComputeTimes};
 use tokio::sync::oneshot;
 
+use super::calibrate::calibration;
 use super::counts::ComputeCounts;
 use super::error::{ComputeError, ComputeSetupError};
 use super::pool::Pool;
@@ -86,7 +87,11 @@ impl ComputeService {
         spec.check()?;
         let engine = match spec.execution {
             Execution::Timed => Engine::Timed(Timed::new(spec)?),
-            Execution::Real => Engine::Real(Pool::new(spec)?),
+            Execution::Real => {
+                // Measured now, while nothing else is done here.
+                tell_slow_host(&spec);
+                Engine::Real(Pool::new(spec)?)
+            }
         };
         Ok(ComputeService(Arc::new(Inner { spec, engine, counts: Mutex::default() })))
     }
@@ -166,6 +171,16 @@ impl ComputeService {
                 counts.note_refused(error.code());
                 Err(error)
             }
+        }
+    }
+}
+
+/// Says which work this host cannot do as fast as the node that it stands for.
+fn tell_slow_host(spec: &ComputeSpec) {
+    for kind in WorkKind::ALL {
+        let (host_ghz, node_ghz) = (calibration().host_ghz(kind), spec.effective_ghz());
+        if node_ghz > host_ghz {
+            tracing::info!(%kind, host_ghz, node_ghz, "this host is slower than its node");
         }
     }
 }

@@ -101,8 +101,8 @@ impl Timed {
     }
 
     pub(super) fn state(&self) -> ComputeState {
-        let now_ns = self.shared.now_ns();
         let mut state = self.shared.state();
+        let now_ns = self.shared.now_ns();
         let (running, waiting) = state.server.tasks(now_ns);
         ComputeState { running, waiting, wait_ns: state.server.wait_ns(now_ns) }
     }
@@ -142,7 +142,7 @@ impl State {
             let Some(task) = self.tasks.remove(&done.id) else { continue };
             let times = ComputeTimes {
                 queued_ns: done.start_ns.saturating_sub(task.arrived_ns),
-                served_ns: now_ns - done.start_ns,
+                served_ns: now_ns.saturating_sub(done.start_ns),
                 executed_ns: 0,
                 scheduled_ns: done.finish_ns - done.start_ns,
             };

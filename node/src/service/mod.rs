@@ -4,6 +4,7 @@ mod kept;
 mod live;
 mod lockstep;
 mod seeds;
+mod steering;
 mod way_back;
 
 use std::future::Future;
@@ -11,13 +12,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use fogbit_transport::codec::{CONTROL_LIMIT, DATA_LIMIT};
+use fogbit_transport::compute::{HEAD_LIMIT, Opening, read_frame};
 use fogbit_transport::identity::PeerName;
-use fogbit_transport::wire::{OpenSession, SeedOrder, SeedReady, StateReport, TrialId};
+use fogbit_transport::probe::Prober;
+use fogbit_transport::wire::{HelperOrder, OpenSession, SeedReady, StateReport, TrialId};
 use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, Links, Member, Role, WireError};
 use tokio::sync::mpsc;
 
 use self::seeds::{Opened, SharedSeeds};
+use self::steering::Computers;
 use self::way_back::WayBack;
+use crate::compute::{ComputeSetupError, serve_compute};
 use crate::metrics::HelperMetrics;
 use crate::session::SessionError;
 
@@ -49,6 +54,12 @@ enum SessionFailure {
     BegunTwice,
     #[error("no timer: {0}")]
     Timer(#[from] std::io::Error),
+    #[error(transparent)]
+    Computer(#[from] ComputeSetupError),
+    #[error("state {0} of a link that has fewer")]
+    NoSuchState(u32),
+    #[error("a load of {0}")]
+    Load(f64),
 }
 
 impl SessionFailure {
@@ -60,7 +71,8 @@ impl SessionFailure {
             | SessionFailure::Request(_)
             | SessionFailure::NotBegun
             | SessionFailure::BegunTwice => CloseCode::BadRequest,
-            SessionFailure::Timer(_) => CloseCode::Failed,
+            SessionFailure::NoSuchState(_) | SessionFailure::Load(_) => CloseCode::BadRequest,
+            SessionFailure::Timer(_) | SessionFailure::Computer(_) => CloseCode::Failed,
         }
     }
 }
@@ -74,7 +86,8 @@ pub async fn serve(
     metrics: HelperMetrics,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let seeds = SharedSeeds::new(metrics);
+    let problems = Problems { seeds: SharedSeeds::new(metrics), computers: Computers::default() };
+    let prober = Prober::of_links(&member.links);
     let member = Arc::new(member);
     tokio::pin!(shutdown);
     let result = loop {
@@ -83,7 +96,7 @@ pub async fn serve(
             () = &mut shutdown => break Ok(()),
             stream = member.control.accept_bi() => match stream {
                 Ok((send, receive)) => {
-                    tokio::spawn(keep_seed(Arc::clone(&member), seeds.clone(), send, receive));
+                    tokio::spawn(keep_seed(Arc::clone(&member), problems.clone(), send, receive));
                 }
                 Err(error) => match CloseCode::of(&error) {
                     Some(CloseCode::Done | CloseCode::Stopped | CloseCode::Failed) => break Ok(()),
@@ -92,8 +105,8 @@ pub async fn serve(
             },
             incoming = member.endpoint.accept() => {
                 if let Some(incoming) = incoming {
-                    let links = member.links.clone();
-                    tokio::spawn(accept_task_node(links, seeds.clone(), incoming));
+                    let links = (member.links.clone(), Arc::clone(&prober));
+                    tokio::spawn(accept_task_node(links, problems.clone(), incoming));
                 }
             }
         }
@@ -105,30 +118,42 @@ pub async fn serve(
 /// Keeps what the orchestrator says of one seed for as long as the stream is open.
 async fn keep_seed(
     member: Arc<Member>,
-    seeds: SharedSeeds,
+    Problems { seeds, computers }: Problems,
     send: quinn::SendStream,
     receive: quinn::RecvStream,
 ) {
     let mut receive = FrameReceiver::new(receive, CONTROL_LIMIT);
     let mut send = FrameSender::new(send, CONTROL_LIMIT);
-    let order: SeedOrder = match receive.expect().await {
-        Ok(order) => order,
+    let (number, told) = match receive.expect().await {
+        Ok(HelperOrder::OneBit(order)) => {
+            if order.link_key.is_some() {
+                member.expect_links();
+            }
+            let (reports, told) = mpsc::channel(WAITING_REPORTS);
+            let number = order.number;
+            seeds.begin(*order, reports);
+            (number, told)
+        }
+        Ok(HelperOrder::Placement(order)) => {
+            if order.link.is_some() {
+                member.expect_links();
+            }
+            let number = order.number;
+            computers.begin(*order);
+            // There are no states to tell.
+            (number, mpsc::channel(1).1)
+        }
         Err(error) => {
             tracing::warn!(%error, "a seed that cannot be read");
             return send.reset(CloseCode::BadMessage);
         }
     };
-    let number = order.number;
-    if order.link_key.is_some() {
-        member.expect_links();
-    }
-    let (reports, told) = mpsc::channel(WAITING_REPORTS);
-    seeds.begin(order, reports);
     tracing::debug!(number, "seed begins");
     if send.send(&SeedReady { number }).await.is_ok() {
         tell_states(&mut send, &mut receive, told).await;
     }
     seeds.end(number);
+    computers.end(number);
 }
 
 /// Tells the orchestrator the states of the sessions until the seed is over.
@@ -141,7 +166,7 @@ async fn tell_states(
         tokio::select! {
             biased;
             // Nothing more is sent on this stream: its end is the end of the seed.
-            _ = receive.receive::<SeedOrder>() => return,
+            _ = receive.receive::<HelperOrder>() => return,
             Some(report) = told.recv() => {
                 if send.send(&report).await.is_err() {
                     return;
@@ -152,7 +177,11 @@ async fn tell_states(
 }
 
 /// Serves a peer, if it is a task node of this run.
-async fn accept_task_node(links: Links, seeds: SharedSeeds, incoming: quinn::Incoming) {
+async fn accept_task_node(
+    (links, prober): (Links, Arc<Prober>),
+    problems: Problems,
+    incoming: quinn::Incoming,
+) {
     let from = incoming.remote_address();
     let connection = match incoming.await {
         Ok(connection) => connection,
@@ -168,39 +197,74 @@ async fn accept_task_node(links: Links, seeds: SharedSeeds, incoming: quinn::Inc
         return connection.close(CloseCode::WrongRole.var_int(), b"only task nodes are served");
     }
     while let Ok((send, receive)) = connection.accept_bi().await {
-        let (links, seeds, peer) = (links.clone(), seeds.clone(), peer.clone());
-        let connection = connection.clone();
-        tokio::spawn(async move {
-            let mut send = FrameSender::new(send, DATA_LIMIT);
-            let mut receive = FrameReceiver::new(receive, DATA_LIMIT);
-            let from =
-                Caller { links, name: peer.name.clone(), address: connection.remote_address() };
-            let served = serve_session(&seeds, from, &mut send, &mut receive).await;
-            let Err(failure) = served else {
-                return send.finish();
-            };
-            if let SessionFailure::Wire(
-                WireError::Connection(_) | WireError::Reset(_) | WireError::Ended,
-            ) = failure
-            {
-                return tracing::debug!(%failure, "a session ended early");
-            }
-            tracing::warn!(peer = peer.name, %failure, "a session was closed");
-            let code = failure.code();
-            if code == CloseCode::BadMessage {
-                // Whoever sends what is no message cannot be trusted with the next one either.
-                connection.close(code.var_int(), failure.to_string().as_bytes());
-            }
-            send.reset(code);
-            receive.stop(code);
-        });
+        let from = Caller {
+            links: links.clone(),
+            prober: Arc::clone(&prober),
+            name: peer.name.clone(),
+            address: connection.remote_address(),
+        };
+        tokio::spawn(serve_stream(problems.clone(), from, connection.clone(), send, receive));
     }
+}
+
+/// Serves one stream of a task node, whatever it is for.
+async fn serve_stream(
+    problems: Problems,
+    from: Caller,
+    connection: quinn::Connection,
+    send: quinn::SendStream,
+    mut receive: quinn::RecvStream,
+) {
+    let opening = read_frame(&mut receive, HEAD_LIMIT).await;
+    if let Ok(Opening::Compute(request)) = opening {
+        let service = problems.computers.service(request.trial, &from.name);
+        let end = serve_compute(request, send, receive, service).await;
+        return tracing::debug!(peer = from.name, ?end, "a task is over");
+    }
+    let peer = from.name.clone();
+    let mut frames = (FrameSender::new(send, DATA_LIMIT), FrameReceiver::new(receive, DATA_LIMIT));
+    let (send, receive) = (&mut frames.0, &mut frames.1);
+    let served = match opening {
+        Ok(Opening::Session(open)) => {
+            serve_session(&problems.seeds, from, open, send, receive).await
+        }
+        Ok(Opening::Steering(open)) => {
+            steering::serve(&problems.computers, from, open, send, receive).await
+        }
+        Ok(Opening::Compute(_)) => unreachable!("served above"),
+        Err(error) => Err(error.into()),
+    };
+    let Err(failure) = served else {
+        return send.finish();
+    };
+    if let SessionFailure::Wire(WireError::Connection(_) | WireError::Reset(_) | WireError::Ended) =
+        failure
+    {
+        return tracing::debug!(%failure, "a session ended early");
+    }
+    tracing::warn!(peer, %failure, "a session was closed");
+    let code = failure.code();
+    if code == CloseCode::BadMessage {
+        // Whoever sends what is no message cannot be trusted with the next one either.
+        connection.close(code.var_int(), failure.to_string().as_bytes());
+    }
+    send.reset(code);
+    receive.stop(code);
+}
+
+/// What this node is, problem by problem.
+#[derive(Debug, Clone)]
+struct Problems {
+    seeds: SharedSeeds,
+    computers: Computers,
 }
 
 /// The task node of a session.
 struct Caller {
     /// Those of this node's socket.
     links: Links,
+    /// The probes of that socket.
+    prober: Arc<Prober>,
     name: String,
     address: SocketAddr,
 }
@@ -208,10 +272,10 @@ struct Caller {
 async fn serve_session(
     seeds: &SharedSeeds,
     from: Caller,
+    OpenSession { trial }: OpenSession,
     send: &mut FrameSender,
     receive: &mut FrameReceiver,
 ) -> Result<(), SessionFailure> {
-    let OpenSession { trial } = receive.expect().await?;
     let Opened { spec, metrics, live, link_key } = seeds.open(trial, &from.name)?;
     match live {
         None => lockstep::serve(&spec, metrics, send, receive).await,

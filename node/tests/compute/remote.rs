@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use fogbit_node::compute::{ComputeEnd, ComputeTask};
 use fogbit_scenario::work::{ComputeSpec, Execution, Work, WorkKind, execute};
-use fogbit_transport::compute::{ComputeCode, OffloadError, Offloaded, offload};
+use fogbit_transport::codec::encode;
+use fogbit_transport::compute::{
+    ComputeCode, ComputeReply, HEAD_LIMIT, OffloadError, Offloaded, Opening, offload, read_frame,
+};
 use quinn::Connection;
 
 use crate::common::{Fog, request, soon, spec, task, until};
@@ -203,20 +206,23 @@ async fn two_hundred_tasks_at_once_add_up() {
 
 /// The deadline counts from the head of the request: a slow input uses it up.
 #[tokio::test]
-async fn an_input_that_does_not_come_misses_its_deadline() {
+async fn what_the_input_takes_is_part_of_the_deadline() {
     let fog = Fog::new(spec(Execution::Timed)).await;
-    let mut head = Vec::new();
-    let mut waits = request(0, &task(10));
-    waits.deadline_ns = Some(30_000_000);
-    let opening = fogbit_transport::compute::Opening::Compute(waits);
-    fogbit_transport::codec::encode(&opening, &mut head, 4096).unwrap();
-    let (mut send, mut receive) = fog.connection.open_bi().await.unwrap();
-    send.write_all(&head).await.unwrap();
-    let reply = soon(fogbit_transport::compute::read_frame(&mut receive, 4096)).await.unwrap();
-    let fogbit_transport::compute::ComputeReply::Refused { code, .. } = reply else {
-        panic!("{reply:?}")
-    };
-    assert_eq!(code, ComputeCode::DeadlineMissed);
-    tokio::time::sleep(Duration::from_millis(1)).await;
+    // One input never comes; another takes so long that no time is left for the task.
+    for (deadline_ns, pause) in [(30_000_000, None), (400_000_000, Some(250))] {
+        let waits = ComputeTask { deadline_ns: Some(deadline_ns), ..task(200_000_000) };
+        let mut head = Vec::new();
+        encode(&Opening::Compute(request(0, &waits)), &mut head, HEAD_LIMIT).unwrap();
+        let (mut send, mut receive) = fog.connection.open_bi().await.unwrap();
+        send.write_all(&head).await.unwrap();
+        if let Some(pause) = pause {
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            send.write_all(b"task").await.unwrap();
+            send.finish().unwrap();
+        }
+        let reply = soon(read_frame(&mut receive, HEAD_LIMIT)).await.unwrap();
+        let missed = ComputeCode::DeadlineMissed;
+        assert!(matches!(reply, ComputeReply::Refused { code, .. } if code == missed), "{reply:?}");
+    }
     assert_eq!(fog.service.counts().accepted, 0);
 }

@@ -1,12 +1,14 @@
 //! `validate`, `graph`, `schema` and `completions`.
 
 use clap::{Args, ValueEnum};
-use fogbit_scenario::topology::Topology;
+use fogbit_scenario::placement::PlacementScenario;
+use fogbit_scenario::topology::{PlacementTopology, Problem, Topology};
 
 use super::print;
 use super::topology::TopologyArgs;
 use crate::exit::{Exit, Failure};
 use crate::graph;
+use crate::placement::{self, plan::segments};
 use crate::report::beyond;
 
 /// Check a topology file without running it
@@ -24,7 +26,16 @@ pub(crate) struct ValidateArgs {
 }
 
 pub(crate) fn validate(args: ValidateArgs) -> Result<Exit, Failure> {
-    let scenario = args.topology.load()?;
+    let file = args.topology.file()?;
+    if file.problem()? == Problem::Placement {
+        let scenario = args.topology.placement(&file)?;
+        print(&match args.resolved {
+            true => scenario.resolved_toml(),
+            false => format!("{} is valid: {}\n", args.topology.file.display(), said(&scenario)),
+        })?;
+        return Ok(Exit::Well);
+    }
+    let scenario = args.topology.scenario(&file)?;
     if args.resolved {
         print(&scenario.resolved_toml())?;
     } else {
@@ -43,6 +54,23 @@ pub(crate) fn validate(args: ValidateArgs) -> Result<Exit, Failure> {
         ))?;
     }
     Ok(Exit::Well)
+}
+
+/// A topology of the problem `placement` in a line.
+fn said(scenario: &PlacementScenario) -> String {
+    let policies: Vec<&str> = scenario.policies().map(|(name, _)| name).collect();
+    let segments = segments(scenario);
+    let profiles: Vec<&str> = segments.iter().map(|s| s.profile.as_str()).collect();
+    format!(
+        "problem placement, {} helper node(s), {} slots, {} clock, {} seed(s), links {}, \
+         policies {}",
+        scenario.helpers().len(),
+        scenario.slots(),
+        scenario.topology().clock.kind(),
+        scenario.seeds().len(),
+        profiles.join(" then "),
+        policies.join(", ")
+    )
 }
 
 /// Draw a topology
@@ -68,7 +96,21 @@ enum GraphFormat {
 }
 
 pub(crate) fn graph(args: GraphArgs) -> Result<Exit, Failure> {
-    let scenario = args.topology.load()?;
+    let file = args.topology.file()?;
+    if file.problem()? == Problem::Placement {
+        let scenario = args.topology.placement(&file)?;
+        print(&match args.format {
+            GraphFormat::Mermaid => placement::graph::mermaid(&scenario),
+            GraphFormat::Dot => placement::graph::dot(&scenario),
+            GraphFormat::Svg => {
+                let message =
+                    "--format svg is for the problem `one-bit` so far, this is `placement`";
+                return Err(Failure::usage(message).help("--format mermaid or --format dot"));
+            }
+        })?;
+        return Ok(Exit::Well);
+    }
+    let scenario = args.topology.scenario(&file)?;
     print(&match args.format {
         GraphFormat::Mermaid => graph::mermaid(&scenario),
         GraphFormat::Dot => graph::dot(&scenario),
@@ -82,10 +124,26 @@ pub(crate) fn graph(args: GraphArgs) -> Result<Exit, Failure> {
 /// Editors with a TOML language server complete and check topology files with it.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  fogbit schema > docs/topology.schema.json")]
-pub(crate) struct SchemaArgs {}
+pub(crate) struct SchemaArgs {
+    /// The kind of decision that the topology is about
+    #[arg(long, value_enum, default_value_t = ProblemName::OneBit, env = "FOGBIT_PROBLEM")]
+    problem: ProblemName,
+}
 
-pub(crate) fn schema(_args: SchemaArgs) -> Result<Exit, Failure> {
-    let schema = serde_json::to_string_pretty(&Topology::json_schema())
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ProblemName {
+    /// Each task goes to one helper node, which answers with one bit
+    OneBit,
+    /// Each task runs on the task node or on a helper node
+    Placement,
+}
+
+pub(crate) fn schema(args: SchemaArgs) -> Result<Exit, Failure> {
+    let schema = match args.problem {
+        ProblemName::OneBit => Topology::json_schema(),
+        ProblemName::Placement => PlacementTopology::json_schema(),
+    };
+    let schema = serde_json::to_string_pretty(&schema)
         .map_err(|error| Failure::new(Exit::Internal, error))?;
     print(&(schema + "\n"))?;
     Ok(Exit::Well)

@@ -11,8 +11,11 @@ mod log;
 mod merge;
 mod network;
 mod nodes;
+mod placement;
 mod policy;
+mod profile;
 mod ranking;
+mod render;
 mod results;
 mod run;
 mod sweep;
@@ -64,10 +67,12 @@ enum Command {
     Diff(results::DiffArgs),
     Compare(compare::CompareArgs),
     Explain(explain::ExplainArgs),
+    Render(render::RenderArgs),
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     #[command(subcommand)]
     Train(train::TrainCommand),
+    Profile(profile::ProfileCommand),
     #[command(subcommand)]
     Token(nodes::TokenCommand),
     Node(nodes::HelperArgs),
@@ -94,8 +99,10 @@ pub fn main() -> ExitCode {
         Command::Diff(args) => results::diff(args),
         Command::Compare(args) => compare::compare(args),
         Command::Explain(args) => explain::explain(args),
+        Command::Render(args) => render::render(args),
         Command::Policy(command) => policy::run(command),
         Command::Train(command) => train::train(command),
+        Command::Profile(command) => profile::run(command),
         Command::Token(command) => nodes::token(command),
         Command::Node(args) => nodes::node(args),
         Command::TaskNode(args) => nodes::task_node(args),

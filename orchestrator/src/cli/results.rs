@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use fogbit_scenario::topology::Problem;
 
 use super::print;
 use crate::exit::{Exit, Failure};
+use crate::placement;
 use crate::sweep::dir::PLAN_FILE;
 use crate::verify::{self, Finding};
 use crate::{report, results};
@@ -20,7 +22,11 @@ pub(crate) struct ReportArgs {
 
 pub(crate) fn report(args: ReportArgs) -> Result<Exit, Failure> {
     let sweep = args.dir.join(PLAN_FILE).exists();
-    let html = if sweep { report::sweep::render(&args.dir) } else { report::render(&args.dir) };
+    let html = match placement::read::problem(&args.dir) {
+        _ if sweep => report::sweep::render(&args.dir),
+        Problem::OneBit => report::render(&args.dir),
+        Problem::Placement => placement::report::render(&args.dir),
+    };
     let html = html.map_err(Failure::usage)?;
     let path = args.dir.join("report.html");
     results::write_whole(&path, html.as_bytes()).map_err(|error| {
@@ -46,7 +52,10 @@ pub(crate) struct VerifyArgs {
 }
 
 pub(crate) fn verify(args: VerifyArgs) -> Result<Exit, Failure> {
-    let verified = verify::verify(&args.dir)?;
+    let verified = match placement::read::problem(&args.dir) {
+        Problem::OneBit => verify::verify(&args.dir)?,
+        Problem::Placement => placement::verify::verify(&args.dir)?,
+    };
     for Finding { place, difference } in &verified.findings {
         print(&format!("{place}: {difference}\n"))?;
     }
@@ -74,7 +83,15 @@ pub(crate) struct DiffArgs {
 }
 
 pub(crate) fn diff(args: DiffArgs) -> Result<Exit, Failure> {
-    let compared = verify::diff(&args.a, &args.b)?;
+    let problems = [&args.a, &args.b].map(|dir| placement::read::problem(dir));
+    let compared = match problems {
+        [Problem::OneBit, Problem::OneBit] => verify::diff(&args.a, &args.b)?,
+        [Problem::Placement, Problem::Placement] => placement::verify::diff(&args.a, &args.b)?,
+        [a, b] => {
+            let message = format!("one run is of `{}`, the other of `{}`", a.name(), b.name());
+            return Err(Failure::usage(message).help("only runs of one problem can be compared"));
+        }
+    };
     for Finding { place, difference } in &compared.findings {
         print(&format!("{place}: {difference}\n"))?;
     }

@@ -1,5 +1,7 @@
 //! `run`: plays a topology.
 
+mod placement;
+
 use std::collections::HashMap;
 use std::future::Future;
 use std::io::ErrorKind;
@@ -12,7 +14,7 @@ use std::time::Instant;
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 use fogbit_scenario::Scenario;
-use fogbit_scenario::topology::{KeptFile, PolicySpec};
+use fogbit_scenario::topology::{KeptFile, PolicySpec, Problem};
 use fogbit_task_node::find_program;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -194,7 +196,11 @@ pub(crate) enum Format {
 }
 
 pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
-    let scenario = args.topology.load()?;
+    let file = args.topology.file()?;
+    if file.problem()? == Problem::Placement {
+        return placement::run(&args, &file);
+    }
+    let scenario = args.topology.scenario(&file)?;
     args.look_at_clock(&scenario);
     // Joined task nodes have programs of their own.
     if args.backend != BackendKind::Join {
@@ -217,7 +223,7 @@ pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
         let (targets, own) = (targets.clone(), exporter.address());
         exporter.handle().set_targets(Arc::new(move || targets.all(own)));
     }
-    let dir = results_dir(&args, &plan.scenario)?;
+    let dir = results_dir(&args, &plan.scenario.name())?;
     let manifest = Manifest::begin(args.backend.name(), &plan.seeds);
     describe(&dir, &plan.scenario, &manifest).map_err(unwritten)?;
     log::make_folders(&args.log, dir.path())?;
@@ -273,10 +279,10 @@ pub(crate) fn signal() -> impl Future<Output = ()> {
     })
 }
 
-fn results_dir(args: &RunArgs, scenario: &Scenario) -> Result<ResultsDir, Failure> {
+fn results_dir(args: &RunArgs, name: &str) -> Result<ResultsDir, Failure> {
     let made = match &args.out {
         Some(path) => ResultsDir::create(path),
-        None => ResultsDir::create_unique(Path::new("results"), &scenario.name(), &file_time()),
+        None => ResultsDir::create_unique(Path::new("results"), name, &file_time()),
     };
     made.map_err(|error| {
         let failure = Failure::usage(&error);

@@ -7,7 +7,7 @@ use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Cell, CellAlignment, LineStyle, Table};
 
 use super::ranking::ranking;
-use crate::expect::Judgement;
+use crate::expect::{Judgement, Verdict};
 use crate::plan::SUMMARY_SLOTS;
 use crate::results::RunStatus;
 use crate::results::summary::{PolicySummary, Reading, Summary, TaskCounts};
@@ -72,7 +72,14 @@ pub(crate) fn render(summary: &Summary, dir: &Path) -> String {
             );
         }
     }
-    for verdict in &summary.expectations {
+    verdicts(&mut text, &summary.expectations);
+    let _ = writeln!(text, "results: {0}  report: {0}/report.html", dir.display());
+    text
+}
+
+/// What became of the expectations, a line each.
+pub(super) fn verdicts(text: &mut String, verdicts: &[Verdict]) {
+    for verdict in verdicts {
         let mark = match verdict.judgement {
             Judgement::Met => "met",
             Judgement::Failed => "FAILED",
@@ -80,8 +87,6 @@ pub(crate) fn render(summary: &Summary, dir: &Path) -> String {
         };
         let _ = writeln!(text, "expectation {mark}: {} ({})", verdict.expectation, verdict.finding);
     }
-    let _ = writeln!(text, "results: {0}  report: {0}/report.html", dir.display());
-    text
 }
 
 fn policies(summary: &Summary) -> Table {

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use fogbit_scenario::placement::PlacementScenario;
+use fogbit_scenario::topology::Problem;
 use fogbit_scenario::{Scenario, TopologyFile};
 
 use crate::exit::{Failure, tell};
@@ -68,19 +70,42 @@ pub(crate) fn assignments(arguments: &[String]) -> impl Iterator<Item = &str> {
 }
 
 impl TopologyArgs {
-    /// Reads, overrides and validates the topology.
-    pub(crate) fn load(&self) -> Result<Scenario, Failure> {
+    /// Reads the topology and overrides it, of whatever problem it is.
+    pub(crate) fn file(&self) -> Result<TopologyFile, Failure> {
         let mut file = TopologyFile::read(&self.file)?;
         for assignment in assignments(&self.set) {
             file.set(assignment)?;
         }
-        self.selection.load(file)
+        self.selection.apply(&mut file)?;
+        Ok(file)
+    }
+
+    /// Validates a topology of the problem `one-bit`, and narrows it down.
+    pub(crate) fn scenario(&self, file: &TopologyFile) -> Result<Scenario, Failure> {
+        self.selection.scenario(file)
+    }
+
+    /// Validates a topology of the problem `placement`, and narrows it down.
+    pub(crate) fn placement(&self, file: &TopologyFile) -> Result<PlacementScenario, Failure> {
+        let mut scenario = PlacementScenario::from_file(file)?;
+        let wanted = &self.selection.policy;
+        if !wanted.is_empty() {
+            self.selection.look_for(scenario.policies().map(|(name, _)| name))?;
+            scenario.keep_policies(|name| wanted.iter().any(|wanted| wanted == name));
+        }
+        Ok(scenario)
     }
 }
 
 impl Selection {
     /// Overrides, validates and narrows down the topology.
     pub(crate) fn load(&self, mut file: TopologyFile) -> Result<Scenario, Failure> {
+        self.apply(&mut file)?;
+        self.scenario(&file)
+    }
+
+    /// Overrides seeds and number of nodes.
+    fn apply(&self, file: &mut TopologyFile) -> Result<(), Failure> {
         if let Some(count) = self.seeds {
             file.set(&format!("seeds={count}"))?;
         }
@@ -88,11 +113,16 @@ impl Selection {
             file.set(&format!("seeds=[{seed}]"))?;
         }
         if let Some(nodes) = self.nodes {
-            count_nodes(&mut file, nodes)?;
+            count_nodes(file, nodes)?;
         }
-        let mut scenario = Scenario::from_file(&file)?;
+        Ok(())
+    }
+
+    fn scenario(&self, file: &TopologyFile) -> Result<Scenario, Failure> {
+        let mut scenario = Scenario::from_file(file)?;
         if !self.policy.is_empty() {
-            self.choose_policies(&mut scenario)?;
+            self.look_for(scenario.policies().map(|(name, _)| name))?;
+            scenario.keep_policies(|name| self.policy.iter().any(|wanted| wanted == name));
         }
         Ok(scenario)
     }
@@ -113,17 +143,17 @@ impl Selection {
         }
     }
 
-    fn choose_policies(&self, scenario: &mut Scenario) -> Result<(), Failure> {
-        let known: Vec<String> = scenario.policies().map(|(name, _)| name.to_owned()).collect();
+    /// Fails unless the wanted policies are all among those of the topology.
+    fn look_for<'n>(&self, names: impl Iterator<Item = &'n str>) -> Result<(), Failure> {
+        let known: Vec<&str> = names.collect();
         for name in &self.policy {
-            if !known.contains(name) {
+            if !known.contains(&name.as_str()) {
                 let message = format!("--policy {name}: no policy of this topology is called so");
                 return Err(
                     Failure::usage(message).help(format!("policies here: {}", known.join(", ")))
                 );
             }
         }
-        scenario.keep_policies(|name| self.policy.iter().any(|wanted| wanted == name));
         Ok(())
     }
 }
@@ -137,6 +167,10 @@ fn count_nodes(file: &mut TopologyFile, nodes: u32) -> Result<(), Failure> {
     if (nodes as usize) < listed {
         let message = format!("--nodes {nodes}, but the topology lists {listed} helper nodes");
         return Err(Failure::usage(message).help(format!("--nodes {listed} or more")));
+    }
+    if nodes as usize > listed && file.problem()? != Problem::OneBit {
+        let message = format!("--nodes {nodes}, but the topology lists {listed} helper nodes");
+        return Err(Failure::usage(message).help("spares are for the problem `one-bit`"));
     }
     if nodes as usize > listed {
         let spares = nodes as usize - listed;

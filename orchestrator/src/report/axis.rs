@@ -4,26 +4,26 @@ use super::markup::fixed;
 
 /// How an axis maps numbers to places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scale {
+pub(crate) enum Scale {
     Linear,
     Log,
 }
 
 /// One axis.
 #[derive(Debug, Clone)]
-pub(super) struct Axis {
+pub(crate) struct Axis {
     /// What it measures, with the unit.
-    pub(super) title: String,
-    pub(super) scale: Scale,
-    pub(super) low: f64,
-    pub(super) high: f64,
+    pub(crate) title: String,
+    pub(crate) scale: Scale,
+    pub(crate) low: f64,
+    pub(crate) high: f64,
     /// Ticks are per cent.
-    pub(super) percent: bool,
+    pub(crate) percent: bool,
 }
 
 impl Axis {
     /// Where a value lies between `low` (0) and `high` (1).
-    pub(super) fn place(&self, value: f64) -> f64 {
+    pub(crate) fn place(&self, value: f64) -> f64 {
         match self.scale {
             Scale::Linear => (value - self.low) / (self.high - self.low),
             Scale::Log => {
@@ -34,7 +34,7 @@ impl Axis {
     }
 
     /// Where there are ticks, and what they say.
-    pub(super) fn ticks(&self) -> Vec<(f64, String)> {
+    pub(crate) fn ticks(&self) -> Vec<(f64, String)> {
         match self.scale {
             Scale::Linear => self.linear_ticks(),
             Scale::Log => self.log_ticks(),
@@ -100,7 +100,7 @@ fn plain(value: f64, step: f64) -> String {
 }
 
 /// The least 1, 2, 2.5, 3, 4, 5, 6 or 8 times a power of ten that is at least `value`.
-pub(super) fn round_up(value: f64) -> f64 {
+pub(crate) fn round_up(value: f64) -> f64 {
     let power = libm::pow(10.0, libm::floor(libm::log10(value)));
     let factors = [1.0, 1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
     factors.into_iter().map(|f| f * power).find(|v| *v >= value * (1.0 - 1e-9)).unwrap_or(value)

@@ -8,9 +8,9 @@ use fogbit_scenario::{Scenario, TopologyFile};
 
 /// A slot in which something changes by schedule, and what.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Mark {
-    pub(super) slot: u64,
-    pub(super) what: String,
+pub(crate) struct Mark {
+    pub(crate) slot: u64,
+    pub(crate) what: String,
 }
 
 /// The scenario of a results directory; none where its topology cannot be read any more.

@@ -40,7 +40,7 @@ pub(super) fn all(data: &Data) -> String {
 }
 
 /// One figure: heading, legend, drawing, caption.
-pub(super) fn frame(id: &str, title: &str, legend: &str, svg: &str, caption: &str) -> String {
+pub(crate) fn frame(id: &str, title: &str, legend: &str, svg: &str, caption: &str) -> String {
     format!(
         "<figure id='{id}'>\n<h3>{title}</h3>\n{legend}<div class='wide'>\n{svg}</div>\n\
          <figcaption>{caption}</figcaption>\n</figure>\n",
@@ -113,17 +113,17 @@ fn lines(data: &Data, curve: Curve, first: u64) -> Vec<Line> {
         .collect()
 }
 
-pub(super) fn last_slot(lines: &[Line]) -> f64 {
+pub(crate) fn last_slot(lines: &[Line]) -> f64 {
     lines.iter().filter_map(|l| l.points.last()).map(|p| p.x).fold(2.0, f64::max)
 }
 
 /// The largest value with its band.
-pub(super) fn highest(lines: &[Line]) -> f64 {
+pub(crate) fn highest(lines: &[Line]) -> f64 {
     let points = lines.iter().flat_map(|line| &line.points);
     points.map(|p| p.y + p.sd.unwrap_or(0.0)).fold(0.0, f64::max)
 }
 
-pub(super) fn lowest(lines: &[Line]) -> f64 {
+pub(crate) fn lowest(lines: &[Line]) -> f64 {
     let points = lines.iter().flat_map(|line| &line.points);
     points.map(|p| p.y - p.sd.unwrap_or(0.0)).fold(f64::INFINITY, f64::min)
 }

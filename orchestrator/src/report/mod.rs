@@ -1,17 +1,17 @@
 //! `report.html`: one page that needs nothing but itself, made from a results directory alone, and
 //! the same bytes every time.
 
-mod axis;
+pub(crate) mod axis;
 pub(crate) mod beyond;
 mod choices;
-mod figures;
+pub(crate) mod figures;
 mod intervals;
 pub(crate) mod markup;
 pub(crate) mod pairs;
-mod plot;
+pub(crate) mod plot;
 mod ranking;
 pub mod sweep;
-mod tables;
+pub(crate) mod tables;
 pub(crate) mod words;
 
 use std::path::Path;
@@ -173,14 +173,14 @@ impl Data {
 
 /// One colour for each policy, in the order of the file; grey for those that know more than a task
 /// node can: `optimal` the truth, `full-information` all bits, which is dashed.
-fn looks<'k>(kinds: impl Iterator<Item = &'k str>) -> Vec<String> {
+pub(crate) fn looks<'k>(kinds: impl Iterator<Item = &'k str>) -> Vec<String> {
     let mut next = 0;
     kinds.map(|kind| look(kind, &mut next)).collect()
 }
 
 /// The classes of a policy of some kind; `next` counts the colours that are taken.
 pub(crate) fn look(kind: &str, next: &mut usize) -> String {
-    if kind == "optimal" {
+    if kind == "optimal" || kind == "oracle" {
         return "best".to_owned();
     }
     if kind == "full-information" {
@@ -191,7 +191,7 @@ pub(crate) fn look(kind: &str, next: &mut usize) -> String {
     format!("c{colour} d{round}")
 }
 
-fn count(number: u64, one: &str, many: &str) -> String {
+pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
     format!("<b>{}</b> {}", grouped(number), if number == 1 { one } else { many })
 }
 
@@ -201,12 +201,7 @@ fn head(data: &Data) -> String {
     if let Some(about) = &run.about {
         put!(out, "<p class='about'>{}</p>\n", escape(about));
     }
-    let status = match run.status {
-        RunStatus::Running => "not finished",
-        RunStatus::Complete => "complete",
-        RunStatus::Partial => "partial",
-        RunStatus::Failed => "failed",
-    };
+    let status = status_word(run.status);
     let seeds = escape(&markup::shortened(&seed_ranges(&data.manifest.seeds), 60));
     let facts = [
         count(run.nodes.len() as u64, "helper node", "helper nodes"),
@@ -223,24 +218,49 @@ fn head(data: &Data) -> String {
         put!(out, "<span>{fact}</span> ");
     }
     out.push_str("</p>\n");
-    if !data.marks.is_empty() {
-        let mark = |mark: &Mark| format!("{} {}", grouped(mark.slot), escape(&mark.what));
-        let shown: Vec<String> = data.marks.iter().take(MOST_MARKS).map(mark).collect();
-        let more = if data.marks.len() > MOST_MARKS { "; ..." } else { "" };
-        put!(
-            out,
-            "<p class='small'>Events by slot, dotted in the figures: {}{more}.</p>\n",
-            shown.join("; ")
-        );
+    out + &events(&data.marks)
+}
+
+pub(crate) fn status_word(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Running => "not finished",
+        RunStatus::Complete => "complete",
+        RunStatus::Partial => "partial",
+        RunStatus::Failed => "failed",
     }
-    out
+}
+
+/// What happens when, in a sentence; nothing where nothing does.
+pub(crate) fn events(marks: &[Mark]) -> String {
+    if marks.is_empty() {
+        return String::new();
+    }
+    let mark = |mark: &Mark| format!("{} {}", grouped(mark.slot), escape(&mark.what));
+    let shown: Vec<String> = marks.iter().take(MOST_MARKS).map(mark).collect();
+    let more = if marks.len() > MOST_MARKS { "; ..." } else { "" };
+    format!(
+        "<p class='small'>Events by slot, dotted in the figures: {}{more}.</p>\n",
+        shown.join("; ")
+    )
 }
 
 /// Says loudly when not to believe the run.
 fn banner(data: &Data) -> String {
     let run = &data.summary.run;
     let valid = run.valid && data.manifest.valid;
-    let (title, text) = match run.status {
+    let all = data.summary.policies.len() as u64 * run.seeds;
+    let complete = data.summary.trials.len() - data.failed_or_partial();
+    banner_of(run.status, valid, &data.manifest, (complete, all))
+}
+
+/// The same of a run with so many trials that are complete, of so many in all.
+pub(crate) fn banner_of(
+    status: RunStatus,
+    valid: bool,
+    manifest: &Manifest,
+    (complete, all): (usize, u64),
+) -> String {
+    let (title, text) = match status {
         RunStatus::Complete if valid => return String::new(),
         RunStatus::Complete => (
             "This run is invalid.",
@@ -258,11 +278,9 @@ fn banner(data: &Data) -> String {
         ),
     };
     let mut out = format!("<div class='banner' role='alert'><strong>{title}</strong> {text}");
-    if let Some(reason) = &data.manifest.reason {
+    if let Some(reason) = &manifest.reason {
         put!(out, " Reason: {}.", escape(reason.trim_end_matches('.')));
     }
-    let (all, left) = (data.summary.policies.len() as u64 * run.seeds, data.failed_or_partial());
-    let complete = data.summary.trials.len() - left;
     put!(
         out,
         " Complete trials: {complete} of {}. Totals and averages are over complete trials; curves \
@@ -282,7 +300,13 @@ fn shell_word(word: &str) -> String {
 }
 
 fn footer(data: &Data) -> String {
-    let (run, manifest) = (&data.summary.run, &data.manifest);
+    let run = &data.summary.run;
+    let checks = "computes every regret anew, by a separate path";
+    footer_of(&data.manifest, &run.backend, run.seconds, checks)
+}
+
+/// How every page of a run ends; `checks` is what `fogbit verify` does.
+pub(crate) fn footer_of(manifest: &Manifest, backend: &str, seconds: f64, checks: &str) -> String {
     let host = &manifest.host;
     let command: Vec<String> = manifest.command.iter().map(|word| shell_word(word)).collect();
     let finished = manifest.finished.as_deref().unwrap_or("not finished");
@@ -292,20 +316,21 @@ fn footer(data: &Data) -> String {
         ("Command", format!("<code>{}</code>", escape(&command.join(" ")))),
         ("Started", escape(&manifest.started)),
         ("Finished", escape(finished)),
-        ("Wall time", format!("{} s", markup::fixed(run.seconds, 2))),
+        ("Wall time", format!("{} s", markup::fixed(seconds, 2))),
         ("Seeds", escape(&seed_ranges(&manifest.seeds))),
         (
             "In this folder",
-            "<code>fogbit verify .</code>computes every regret anew, by a separate path\
-             <code>fogbit report .</code>makes this page anew"
-                .into(),
+            format!(
+                "<code>fogbit verify .</code>{checks}\
+                 <code>fogbit report .</code>makes this page anew"
+            ),
         ),
         (
             "Once more",
             format!(
                 "<code>fogbit run topology.toml --backend {}</code>the file here has every default \
                  and override written out",
-                escape(&run.backend)
+                escape(backend)
             ),
         ),
     ];

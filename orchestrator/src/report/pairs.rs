@@ -16,6 +16,10 @@ fn title(metric: &str) -> &'static str {
     match metric {
         "reward" => "Reward: above 0, the policy earns more",
         "regret_happiness" => "Regret in expected happy bits: below 0, the policy loses less",
+        "mean_latency_ms" => "Mean latency in ms: below 0, the policy is faster",
+        "mean_regret_ms" => "Mean regret in ms: below 0, the policy loses less",
+        "accuracy" => "Share of decisions that are the best: above 0, the policy decides better",
+        "accuracy_outside_band" => "The same outside the band around break-even",
         "average_regret" => "Average regret in linear units a slot: below 0, the policy loses less",
         _ => "Regret in linear units: below 0, the policy loses less",
     }

@@ -9,57 +9,75 @@ use super::beyond::Mark;
 use super::markup::{escape, grouped, put, shortened};
 
 /// Width of every figure.
-pub(super) const WIDTH: f64 = 960.0;
+pub(crate) const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 400.0;
 const TOP: f64 = 30.0;
 const BOTTOM: f64 = 46.0;
 /// Room for one character of a label.
-pub(super) const CHARACTER: f64 = 6.9;
+pub(crate) const CHARACTER: f64 = 6.9;
 /// Distance of the labels at the ends of lines.
 const LABEL_STEP: f64 = 14.0;
 const LONGEST_LABEL: usize = 24;
 
 /// A point of a line, with the half-width of the band around it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Point {
-    pub(super) x: f64,
-    pub(super) y: f64,
-    pub(super) sd: Option<f64>,
+pub(crate) struct Point {
+    pub(crate) x: f64,
+    pub(crate) y: f64,
+    pub(crate) sd: Option<f64>,
 }
 
 /// One line.
 #[derive(Debug, Clone)]
-pub(super) struct Line {
+pub(crate) struct Line {
     /// Classes that give it colour and dashes.
-    pub(super) class: String,
+    pub(crate) class: String,
     /// A dashed guide line rather than a measured one.
-    pub(super) guide: bool,
+    pub(crate) guide: bool,
     /// Written at its end, unless empty.
-    pub(super) label: String,
+    pub(crate) label: String,
     /// Shown when pointed at.
-    pub(super) title: String,
-    pub(super) points: Vec<Point>,
+    pub(crate) title: String,
+    pub(crate) points: Vec<Point>,
+}
+
+/// A single point that stands out.
+#[derive(Debug, Clone)]
+pub(crate) struct Dot {
+    pub(crate) x: f64,
+    pub(crate) y: f64,
+    /// Class that gives it colour.
+    pub(crate) class: String,
+    /// Only its rim is drawn.
+    pub(crate) hollow: bool,
+    /// Shown when pointed at.
+    pub(crate) title: String,
 }
 
 /// A plot.
 #[derive(Debug, Clone)]
-pub(super) struct Plot {
+pub(crate) struct Plot {
     /// Says what it shows to those who cannot see it.
-    pub(super) description: String,
-    pub(super) x: Axis,
-    pub(super) y: Axis,
-    pub(super) lines: Vec<Line>,
+    pub(crate) description: String,
+    pub(crate) x: Axis,
+    pub(crate) y: Axis,
+    pub(crate) lines: Vec<Line>,
 }
 
 /// Writes a label; `text` is escaped here.
-pub(super) fn label(out: &mut String, class: &str, x: f64, y: f64, anchor: &str, text: &str) {
+pub(crate) fn label(out: &mut String, class: &str, x: f64, y: f64, anchor: &str, text: &str) {
     let text = escape(text);
     put!(out, "<text class='{class}' x='{x:.1}' y='{y:.1}' text-anchor='{anchor}'>{text}</text>\n");
 }
 
 impl Plot {
     /// The drawing, with a vertical line at each slot of `marks` that lies within it.
-    pub(super) fn svg(&self, marks: &[Mark]) -> String {
+    pub(crate) fn svg(&self, marks: &[Mark]) -> String {
+        self.svg_with(marks, &[])
+    }
+
+    /// The same with single points, each with a dotted line down to the axis.
+    pub(crate) fn svg_with(&self, marks: &[Mark], dots: &[Dot]) -> String {
         let y_ticks = self.y.ticks();
         let widest = y_ticks.iter().map(|(_, text)| text.chars().count()).max().unwrap_or(1);
         let longest = self.lines.iter().map(|l| shown(&l.label).chars().count()).max().unwrap_or(0);
@@ -100,6 +118,13 @@ impl Plot {
             let path = path(line.points.iter().map(|p| (at_x(p.x), at_y(p.y))));
             let (own, title) = (&line.class, escape(&line.title));
             put!(out, "<path class='{class} {own}' d='{path}'><title>{title}</title></path>\n");
+        }
+        for dot in dots {
+            let (x, y, own) = (at_x(dot.x), at_y(dot.y), &dot.class);
+            let (hollow, title) = (if dot.hollow { " hollow" } else { "" }, escape(&dot.title));
+            put!(out, "<path class='mark' d='M{x:.1} {y:.1}V{bottom:.1}'/>");
+            put!(out, "<circle class='dot{hollow} {own}' cx='{x:.1}' cy='{y:.1}' r='4.5'>");
+            put!(out, "<title>{title}</title></circle>\n");
         }
         self.labels(out, right, bottom, &at_x, &at_y);
         out.push_str("</svg>\n");

@@ -2,7 +2,7 @@
 
 use super::Data;
 use super::markup::{digits_for, escape, fixed, grouped, mean_sd, parameters, percent, put};
-use crate::expect::Judgement;
+use crate::expect::{Judgement, Verdict};
 use crate::plan::{Curve, Status};
 use crate::results::summary::PolicySummary;
 use crate::stats::MeanSd;
@@ -154,7 +154,11 @@ fn name_cell(data: &Data, index: usize) -> String {
 
 /// The expectations of the topology file.
 pub(super) fn expectations(data: &Data) -> String {
-    let verdicts = &data.summary.expectations;
+    verdicts(&data.summary.expectations)
+}
+
+/// What became of expectations.
+pub(crate) fn verdicts(verdicts: &[Verdict]) -> String {
     if verdicts.is_empty() {
         return String::new();
     }

@@ -72,10 +72,20 @@ pub enum Reading {
 impl Pair {
     /// From its statistics.
     pub fn new(policy: &str, versus: &str, metric: Metric, slot: u64, of: &PairStatistics) -> Pair {
+        Pair::named((policy, versus), metric.name(), slot, of)
+    }
+
+    /// From its statistics, by a metric of any problem.
+    pub fn named(
+        (policy, versus): (&str, &str),
+        metric: &str,
+        slot: u64,
+        of: &PairStatistics,
+    ) -> Pair {
         Pair {
             policy: policy.into(),
             versus: versus.into(),
-            metric: metric.name().into(),
+            metric: metric.into(),
             slot,
             mean: of.mean,
             low: of.t.low,
@@ -93,7 +103,9 @@ impl Pair {
 
     /// What it says, by Student's interval.
     pub fn reading(&self) -> Reading {
-        let higher_is_better = self.metric == Metric::Reward.name();
+        // All others are losses or times.
+        let higher_is_better =
+            ["reward", "accuracy", "accuracy_outside_band"].contains(&self.metric.as_str());
         match (self.low, self.high) {
             (Some(0.0), Some(0.0)) => Reading::Same,
             (Some(low), Some(high)) if low <= 0.0 && high >= 0.0 => Reading::Open,

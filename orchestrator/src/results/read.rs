@@ -31,15 +31,15 @@ pub enum ReadError {
     },
 }
 
-fn text(path: &Path) -> Result<String, ReadError> {
+pub(crate) fn text(path: &Path) -> Result<String, ReadError> {
     std::fs::read_to_string(path).map_err(|error| ReadError::File { path: path.into(), error })
 }
 
-fn content(path: &Path, reason: impl std::fmt::Display) -> ReadError {
+pub(crate) fn content(path: &Path, reason: impl std::fmt::Display) -> ReadError {
     ReadError::Content { path: path.into(), reason: reason.to_string() }
 }
 
-fn json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, ReadError> {
+pub(crate) fn json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, ReadError> {
     serde_json::from_str(&text(path)?).map_err(|error| content(path, error))
 }
 

@@ -23,7 +23,11 @@ impl Interval {
     /// Student's interval for the mean of independent values, at least one:
     /// `mean +- t(n - 1, 0.975) sd / sqrt(n)`.
     pub fn of(values: &[f64]) -> Interval {
-        let running = Running::of(values);
+        Interval::of_running(&Running::of(values))
+    }
+
+    /// The same of values that are added up already.
+    pub fn of_running(running: &Running) -> Interval {
         let n = running.n as f64;
         let half = running.sd().map(|sd| t_quantile(n - 1.0) * sd / n.sqrt());
         let mean = running.mean;

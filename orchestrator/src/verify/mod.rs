@@ -58,7 +58,7 @@ pub struct Compared {
 }
 
 impl Compared {
-    fn find(&mut self, place: impl Into<String>, difference: impl Into<String>) {
+    pub(crate) fn find(&mut self, place: impl Into<String>, difference: impl Into<String>) {
         self.findings.push(Finding { place: place.into(), difference: difference.into() });
     }
 }

@@ -6,11 +6,12 @@ use std::net::SocketAddr;
 
 use fogbit_scenario::feedback::Outcome;
 use fogbit_transport::codec::{CONTROL_LIMIT, DATA_LIMIT};
+use fogbit_transport::compute::Opening;
 use fogbit_transport::wire::{
-    LiveReply, LiveRequest, LiveStep, OpenSession, TrialId, TrialOrder, TrialReport,
+    LiveReply, LiveRequest, LiveStep, OpenSession, TaskNodeOrder, TrialId, TrialReport,
 };
 use fogbit_transport::{
-    CloseCode, FrameReceiver, FrameSender, Member, MemberOptions, Role, Token, WireError,
+    CloseCode, FrameReceiver, FrameSender, Member, MemberOptions, Payload, Role, Token, WireError,
 };
 use quinn::Connection;
 
@@ -33,7 +34,7 @@ impl Session {
         let (send, receive) =
             (FrameSender::new(send, DATA_LIMIT), FrameReceiver::new(receive, DATA_LIMIT));
         let mut session = Session(send, receive);
-        session.0.send(&OpenSession { trial }).await.unwrap();
+        session.0.send(&Opening::Session(OpenSession { trial })).await.unwrap();
         session
     }
 
@@ -56,7 +57,8 @@ impl Session {
     }
 
     async fn offload(&mut self, slot: u64, task: &[f64]) {
-        self.send(LiveRequest::Offload { slot, task: task.to_vec() }).await;
+        let (task, payload) = (task.to_vec(), Payload::EMPTY);
+        self.send(LiveRequest::Offload { slot, task, payload }).await;
     }
 
     /// The code with which it is closed.
@@ -163,7 +165,9 @@ fn a_task_node_that_keeps_to_no_rule_harms_only_itself() {
         let (send, receive) = task.control.accept_bi().await.unwrap();
         let mut receive = FrameReceiver::new(receive, CONTROL_LIMIT);
         let mut send = FrameSender::new(send, CONTROL_LIMIT);
-        let order: TrialOrder = receive.expect().await.unwrap();
+        let TaskNodeOrder::OneBit(order) = receive.expect().await.unwrap() else {
+            panic!("one-bit")
+        };
         assert_eq!(order.name, "round-robin");
         let (trial, other) = (order.trial, TrialId { policy: 1, ..order.trial });
         let (name, helper) = &order.helpers[0];

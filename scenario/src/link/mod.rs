@@ -9,6 +9,7 @@ mod line;
 mod profiles;
 mod propagation;
 mod shaper;
+pub mod verdict;
 
 use serde::{Deserialize, Serialize};
 

@@ -60,7 +60,14 @@ impl TopologyFile {
     /// How many helper nodes the file lists one by one, with the overrides so far; 0 where it lists
     /// none or cannot be read.
     pub fn listed_nodes(&self) -> usize {
-        self.parse().map_or(0, |(topology, _)| topology.node_list.len())
+        #[derive(Deserialize)]
+        struct Listed {
+            #[serde(default)]
+            node: Vec<serde::de::IgnoredAny>,
+        }
+        let root = self.root().ok();
+        let listed = root.and_then(|root| Listed::deserialize(Deserializer::from(root)).ok());
+        listed.map_or(0, |listed| listed.node.len())
     }
 
     /// Overrides one key. `assignment` is `KEY=VALUE`; KEY is dotted, with numbers for places in a

@@ -94,7 +94,10 @@ impl Check<'_, '_> {
             return;
         };
         let round_trip = Duration::from_nanos(longest_round_trip_ns(&slowest.spec));
-        let waiting = deadline.map_or(0.0, |deadline| deadline.deadline_ms.clamp(0.0, LONGEST_MS));
+        let waiting = deadline.map_or(0.0, |deadline| deadline.deadline_ms);
+        if !(0.0..=LONGEST_MS).contains(&waiting) {
+            return; // that is the fault
+        }
         let least = round_trip + Duration::from_secs_f64(waiting / 1e3);
         let timeout = clock.timeout().0;
         if timeout >= least {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use fogbit_scenario::feedback::Outcome;
 use fogbit_transport::codec::DATA_LIMIT;
+use fogbit_transport::compute::Opening;
 use fogbit_transport::timer::Timer;
 use fogbit_transport::wire::{LinkEnd, LiveReply, LiveRequest, OpenSession, TrialId};
 use fogbit_transport::{FrameReceiver, FrameSender, Member, WireError};
@@ -136,7 +137,7 @@ impl Keeper {
             let (send, receive) = connection.open_bi().await.map_err(WireError::from)?;
             let mut send = FrameSender::new(send, DATA_LIMIT);
             let mut receive = FrameReceiver::new(receive, DATA_LIMIT);
-            send.send(&OpenSession { trial: self.trial }).await?;
+            send.send(&Opening::Session(OpenSession { trial: self.trial })).await?;
             match receive.expect().await? {
                 LiveReply::Opened => Ok((send, receive)),
                 other => Err(unexpected(&other).into()),

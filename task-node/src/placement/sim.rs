@@ -6,8 +6,69 @@ use fogbit_scenario::placement::{
 };
 use fogbit_scenario::work::{Execution as Work, Planned, Refusal, TimedServer};
 
+use std::future::Future;
+
+use fogbit_transport::placement::{Steered, Steering};
+
+use super::steer::Steer;
 use super::trial::PlacementFog;
 use crate::trial::TrialError;
+
+/// A helper node's computer in virtual time, wherever it is.
+pub trait VirtualServer {
+    /// A task arrives at `at_ns`, where other work takes the share `load`; none if there is no room.
+    fn arrive(
+        &mut self,
+        at_ns: u64,
+        cycles: u64,
+        load: f64,
+    ) -> impl Future<Output = Result<Option<Planned>, TrialError>>;
+
+    /// The task of number `id` is taken back at `at_ns`.
+    fn cancel(&mut self, id: u64, at_ns: u64) -> impl Future<Output = Result<(), TrialError>>;
+}
+
+impl VirtualServer for TimedServer {
+    async fn arrive(
+        &mut self,
+        at_ns: u64,
+        cycles: u64,
+        load: f64,
+    ) -> Result<Option<Planned>, TrialError> {
+        self.set_load(load);
+        match TimedServer::arrive(self, at_ns, cycles, None) {
+            Ok(planned) => Ok(Some(planned)),
+            Err(Refusal::QueueFull | Refusal::DeadlineTooClose { .. }) => Ok(None),
+        }
+    }
+
+    async fn cancel(&mut self, id: u64, at_ns: u64) -> Result<(), TrialError> {
+        TimedServer::cancel(self, id, at_ns);
+        Ok(())
+    }
+}
+
+/// The computer is that of a helper node, over QUIC; time is virtual all the same.
+impl VirtualServer for Steer {
+    async fn arrive(
+        &mut self,
+        at_ns: u64,
+        cycles: u64,
+        load: f64,
+    ) -> Result<Option<Planned>, TrialError> {
+        match self.ask(&Steering::Arrive { at_ns, cycles, load }).await? {
+            Steered::Served { id, start_ns, finish_ns } => {
+                Ok(Some(Planned { id, start_ns, finish_ns }))
+            }
+            Steered::Full => Ok(None),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    async fn cancel(&mut self, id: u64, at_ns: u64) -> Result<(), TrialError> {
+        self.tell(&Steering::Cancel { id, at_ns }).await
+    }
+}
 
 /// The task node, the helper nodes and the links between them in virtual time, in integer
 /// nanoseconds from the start of the trial.
@@ -17,18 +78,20 @@ use crate::trial::TrialError;
 /// way before each decision. Where the topology draws them for each task, what was measured for the
 /// task is what is seen; otherwise it is smoothed ([`RttMonitor`]).
 #[derive(Debug, Clone)]
-pub struct SimFog {
+pub struct SimFog<S = TimedServer> {
     instance: PlacementInstance,
     now_ns: u64,
     local: TimedServer,
-    helpers: Vec<Remote>,
+    helpers: Vec<Remote<S>>,
     timeout_ns: u64,
 }
 
 /// A helper node and the link to it.
 #[derive(Debug, Clone)]
-struct Remote {
-    server: TimedServer,
+struct Remote<S> {
+    server: S,
+    /// Share of its CPU that other work takes in this slot.
+    load: f64,
     channel: Channel,
     monitor: RttMonitor,
     /// Whether what was measured last is what is seen.
@@ -37,10 +100,20 @@ struct Remote {
 }
 
 impl SimFog {
-    /// All nodes before slot 1.
+    /// All nodes before slot 1, in this process.
     pub fn new(instance: &PlacementInstance) -> SimFog {
+        let computers =
+            instance.helpers.iter().map(|helper| helper.computer.compute(0.0, Work::Timed));
+        SimFog::with_servers(instance, computers.map(TimedServer::new).collect())
+    }
+}
+
+impl<S: VirtualServer> SimFog<S> {
+    /// All nodes before slot 1, where the helper nodes' computers are `servers`.
+    pub fn with_servers(instance: &PlacementInstance, servers: Vec<S>) -> SimFog<S> {
         let mut instance = instance.clone();
-        let remotes = (0..instance.helpers.len()).map(|node| Remote::new(&mut instance, node));
+        let remotes = servers.into_iter().enumerate();
+        let remotes = remotes.map(|(node, server)| Remote::new(&mut instance, node, server));
         let helpers = remotes.collect();
         SimFog {
             now_ns: 0,
@@ -89,12 +162,12 @@ impl Outcome {
     }
 }
 
-impl Remote {
-    fn new(instance: &mut PlacementInstance, node: usize) -> Remote {
+impl<S: VirtualServer> Remote<S> {
+    fn new(instance: &mut PlacementInstance, node: usize, server: S) -> Remote<S> {
         let link = instance.link(node, 1);
-        let computer = instance.helpers[node].computer.compute(0.0, Work::Timed);
         Remote {
-            server: TimedServer::new(computer),
+            server,
+            load: 0.0,
             channel: Channel::new(&link, &instance.link_keys[node], instance.cost().transfer),
             monitor: RttMonitor::new(),
             raw: instance.drawn_rtt_ns(node, 1).is_some(),
@@ -113,38 +186,41 @@ impl Remote {
     }
 
     /// Sends `task` at `begin_ns`, and waits for its answer until `until_ns`.
-    fn offload(&mut self, task: &Task, begin_ns: u64, until_ns: u64) -> Outcome {
+    async fn offload(
+        &mut self,
+        task: &Task,
+        begin_ns: u64,
+        until_ns: u64,
+    ) -> Result<Outcome, TrialError> {
         let timed_out = Outcome::not_done(Fate::TimedOut, until_ns);
         let in_time = |end: Option<u64>| end.filter(|end| *end <= until_ns);
         let Some(arrived) = in_time(self.channel.send(Way::Up, begin_ns, task.input_bytes)) else {
-            return timed_out;
+            return Ok(timed_out);
         };
-        match self.server.arrive(arrived, task.cycles, None) {
-            Ok(planned) => {
+        Ok(match self.server.arrive(arrived, task.cycles, self.load).await? {
+            Some(planned) => {
                 let answer = self.channel.send(Way::Down, planned.finish_ns, task.output_bytes);
                 match in_time(answer) {
                     Some(end) => Outcome::done(end, arrived, planned),
                     None => {
-                        self.server.cancel(planned.id, until_ns);
+                        self.server.cancel(planned.id, until_ns).await?;
                         timed_out
                     }
                 }
             }
-            Err(Refusal::QueueFull | Refusal::DeadlineTooClose { .. }) => {
-                match in_time(self.channel.send(Way::Down, arrived, 0)) {
-                    Some(end) => Outcome::not_done(Fate::Refused(QUEUE_FULL), end),
-                    None => timed_out,
-                }
-            }
-        }
+            None => match in_time(self.channel.send(Way::Down, arrived, 0)) {
+                Some(end) => Outcome::not_done(Fate::Refused(QUEUE_FULL), end),
+                None => timed_out,
+            },
+        })
     }
 }
 
-impl PlacementFog for SimFog {
+impl<S: VirtualServer> PlacementFog for SimFog<S> {
     async fn begin(&mut self, slot: u64) -> Result<(), TrialError> {
         self.local.set_load(self.instance.local_load(slot));
         for (node, remote) in self.helpers.iter_mut().enumerate() {
-            remote.server.set_load(self.instance.helper_load(node, slot));
+            remote.load = self.instance.helper_load(node, slot);
             remote.channel.set(&self.instance.link(node, slot));
         }
         Ok(())
@@ -170,7 +246,7 @@ impl PlacementFog for SimFog {
             Site::Local => self.run_here(task),
             Site::Helper(node) => {
                 let until = begin.saturating_add(self.timeout_ns);
-                self.helpers[node as usize].offload(task, begin, until)
+                self.helpers[node as usize].offload(task, begin, until).await?
             }
         };
         self.now_ns = outcome.end_ns;

@@ -53,3 +53,29 @@ fn drops_in(line: &str, inode: u64) -> Option<u64> {
     let columns: Vec<&str> = line.split_whitespace().collect();
     (columns.get(9)?.parse() == Ok(inode)).then(|| columns.last()?.parse().ok())?
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drops_are_read_from_the_line_of_the_socket() {
+        // From a kernel; the last column is made up.
+        let line = " 3029: 0100007F:A2B7 00000000:0000 07 00000000:00000300 00:00000000 00000000  \
+                    1000        0 48213 2 0000000000000000 17";
+        assert_eq!(drops_in(line, 48_213), Some(17));
+        assert_eq!(drops_in(line, 48_214), None);
+        assert_eq!(drops_in("", 0), None);
+    }
+
+    #[test]
+    fn buffers_that_are_too_small_are_complained_of() {
+        let kernel = |receive, send| KernelSocket { inode: 0, buffers: (receive, send) };
+        assert_eq!(kernel(SOCKET_BUFFER, SOCKET_BUFFER).small_buffers(), None);
+        let complaint = kernel(212_992, SOCKET_BUFFER).small_buffers().unwrap();
+        assert!(complaint.contains("212992 bytes of receive buffer"), "{complaint}");
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        sockopt::set_socket_recv_buffer_size(&socket, 50_000).unwrap();
+        assert_eq!(KernelSocket::new(&socket).unwrap().buffers.0, 50_000);
+    }
+}

@@ -70,6 +70,16 @@ impl Lateness {
         self.counts.iter().enumerate().map(|(index, count)| (limit(index), *count))
     }
 
+    /// What was recorded since it was `earlier`. The largest value of that part is not known: the
+    /// upper limit of its bucket stands for it.
+    pub fn since(&self, earlier: &Lateness) -> Lateness {
+        let parts = self.counts.iter().zip(&earlier.counts);
+        let counts: Vec<u64> = parts.map(|(now, then)| now.saturating_sub(*then)).collect();
+        let last = counts.iter().rposition(|count| *count > 0);
+        let max_ns = last.map_or(0, |index| limit(index).min(self.max_ns));
+        Lateness { counts, sum_ns: self.sum_ns.saturating_sub(earlier.sum_ns), max_ns }
+    }
+
     /// Adds all that `other` has recorded.
     pub fn add(&mut self, other: &Lateness) {
         for (count, more) in self.counts.iter_mut().zip(&other.counts) {

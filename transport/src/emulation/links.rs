@@ -87,7 +87,8 @@ impl Links {
     }
 
     /// Packets that the kernel had received for this socket and dropped because nobody read them in
-    /// time: they look like loss on the links of others. `None` where the kernel does not say.
+    /// time: they look like loss on the links of others. The kernel counts packets that came as one
+    /// batch once, so it is a lower limit. `None` where it does not say.
     pub fn kernel_drops(&self) -> Option<u64> {
         self.shared.kernel_drops()
     }
@@ -103,7 +104,8 @@ impl Links {
         if payload.len() > RAW_LIMIT {
             return Err(SendRawError::TooLong { bytes: payload.len() });
         }
-        let core = self.core.upgrade().ok_or(SendRawError::Closed)?;
+        let core = self.core.upgrade().filter(|_| !self.shared.is_closed());
+        let core = core.ok_or(SendRawError::Closed)?;
         let contents = wrap(payload);
         let transmit = Transmit {
             destination: core.reachable(peer),

@@ -21,6 +21,8 @@ mod raw;
 mod socket;
 mod stats;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use lateness::Lateness;
 pub use links::{Links, RawHandler, SendRawError};

@@ -31,6 +31,8 @@ pub(super) struct Shared {
     handler: Mutex<Option<RawHandler>>,
     kernel: KernelSocket,
     warned: AtomicBool,
+    /// Whether the socket is gone; its pump may still be about to end.
+    closed: AtomicBool,
 }
 
 /// The kernel's socket and what drives the links.
@@ -38,9 +40,6 @@ pub(super) struct Core {
     inner: Arc<dyn AsyncUdpSocket>,
     pub(super) shared: Arc<Shared>,
     timer: Timer,
-    /// For when the timer is set, in nanoseconds since `epoch`; 0 while the pump is awake, the
-    /// largest number while it sleeps without a timer. Changed only under the lock of the table.
-    armed_ns: Mutex<u64>,
     epoch: Instant,
     is_ipv6: bool,
 }
@@ -67,6 +66,10 @@ impl Shared {
         let result = change(&mut table);
         self.has_links.store(!table.is_empty(), Ordering::Release);
         result
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
     }
 
     pub(super) fn set_handler(&self, handler: Option<RawHandler>) {
@@ -151,29 +154,26 @@ impl Core {
             return Ok(());
         }
         table.send(self.now_ns(), transmit);
-        self.arm(&table)
+        self.arm(&mut table)
     }
 
-    /// Sets the timer if the first packet is due before it rings.
-    fn arm(&self, table: &Table) -> io::Result<()> {
-        let Some(due_ns) = table.next_due_ns() else { return Ok(()) };
-        let mut armed_ns = lock(&self.armed_ns);
-        if due_ns >= *armed_ns {
-            return Ok(());
+    /// Sets the timer if it has to ring earlier than it would.
+    fn arm(&self, table: &mut Table) -> io::Result<()> {
+        match table.alarm_ns() {
+            Some(at_ns) => {
+                self.timer.arm(Duration::from_nanos(at_ns.saturating_sub(self.now_ns())))
+            }
+            None => Ok(()),
         }
-        *armed_ns = due_ns;
-        self.timer.arm(Duration::from_nanos(due_ns.saturating_sub(self.now_ns())))
     }
 
     /// Moves what is due into `batch`; if nothing is, sets the timer and gives `false`.
     pub(super) fn take_due(&self, batch: &mut Batch) -> io::Result<bool> {
         let mut table = self.shared.table();
         if table.take_due(self.now_ns(), self.inner.max_transmit_segments(), batch) {
-            *lock(&self.armed_ns) = 0;
             return Ok(true);
         }
-        *lock(&self.armed_ns) = u64::MAX;
-        self.arm(&table)?;
+        self.arm(&mut table)?;
         Ok(false)
     }
 
@@ -201,7 +201,7 @@ impl EmulatedSocket {
         EmulatedSocket::around(runtime.wrap_udp_socket(socket)?, kernel, CAPACITY)
     }
 
-    fn around(
+    pub(super) fn around(
         inner: Arc<dyn AsyncUdpSocket>,
         kernel: KernelSocket,
         capacity: usize,
@@ -212,13 +212,13 @@ impl EmulatedSocket {
             handler: Mutex::new(None),
             kernel,
             warned: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
         });
         let core = Arc::new(Core {
             is_ipv6: inner.local_addr()?.is_ipv6(),
             inner,
             shared: shared.clone(),
             timer: Timer::new()?,
-            armed_ns: Mutex::new(0),
             epoch: Instant::now(),
         });
         let links = Links { shared, core: Arc::downgrade(&core) };
@@ -229,6 +229,7 @@ impl EmulatedSocket {
 
 impl Drop for EmulatedSocket {
     fn drop(&mut self) {
+        self.core.shared.closed.store(true, Ordering::Release);
         self.pump.abort();
         self.core.shared.table().clear();
     }

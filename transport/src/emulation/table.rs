@@ -36,7 +36,16 @@ pub(super) struct Table {
     capacity: usize,
     next_sequence: u64,
     next_link: u64,
+    /// When the pump is going to wake up; 0 while it is awake, the largest number while it sleeps
+    /// without a timer.
+    alarm_ns: u64,
+    /// When it last fell asleep.
+    asleep_ns: u64,
 }
+
+/// The pump sleeps at least this long. Where packets follow each other faster, at some 200 Mbit/s,
+/// it sends a few at once rather than being woken for each, which would cost more than the packets.
+const NAP_NS: u64 = 50_000;
 
 /// The same address whether or not it is written as one of IPv6.
 pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
@@ -59,6 +68,8 @@ impl Table {
             capacity,
             next_sequence: 0,
             next_link: 0,
+            alarm_ns: 0,
+            asleep_ns: 0,
         }
     }
 
@@ -171,19 +182,28 @@ impl Table {
         lane.push(run, contents);
     }
 
-    /// When the next packet is due.
-    pub(super) fn next_due_ns(&self) -> Option<u64> {
-        self.heap.peek().map(|packet| packet.due_ns)
+    /// When the pump is to wake up, if that is earlier than it would.
+    pub(super) fn alarm_ns(&mut self) -> Option<u64> {
+        let due_ns = self.heap.peek()?.due_ns.max(self.asleep_ns + NAP_NS);
+        (due_ns < self.alarm_ns).then(|| {
+            self.alarm_ns = due_ns;
+            due_ns
+        })
     }
 
-    /// Moves what is due at `now_ns` and fits together into `batch`; `false` if nothing is due.
+    /// Moves what is due at `now_ns` and fits together into `batch`; `false` if nothing is due, and
+    /// the pump is going to sleep.
     pub(super) fn take_due(
         &mut self,
         now_ns: u64,
         most_segments: usize,
         batch: &mut Batch,
     ) -> bool {
-        let Some(first) = self.pop_due(now_ns) else { return false };
+        let Some(first) = self.pop_due(now_ns) else {
+            (self.alarm_ns, self.asleep_ns) = (u64::MAX, now_ns);
+            return false;
+        };
+        self.alarm_ns = 0;
         batch.begin(first);
         while self.heap.peek().is_some_and(|next| batch.takes(next, most_segments)) {
             let Some(next) = self.pop_due(now_ns) else { break };

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use fogbit_scenario::Instance;
 use fogbit_transport::codec::CONTROL_LIMIT;
-use fogbit_transport::wire::{TrialAnswer, TrialOrder, TrialReport};
+use fogbit_transport::wire::{TaskNodeOrder, TrialAnswer, TrialOrder, TrialReport};
 use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, WireError};
 use tokio::sync::{mpsc, watch};
 
@@ -127,7 +127,7 @@ impl Trial<'_> {
         receive: &mut FrameReceiver,
         order: TrialOrder,
     ) -> Result<(), TrialFailure> {
-        send.send(&order).await?;
+        send.send(&TaskNodeOrder::OneBit(Box::new(order))).await?;
         let mut done = false;
         loop {
             tokio::select! {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use fogbit_scenario::Instance;
 use fogbit_scenario::instance::link_keys;
 use fogbit_transport::codec::CONTROL_LIMIT;
-use fogbit_transport::wire::{Player, SeedOrder, SeedReady, StateReport};
+use fogbit_transport::wire::{HelperOrder, Player, SeedOrder, SeedReady, StateReport};
 use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, WireError};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
@@ -89,7 +89,7 @@ impl Seed {
             let Some(helper) = helper.clone() else { continue };
             let order = self.order(node);
             telling.spawn(async move {
-                let told = tell(&helper, &order).await;
+                let told = tell(&helper, order).await;
                 (node, helper, told)
             });
         }
@@ -118,7 +118,7 @@ impl Seed {
             let (order, trials) = (self.order(node), self.trials.clone());
             let member = helper.clone();
             let task = self.keepers.spawn(async move {
-                match tell(&member, &order).await {
+                match tell(&member, order).await {
                     Ok(stream) => {
                         if let Some(address) = member.listens {
                             let back = NodeEvent::Back { node, address };
@@ -165,13 +165,14 @@ impl Seed {
     }
 }
 
-async fn tell(helper: &MemberHandle, order: &SeedOrder) -> Result<Stream, WireError> {
+async fn tell(helper: &MemberHandle, order: SeedOrder) -> Result<Stream, WireError> {
+    let number = order.number;
     let (send, receive) = helper.connection.open_bi().await?;
     let mut send = FrameSender::new(send, CONTROL_LIMIT);
     let mut receive = FrameReceiver::new(receive, CONTROL_LIMIT);
-    send.send(order).await?;
+    send.send(&HelperOrder::OneBit(Box::new(order))).await?;
     let ready: SeedReady = receive.expect().await?;
-    if ready.number != order.number {
+    if ready.number != number {
         return Err(WireError::Malformed("it speaks of another seed".into()));
     }
     Ok((send, receive))

@@ -5,7 +5,7 @@ use std::time::Instant;
 use fogbit_scenario::Instance;
 use fogbit_scenario::instance::asks_an_oracle;
 use fogbit_transport::codec::CONTROL_LIMIT;
-use fogbit_transport::wire::{TrialAnswer, TrialOrder, TrialReport};
+use fogbit_transport::wire::{TaskNodeOrder, TrialAnswer, TrialOrder, TrialReport};
 use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, WireError};
 
 use super::hub::MemberHandle;
@@ -109,7 +109,7 @@ impl Trial<'_> {
         receive: &mut FrameReceiver,
         order: TrialOrder,
     ) -> Result<(), TrialFailure> {
-        send.send(&order).await?;
+        send.send(&TaskNodeOrder::OneBit(Box::new(order))).await?;
         let mut checked = 0;
         loop {
             match receive.expect().await? {

@@ -1,0 +1,227 @@
+//! What is printed of a run of the problem `placement`.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use comfy_table::{Cell, CellAlignment, Table};
+
+use super::ranking::ranking;
+use super::table::{Rows, grouped, new_table, percent, right, verdicts};
+use crate::placement::sample::Distribution;
+use crate::placement::summary::{BreakEven, PlacementSummary, PolicySummary};
+use crate::placement::tally::Kpis;
+use crate::results::RunStatus;
+use crate::results::summary::Reading;
+
+/// Of more segments than these only the whole is shown.
+const MOST_SEGMENTS: usize = 12;
+
+/// The results for people.
+pub(crate) fn render(summary: &PlacementSummary, dir: &Path) -> String {
+    let mut text = head(summary);
+    let _ = writeln!(text, "{}", policies(summary));
+    if summary.run.segments.len() > MOST_SEGMENTS {
+        let _ = writeln!(text, "{} segments: segments.csv has each", summary.run.segments.len());
+    }
+    let _ = writeln!(text, "\n{}", break_even(summary));
+    notes(&mut text, summary);
+    if summary.pairs.iter().any(|pair| pair.low.is_some()) {
+        let names: Vec<&str> = summary.policies.iter().map(|p| p.name.as_str()).collect();
+        for metric in ["mean_latency_ms", "mean_regret_ms"] {
+            if let Some(table) = ranking(&names, &summary.ranks, &summary.pairs, metric) {
+                let _ = writeln!(text, "\n{table}");
+            }
+        }
+        if summary.pairs.iter().any(|pair| pair.reading() == Reading::Open) {
+            let _ = writeln!(
+                text,
+                "open: 0 lies within; with so many seeds, chances are even that it would not"
+            );
+        }
+    }
+    verdicts(&mut text, &summary.expectations);
+    let _ = writeln!(text, "results: {0}  report: {0}/report.html", dir.display());
+    text
+}
+
+fn head(summary: &PlacementSummary) -> String {
+    let run = &summary.run;
+    let count = |n: u64, one: &str| match n {
+        1 => format!("1 {one}"),
+        n => format!("{} {one}s", grouped(n as f64)),
+    };
+    let mut text = format!(
+        "{}: {}, {}, {}, backend {}, {:.1} s\n",
+        run.topology,
+        count(run.nodes.len() as u64, "helper node"),
+        count(run.slots, "slot"),
+        count(run.seeds, "seed"),
+        run.backend,
+        run.seconds
+    );
+    if run.status != RunStatus::Complete {
+        text += "This run is not complete: the tables hold complete trials only.\n";
+    }
+    if !run.valid {
+        text += "This run is INVALID: the host did not keep up with its schedule.\n";
+    }
+    text
+}
+
+fn policies(summary: &PlacementSummary) -> Table {
+    let mut table = new_table(Rows::Close);
+    table.set_header(cells([
+        "profile",
+        "policy",
+        "RTT ms\np50/p95/p99",
+        "local ms\np50/p95/p99",
+        "offloaded ms\np50/p95/p99",
+        "mean\nms",
+        "payload\nMbit/s",
+        "off-\nloaded",
+        "right",
+        "right\noff band",
+        "regret\nms",
+        "lost or\nlate",
+    ]));
+    let segments = &summary.run.segments;
+    if segments.len() <= MOST_SEGMENTS {
+        for (index, segment) in segments.iter().enumerate() {
+            let name = format!("{}\n{}-{}", segment.profile, segment.from, segment.to);
+            rows(&mut table, summary, &name, |policy| policy.segments.get(index));
+        }
+    }
+    if segments.len() != 1 {
+        rows(&mut table, summary, "all", |policy| Some(&policy.whole));
+    }
+    table
+}
+
+/// Each policy in a row; the name of the stretch, a line a row, stands before them.
+fn rows<'s>(
+    table: &mut Table,
+    summary: &'s PlacementSummary,
+    name: &str,
+    kpis: impl Fn(&'s PolicySummary) -> Option<&'s Kpis>,
+) {
+    let mut names = name.lines();
+    for policy in &summary.policies {
+        let Some(kpis) = kpis(policy) else { continue };
+        let one = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value:.1}"));
+        let counts = &kpis.counts;
+        let lost = counts.timed_out + counts.refused + counts.deadline_missed;
+        table.add_row(cells([
+            names.next().unwrap_or_default().to_owned(),
+            policy.name.clone(),
+            quantiles(kpis.rtt_ms.as_ref()),
+            quantiles(kpis.latency_local_ms.as_ref()),
+            quantiles(kpis.latency_offloaded_ms.as_ref()),
+            one(kpis.mean_latency_ms),
+            kpis.throughput_mbit_s.map_or("-".into(), |value| format!("{value:.2}")),
+            percent(kpis.offloaded_share),
+            percent(kpis.accuracy),
+            percent(kpis.accuracy_outside_band),
+            kpis.mean_regret_ms.map_or("-".into(), |value| format!("{value:.2}")),
+            grouped(lost as f64),
+        ]));
+    }
+    // A name of more lines than there are policies is told all the same.
+    for rest in names {
+        table.add_row(right([rest]));
+    }
+}
+
+/// A row whose first two cells are names, and the others numbers.
+fn cells<T: ToString>(texts: impl AsRef<[T]>) -> Vec<Cell> {
+    let mut cells = right(texts);
+    if let Some(second) = cells.get_mut(1) {
+        *second = second.clone().set_alignment(CellAlignment::Left);
+    }
+    cells
+}
+
+fn quantiles(of: Option<&Distribution>) -> String {
+    let Some(Distribution { p50, p95, p99, .. }) = of else { return "-".into() };
+    let digits = usize::from(*p99 < 100.0);
+    format!("{p50:.digits$}/{p95:.digits$}/{p99:.digits$}")
+}
+
+fn break_even(summary: &PlacementSummary) -> Table {
+    let mut table = new_table(Rows::Close);
+    table.set_header(cells([
+        "break-even round trip",
+        "node",
+        "RTT ms",
+        "local ms",
+        "offloaded ms",
+        "formula ms",
+        "measured ms",
+        "95 % interval",
+        "formula, same tasks",
+        "tasks",
+    ]));
+    let shown = if summary.run.segments.len() > MOST_SEGMENTS { 0 } else { usize::MAX };
+    for row in summary.break_even.iter().filter(|row| row.segment <= shown) {
+        let BreakEven { profile, node, rtt_ms, local_ms, offloaded_ms, formula_ms, .. } = row;
+        let measured = row.measured.as_ref();
+        let of = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value:.1}"));
+        let ends = measured.and_then(|m| m.low_ms.zip(m.high_ms));
+        table.add_row(cells([
+            profile.clone(),
+            node.clone(),
+            of(Some(*rtt_ms)),
+            of(Some(*local_ms)),
+            of(Some(*offloaded_ms)),
+            of(Some(*formula_ms)),
+            of(measured.map(|m| m.measured_ms)),
+            ends.map_or("-".into(), |(low, high)| format!("{low:.1} to {high:.1}")),
+            of(measured.map(|m| m.formula_ms)),
+            measured.map_or("-".into(), |m| grouped(m.pairs as f64)),
+        ]));
+    }
+    table
+}
+
+fn notes(text: &mut String, summary: &PlacementSummary) {
+    let degenerate: Vec<String> = summary
+        .policies
+        .iter()
+        .filter_map(|policy| Some(format!("{} ({})", policy.name, policy.degenerate?.name())))
+        .collect();
+    if !degenerate.is_empty() {
+        let _ = writeln!(text, "degenerate, one answer to every task: {}", degenerate.join(", "));
+    }
+    let scored: Vec<String> = summary
+        .policies
+        .iter()
+        .filter_map(|policy| {
+            let balanced = policy.whole.balanced_accuracy?;
+            let auc = policy.whole.auc.map_or(String::new(), |auc| format!(", AUC {auc:.4}"));
+            Some(format!("{} {balanced:.4}{auc}", policy.name))
+        })
+        .collect();
+    if !scored.is_empty() {
+        let _ = writeln!(text, "balanced accuracy: {}", scored.join("; "));
+    }
+    type Count = fn(&Kpis) -> u64;
+    let lost: [(&str, Count); 3] = [
+        ("timed out", |kpis| kpis.counts.timed_out),
+        ("refused", |kpis| kpis.counts.refused),
+        ("after the deadline", |kpis| kpis.counts.deadline_missed),
+    ];
+    for (what, count) in lost {
+        let parts: Vec<String> = summary
+            .policies
+            .iter()
+            .filter(|policy| count(&policy.whole) > 0)
+            .map(|policy| {
+                let (lost, tasks) = (count(&policy.whole), policy.whole.counts.tasks);
+                let share = percent(Some(lost as f64 / tasks as f64));
+                format!("{} {} ({share})", policy.name, grouped(lost as f64))
+            })
+            .collect();
+        if !parts.is_empty() {
+            let _ = writeln!(text, "{what}: {}", parts.join(", "));
+        }
+    }
+}

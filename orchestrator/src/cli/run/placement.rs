@@ -1,0 +1,215 @@
+//! `run` for the problem `placement`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use fogbit_scenario::TopologyFile;
+use fogbit_scenario::placement::PlacementScenario;
+
+use super::{BackendKind, Format, RunArgs, results_dir, runtime, signal, unwritten};
+use crate::cli::{placement as shown, print};
+use crate::exit::{Exit, Failure, tell};
+use crate::expect::Judgement;
+use crate::placement::backend::{PlacementContext, PlacementOutcome};
+use crate::placement::board::PlacementBoard;
+use crate::placement::models::Models;
+use crate::placement::plan::PlacementPlan;
+use crate::placement::summary::{PlacementSummary, RunFacts};
+use crate::placement::{files, report, sim};
+use crate::progress::Display;
+use crate::results::{Manifest, ResultsDir, ResultsError, RunStatus};
+
+/// Plays a topology of the problem `placement`.
+pub(super) fn run(args: &RunArgs, file: &TopologyFile) -> Result<Exit, Failure> {
+    let scenario = args.topology.placement(file)?;
+    refuse(args)?;
+    if args.backend == BackendKind::Sim && scenario.is_wall() {
+        tell(format_args!("note: in `sim` time is virtual, and all tasks are timed by the model"));
+    }
+    let plan = Arc::new(plan(args, scenario)?);
+    let models = Arc::new(Models::prepare(&plan)?);
+    let dir = results_dir(args, &plan.scenario.name())?;
+    let manifest = Manifest::begin(args.backend.name(), &plan.seeds);
+    describe(&dir, &plan.scenario, &manifest).map_err(unwritten)?;
+    let board = Arc::new(PlacementBoard::new(&plan));
+    let context = PlacementContext {
+        plan,
+        models,
+        decisions: (!args.no_decisions).then(|| dir.clone()),
+        board: Arc::clone(&board),
+        stop: Arc::new(AtomicBool::new(false)),
+    };
+    let display = Display::start(board, args.quiet);
+    let started = Instant::now();
+    let runtime = runtime()?;
+    let played = runtime.block_on(play(args, &context));
+    // Trials may still be under way where the user asked twice; nobody wants them any more.
+    runtime.shutdown_background();
+    drop(display);
+    let Some(outcome) = played? else { return Ok(Exit::Interrupted) };
+    let ending = Ending { context, dir, manifest, backend: args.backend, format: args.format };
+    ending.end(outcome, started.elapsed().as_secs_f64())
+}
+
+/// Refuses what there is for `one-bit` alone.
+fn refuse(args: &RunArgs) -> Result<(), Failure> {
+    let given = [
+        ("--log", !args.log.is_empty()),
+        ("--pace", args.pace.is_some()),
+        ("--metrics", args.metrics.is_some()),
+        ("--linger", args.linger),
+        ("--publish-tokens", args.publish_tokens.is_some()),
+        ("--tokens", args.tokens.is_some()),
+        ("--backend join", args.backend == BackendKind::Join),
+    ];
+    if let Some((flag, _)) = given.into_iter().find(|(_, given)| *given) {
+        let message = format!("{flag} is for the problem `one-bit` so far, this is `placement`");
+        return Err(Failure::usage(message).help("leave it out"));
+    }
+    if args.backend == BackendKind::Process {
+        return Err(Failure::usage("the problem `placement` is played in virtual time so far")
+            .help("--backend sim"));
+    }
+    Ok(())
+}
+
+/// The plan, with the policy that the user wants the others compared with.
+fn plan(args: &RunArgs, scenario: PlacementScenario) -> Result<PlacementPlan, Failure> {
+    let mut plan = PlacementPlan::new(scenario);
+    if let Some(name) = &args.versus {
+        let names: Vec<&str> = plan.policies.iter().map(|p| p.name.as_str()).collect();
+        plan.versus = names.iter().position(|known| known == name).ok_or_else(|| {
+            Failure::usage(format!("--versus {name}: no policy of this run is called so"))
+                .help(format!("policies here: {}", names.join(", ")))
+        })?;
+    }
+    Ok(plan)
+}
+
+/// Writes what explains the results, before there are any.
+fn describe(
+    dir: &ResultsDir,
+    scenario: &PlacementScenario,
+    manifest: &Manifest,
+) -> Result<(), ResultsError> {
+    dir.write("manifest.json", &manifest.to_json())?;
+    dir.write("topology.toml", scenario.resolved_toml().as_bytes())?;
+    for (_, from) in scenario.model_files() {
+        let path = dir.path().join(from.file_name().unwrap_or_default());
+        std::fs::copy(&from, &path).map_err(|error| ResultsError::Write { path, error })?;
+    }
+    Ok(())
+}
+
+/// Plays the plan on the backend; a signal stops it, and a second one ends it with no outcome.
+async fn play(
+    args: &RunArgs,
+    context: &PlacementContext,
+) -> Result<Option<PlacementOutcome>, Failure> {
+    let played = async {
+        match args.backend {
+            BackendKind::Sim => {
+                let context = context.clone();
+                let joined = tokio::task::spawn_blocking(move || sim::run(&context)).await;
+                joined.map_err(|error| Failure::new(Exit::Internal, error))
+            }
+            BackendKind::Process | BackendKind::Join => unreachable!("they are refused"),
+        }
+    };
+    let mut played = std::pin::pin!(played);
+    tokio::select! {
+        biased;
+        played = &mut played => return played.map(Some),
+        () = signal() => {}
+    }
+    context.stop.store(true, Ordering::Relaxed);
+    tokio::select! {
+        biased;
+        played = &mut played => played.map(Some),
+        () = signal() => Ok(None),
+    }
+}
+
+/// What is made of the outcome.
+struct Ending {
+    context: PlacementContext,
+    dir: ResultsDir,
+    manifest: Manifest,
+    backend: BackendKind,
+    format: Format,
+}
+
+impl Ending {
+    /// Writes and shows the results.
+    fn end(mut self, mut outcome: PlacementOutcome, seconds: f64) -> Result<Exit, Failure> {
+        let plan = &self.context.plan;
+        outcome.collector.add_unplayed(plan);
+        let status = outcome.status(plan);
+        let interrupted = self.context.stop.load(Ordering::Relaxed) && status == RunStatus::Partial;
+        let facts =
+            RunFacts { backend: self.backend.name(), status, valid: outcome.valid, seconds };
+        let summary = PlacementSummary::new(plan, &outcome.collector, facts);
+        let reason = outcome.failure.as_ref().map(|failure| failure.message.clone());
+        self.manifest.end(status, reason, outcome.valid);
+        if let Err(failure) = self.write(&outcome, &summary) {
+            // It must not look as if the run were still going on.
+            let reason = "the results could not be written".to_owned();
+            self.manifest.end(RunStatus::Failed, Some(reason), outcome.valid);
+            self.dir.overwrite("manifest.json", &self.manifest.to_json());
+            return Err(failure);
+        }
+        match self.format {
+            Format::Json => print(&summary.to_json())?,
+            Format::Table => print(&shown::render(&summary, self.dir.path()))?,
+        }
+        self.exit(outcome, &summary, interrupted)
+    }
+
+    /// Writes the results; the manifest last, because it says that the others are there.
+    fn write(&self, outcome: &PlacementOutcome, summary: &PlacementSummary) -> Result<(), Failure> {
+        let dir = &self.dir;
+        files::write(dir, &self.context.plan, &outcome.collector).map_err(unwritten)?;
+        if let Some(links) = &outcome.links {
+            let json = serde_json::to_string_pretty(links).expect("a value is plain data") + "\n";
+            dir.write(files::LINKS_FILE, json.as_bytes()).map_err(unwritten)?;
+        }
+        dir.write("summary.json", summary.to_json().as_bytes()).map_err(unwritten)?;
+        let html = report::render_with(dir.path(), self.manifest.clone())
+            .map_err(|error| Failure::new(Exit::Internal, error))?;
+        dir.write("report.html", html.as_bytes()).map_err(unwritten)?;
+        dir.write("manifest.json", &self.manifest.to_json()).map_err(unwritten)
+    }
+
+    fn exit(
+        &self,
+        outcome: PlacementOutcome,
+        summary: &PlacementSummary,
+        interrupted: bool,
+    ) -> Result<Exit, Failure> {
+        if let Some(failure) = outcome.failure {
+            let shown = Failure::new(Exit::Failed, failure.message);
+            return Err(match failure.help {
+                Some(help) => shown.help(help),
+                None => shown,
+            });
+        }
+        if summary.run.status == RunStatus::Failed {
+            let failed = outcome.collector.rows.iter().find_map(|row| row.failure.as_ref());
+            return Err(Failure::new(
+                Exit::Failed,
+                failed.map_or("a trial failed", |f| f.as_str()),
+            ));
+        }
+        if interrupted {
+            let dir = self.dir.path().display();
+            tell(format_args!("interrupted: the results in {dir} are partial"));
+            return Ok(Exit::Interrupted);
+        }
+        if !summary.run.valid {
+            return Ok(Exit::Invalid);
+        }
+        let failed = summary.expectations.iter().any(|v| v.judgement == Judgement::Failed);
+        Ok(if failed { Exit::Difference } else { Exit::Well })
+    }
+}

@@ -1,0 +1,79 @@
+//! What every backend is given, and gives.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use fogbit_scenario::placement::PlacementInstance;
+
+use super::board::PlacementBoard;
+use super::collect::PlacementCollector;
+use super::ledger::PlacementLedger;
+use super::models::Models;
+use super::plan::PlacementPlan;
+use crate::backend::RunFailure;
+use crate::plan::Status;
+use crate::results::{ResultsDir, RunStatus};
+
+/// What every backend needs.
+#[derive(Debug, Clone)]
+pub struct PlacementContext {
+    /// What to do.
+    pub plan: Arc<PlacementPlan>,
+    /// The models of its policies.
+    pub models: Arc<Models>,
+    /// Where decision files go; none keeps none.
+    pub decisions: Option<ResultsDir>,
+    /// Whom to tell how it goes.
+    pub board: Arc<PlacementBoard>,
+    /// Set to stop as soon as possible.
+    pub stop: Arc<AtomicBool>,
+}
+
+impl PlacementContext {
+    /// The ledger of one trial, with its decision file.
+    ///
+    /// # Errors
+    /// If the decision file cannot be made.
+    pub fn ledger(
+        &self,
+        policy: usize,
+        instance: PlacementInstance,
+    ) -> io::Result<PlacementLedger> {
+        let decisions: Option<Box<dyn Write + Send>> = match &self.decisions {
+            Some(dir) => Some(dir.decisions(self.plan.name(policy), instance.seed)?),
+            None => None,
+        };
+        PlacementLedger::new(&self.plan, instance, decisions)
+    }
+}
+
+/// What a backend came to.
+#[derive(Debug)]
+pub struct PlacementOutcome {
+    /// The trials, as far as they got.
+    pub collector: PlacementCollector,
+    /// Why the run failed, if it did.
+    pub failure: Option<RunFailure>,
+    /// Whether the run is to be believed: in real time it is not where the host did not keep up.
+    pub valid: bool,
+    /// Links as configured and as measured: a list of tables, one for each link, direction and
+    /// change, which is written to `links.json` and shown in the report as it is. None where
+    /// nothing was measured.
+    pub links: Option<serde_json::Value>,
+}
+
+impl PlacementOutcome {
+    /// How far the run got.
+    pub fn status(&self, plan: &PlacementPlan) -> RunStatus {
+        let rows = &self.collector.rows;
+        let complete = rows.iter().filter(|row| row.status == Status::Complete).count();
+        if self.failure.is_some() || rows.iter().any(|row| row.status == Status::Failed) {
+            RunStatus::Failed
+        } else if complete < plan.policies.len() * plan.seeds.len() {
+            RunStatus::Partial
+        } else {
+            RunStatus::Complete
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Gathers trials as they end.
+
+use std::collections::BTreeSet;
+
+use super::ledger::{PlacementAccount, WindowTally};
+use super::plan::PlacementPlan;
+use super::tally::{Kpis, MeasuredBreakEven, PairTally, Tally};
+use crate::plan::Status;
+use crate::stats::Running;
+
+/// What one trial came to.
+#[derive(Debug, Clone)]
+pub struct PlacementTrial {
+    /// Which policy of the plan.
+    pub policy: usize,
+    /// The seed.
+    pub seed: u64,
+    /// How far it got.
+    pub status: Status,
+    /// The ledger's account.
+    pub account: PlacementAccount,
+    /// How long it took, in seconds of wall time.
+    pub seconds: f64,
+    /// Why it failed.
+    pub failure: Option<String>,
+}
+
+/// One trial without its samples.
+#[derive(Debug, Clone)]
+pub struct TrialRow {
+    /// Which policy of the plan.
+    pub policy: usize,
+    /// The seed.
+    pub seed: u64,
+    /// How far it got.
+    pub status: Status,
+    /// Slots played.
+    pub slots: u64,
+    /// The figures of the whole trial.
+    pub whole: Kpis,
+    /// Those of each segment that it reached.
+    pub segments: Vec<Kpis>,
+    /// How long it took, in seconds of wall time.
+    pub seconds: f64,
+    /// Why it failed.
+    pub failure: Option<String>,
+}
+
+/// A point of a policy's curves: means over seeds of the trials' means.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct WindowMeans {
+    /// Mean latency in milliseconds.
+    pub latency_ms: Running,
+    /// Mean regret in milliseconds.
+    pub regret_ms: Running,
+    /// Share of the tasks that were offloaded.
+    pub offloaded_share: Running,
+    /// Share of the decisions that are the best.
+    pub accuracy: Running,
+}
+
+impl WindowMeans {
+    fn add(&mut self, window: &WindowTally) {
+        if window.latency.n > 0 {
+            self.latency_ms.add(window.latency.mean);
+        }
+        if window.tasks > 0 {
+            let tasks = window.tasks as f64;
+            self.regret_ms.add(window.regret.mean);
+            self.offloaded_share.add(window.offloaded as f64 / tasks);
+            self.accuracy.add(window.right as f64 / tasks);
+        }
+    }
+}
+
+/// Everything of a policy that is told over all seeds.
+#[derive(Debug, Clone, Default)]
+pub struct Pooled {
+    /// Tasks of all complete trials, segment by segment.
+    pub segments: Vec<Tally>,
+    /// Curves over the slots; also of trials that are not complete, as far as they got.
+    pub windows: Vec<WindowMeans>,
+}
+
+/// Gathers trials as they end: samples are pooled at once, so that memory grows with the number of
+/// trials by no more than a row each.
+#[derive(Debug, Clone)]
+pub struct PlacementCollector {
+    /// The trials, in the order in which they were added.
+    pub rows: Vec<TrialRow>,
+    /// Each policy over its seeds.
+    pub pooled: Vec<Pooled>,
+    /// Tasks that were executed on several sites, of all policies: by segment and helper node.
+    pairs: Vec<Vec<PairTally>>,
+}
+
+impl PlacementCollector {
+    /// For the trials of `plan`.
+    pub fn new(plan: &PlacementPlan) -> PlacementCollector {
+        PlacementCollector {
+            rows: Vec::new(),
+            pooled: plan.policies.iter().map(|_| Pooled::default()).collect(),
+            pairs: Vec::new(),
+        }
+    }
+
+    /// Adds one trial. The order of additions is part of the result: seed by seed, and within a seed
+    /// in the order of the policies.
+    pub fn add(&mut self, trial: PlacementTrial) {
+        let PlacementTrial { policy, seed, status, account, seconds, failure } = trial;
+        self.rows.push(TrialRow {
+            policy,
+            seed,
+            status,
+            slots: account.slots,
+            whole: account.whole().kpis(),
+            segments: account.segments.iter().map(Tally::kpis).collect(),
+            seconds,
+            failure,
+        });
+        let pooled = &mut self.pooled[policy];
+        grow(&mut pooled.windows, account.windows.len());
+        for (into, window) in pooled.windows.iter_mut().zip(&account.windows) {
+            into.add(window);
+        }
+        if status != Status::Complete {
+            return;
+        }
+        grow(&mut pooled.segments, account.segments.len());
+        grow(&mut self.pairs, account.segments.len());
+        for (index, segment) in account.segments.iter().enumerate() {
+            pooled.segments[index].merge(segment);
+            grow(&mut self.pairs[index], segment.pairs.len());
+            for (into, pair) in self.pairs[index].iter_mut().zip(&segment.pairs) {
+                into.merge(pair);
+            }
+        }
+    }
+
+    /// Adds a row for every trial of the plan that was not begun.
+    pub fn add_unplayed(&mut self, plan: &PlacementPlan) {
+        let played: BTreeSet<(u64, usize)> =
+            self.rows.iter().map(|row| (row.seed, row.policy)).collect();
+        for seed in &plan.seeds {
+            for policy in (0..plan.policies.len()).filter(|p| !played.contains(&(*seed, *p))) {
+                self.rows.push(TrialRow {
+                    policy,
+                    seed: *seed,
+                    status: Status::Partial,
+                    slots: 0,
+                    whole: Tally::default().kpis(),
+                    segments: Vec::new(),
+                    seconds: 0.0,
+                    failure: None,
+                });
+            }
+        }
+    }
+
+    /// The complete trials of a policy.
+    pub fn complete(&self, policy: usize) -> impl Iterator<Item = &TrialRow> {
+        self.rows.iter().filter(move |r| r.policy == policy && r.status == Status::Complete)
+    }
+
+    /// The break-even round trip to a helper node in a segment, as it was measured; none where no
+    /// task was executed on both sides.
+    pub fn break_even(&self, segment: usize, node: usize) -> Option<MeasuredBreakEven> {
+        self.pairs.get(segment)?.get(node)?.break_even()
+    }
+}
+
+fn grow<T: Default>(list: &mut Vec<T>, length: usize) {
+    list.resize_with(list.len().max(length), T::default);
+}

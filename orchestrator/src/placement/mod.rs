@@ -1,0 +1,27 @@
+//! The problem `placement` in the orchestrator: plan, ledger, backends, results, report.
+//!
+//! A backend plays the trials of a [`PlacementPlan`](plan::PlacementPlan): it tells a
+//! [`PlacementLedger`](ledger::PlacementLedger) each [`Step`](fogbit_scenario::placement::Step) of a
+//! trial, and adds each trial to a [`PlacementCollector`](collect::PlacementCollector), seed by seed
+//! and within a seed in the order of the policies. What follows does not know of backends.
+
+pub mod backend;
+pub mod board;
+pub mod collect;
+mod expect;
+pub mod files;
+pub mod graph;
+pub mod ledger;
+pub mod models;
+pub mod pairing;
+pub mod pairs;
+pub mod plan;
+pub mod read;
+pub mod record;
+pub mod report;
+pub mod sample;
+pub mod scores;
+pub mod sim;
+pub mod summary;
+pub mod tally;
+pub mod verify;

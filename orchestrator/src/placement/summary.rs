@@ -1,0 +1,290 @@
+//! `summary.json` of the problem `placement`, which is also what `--format json` prints.
+//! `docs/results.md` documents it; it only ever grows.
+
+use fogbit_scenario::placement::cost::{break_even_rtt_s, expected_latency_s};
+use fogbit_scenario::placement::{PlacementScenario, SiteSight, Task};
+use fogbit_scenario::topology::Range;
+use serde::{Deserialize, Serialize};
+
+use super::collect::{PlacementCollector, TrialRow};
+use super::expect::evaluate;
+use super::pairs::pairs;
+use super::plan::{PlacementPlan, Segment};
+use super::scores::Answer;
+use super::tally::{Kpis, MeasuredBreakEven, Tally};
+use crate::expect::Verdict;
+use crate::plan::Status;
+use crate::results::RunStatus;
+use crate::results::summary::{Pair, PolicyRank};
+use crate::stats::MeanSd;
+
+/// Everything a run came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlacementSummary {
+    /// The run.
+    pub run: PlacementRun,
+    /// Each policy over the seeds; complete trials only.
+    pub policies: Vec<PolicySummary>,
+    /// The break-even round trip of each segment and helper node.
+    pub break_even: Vec<BreakEven>,
+    /// Paired differences over the seeds that both policies completed.
+    pub pairs: Vec<Pair>,
+    /// Where each policy stands among the others, over the seeds that all completed.
+    pub ranks: Vec<PolicyRank>,
+    /// The expectations of the topology file.
+    pub expectations: Vec<Verdict>,
+    /// Each trial.
+    pub trials: Vec<TrialSummary>,
+}
+
+/// The run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlacementRun {
+    /// `placement`.
+    pub problem: String,
+    /// Name of the topology.
+    pub topology: String,
+    /// What it shows.
+    pub about: Option<String>,
+    /// `sim` or `process`.
+    pub backend: String,
+    /// Length of each trial in slots.
+    pub slots: u64,
+    /// `slot` or `wall`.
+    pub clock: String,
+    /// Whether the run is to be believed.
+    pub valid: bool,
+    /// How far it got.
+    pub status: RunStatus,
+    /// Number of seeds.
+    pub seeds: u64,
+    /// Name of the task node.
+    pub task_node: String,
+    /// Names of the helper nodes, in the order of their numbers.
+    pub nodes: Vec<String>,
+    /// Between events nothing changes by schedule.
+    pub segments: Vec<Segment>,
+    /// Wall time of the whole run in seconds.
+    pub seconds: f64,
+    /// Version of Fogbit.
+    pub version: String,
+}
+
+/// One policy over the seeds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PolicySummary {
+    /// Its name in the topology file.
+    pub name: String,
+    /// Which policy it is.
+    pub kind: String,
+    /// Its parameters in the form of the topology file, without `kind`.
+    pub parameters: serde_json::Value,
+    /// Number of complete trials.
+    pub seeds: u64,
+    /// The one answer that it gave to every task, if it only ever gave one.
+    pub degenerate: Option<Answer>,
+    /// Trials' mean latencies in milliseconds.
+    pub mean_latency_ms: Option<MeanSd>,
+    /// Trials' mean regrets in milliseconds.
+    pub mean_regret_ms: Option<MeanSd>,
+    /// Trials' shares of decisions that are the best.
+    pub accuracy: Option<MeanSd>,
+    /// The same outside the band around break-even.
+    pub accuracy_outside_band: Option<MeanSd>,
+    /// All tasks of all complete trials together.
+    pub whole: Kpis,
+    /// The same for each segment of the run.
+    pub segments: Vec<Kpis>,
+}
+
+/// The round-trip time at which a task takes the same time here and on a helper node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BreakEven {
+    /// Which segment of the run, from 0.
+    pub segment: usize,
+    /// The links' profile in it.
+    pub profile: String,
+    /// The helper node.
+    pub node: String,
+    /// Configured mean round-trip time of its link; with drawn ones the middle of their range.
+    pub rtt_ms: f64,
+    /// Expected latency of the mean task on the task node.
+    pub local_ms: f64,
+    /// Expected latency of the mean task on the helper node, at that round-trip time.
+    pub offloaded_ms: f64,
+    /// The break-even of the mean task by the formula.
+    pub formula_ms: f64,
+    /// The break-even from tasks that were executed on both; null where there are none.
+    pub measured: Option<MeasuredBreakEven>,
+}
+
+/// One trial.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrialSummary {
+    /// Name of the policy.
+    pub policy: String,
+    /// The seed.
+    pub seed: u64,
+    /// How far it got.
+    pub status: Status,
+    /// Why it failed.
+    pub failure: Option<String>,
+    /// Slots played.
+    pub slots: u64,
+    /// Its figures.
+    #[serde(flatten)]
+    pub whole: Kpis,
+    /// Wall time in seconds.
+    pub seconds: f64,
+}
+
+/// What a backend says of a run as a whole.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RunFacts<'b> {
+    /// Its name.
+    pub backend: &'b str,
+    /// How far it got.
+    pub status: RunStatus,
+    /// Whether the run is to be believed.
+    pub valid: bool,
+    /// Wall time of the whole run in seconds.
+    pub seconds: f64,
+}
+
+impl PlacementSummary {
+    /// Adds up a run.
+    pub fn new(
+        plan: &PlacementPlan,
+        collector: &PlacementCollector,
+        facts: RunFacts<'_>,
+    ) -> PlacementSummary {
+        let scenario = &plan.scenario;
+        let run = PlacementRun {
+            problem: "placement".into(),
+            topology: scenario.name(),
+            about: scenario.topology().about.clone(),
+            backend: facts.backend.into(),
+            slots: scenario.slots(),
+            clock: scenario.topology().clock.kind().into(),
+            valid: facts.valid,
+            status: facts.status,
+            seeds: plan.seeds.len() as u64,
+            task_node: scenario.task_node().name.clone(),
+            nodes: scenario.helpers().iter().map(|helper| helper.name.clone()).collect(),
+            segments: plan.segments.to_vec(),
+            seconds: facts.seconds,
+            version: env!("CARGO_PKG_VERSION").into(),
+        };
+        let (pairs, ranks) = pairs(plan, collector);
+        PlacementSummary {
+            run,
+            policies: (0..plan.policies.len()).map(|i| policy(plan, collector, i)).collect(),
+            break_even: break_even(plan, collector),
+            pairs,
+            ranks,
+            expectations: evaluate(plan, collector),
+            trials: collector.rows.iter().map(|row| trial(plan, row)).collect(),
+        }
+    }
+
+    /// As it is written and printed.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("a summary is plain data") + "\n"
+    }
+}
+
+fn policy(plan: &PlacementPlan, collector: &PlacementCollector, index: usize) -> PolicySummary {
+    let rows: Vec<&TrialRow> = collector.complete(index).collect();
+    let over_seeds = |value: &dyn Fn(&Kpis) -> Option<f64>| {
+        let values: Vec<f64> = rows.iter().filter_map(|row| value(&row.whole)).collect();
+        (!values.is_empty()).then(|| MeanSd::of(&values))
+    };
+    let mut segments = collector.pooled[index].segments.clone();
+    segments.resize_with(plan.segments.len(), Tally::default);
+    let mut whole = Tally::default();
+    segments.iter().for_each(|segment| whole.merge(segment));
+    let planned = &plan.policies[index];
+    let mut parameters = serde_json::to_value(&planned.spec).expect("a policy is plain data");
+    if let Some(table) = parameters.as_object_mut() {
+        table.remove("kind");
+    }
+    PolicySummary {
+        name: planned.name.clone(),
+        kind: planned.spec.kind().into(),
+        parameters,
+        seeds: rows.len() as u64,
+        degenerate: whole.confusion.only_answer(),
+        mean_latency_ms: over_seeds(&|kpis| kpis.mean_latency_ms),
+        mean_regret_ms: over_seeds(&|kpis| kpis.mean_regret_ms),
+        accuracy: over_seeds(&|kpis| kpis.accuracy),
+        accuracy_outside_band: over_seeds(&|kpis| kpis.accuracy_outside_band),
+        whole: whole.kpis(),
+        segments: segments.iter().map(Tally::kpis).collect(),
+    }
+}
+
+fn trial(plan: &PlacementPlan, row: &TrialRow) -> TrialSummary {
+    TrialSummary {
+        policy: plan.name(row.policy).into(),
+        seed: row.seed,
+        status: row.status,
+        failure: row.failure.clone(),
+        slots: row.slots,
+        whole: row.whole.clone(),
+        seconds: row.seconds,
+    }
+}
+
+fn middle(range: Range) -> f64 {
+    (range.min + range.max) / 2.0
+}
+
+/// A task in the middle of what is drawn.
+pub fn mean_task(scenario: &PlacementScenario) -> Task {
+    let task = &scenario.topology().task;
+    Task {
+        cycles: middle(task.complexity_cycles).round() as u64,
+        input_bytes: (middle(task.input_kb) * 1e3).round() as u64,
+        output_bytes: (task.output_kb * 1e3).round() as u64,
+    }
+}
+
+/// The task node with its mean load.
+pub fn mean_local(scenario: &PlacementScenario) -> SiteSight {
+    let node = scenario.task_node();
+    SiteSight::local(node.frequency_hz, middle(node.load))
+}
+
+/// A helper node with its mean load, at the end of its link as it is in `slot`.
+pub fn mean_remote(scenario: &PlacementScenario, node: usize, slot: u64) -> SiteSight {
+    let helper = &scenario.helpers()[node];
+    let unimpaired = fogbit_scenario::link::LinkSpec::UNIMPAIRED;
+    let spec = scenario.links().get(node).map_or(unimpaired, |path| path.at(slot).spec);
+    let mut sight = SiteSight::remote(helper, middle(helper.load), &spec);
+    if let Some(range) = scenario.topology().links.drawn_rtt_ms {
+        sight.rtt_s = middle(range) * 1e-3;
+    }
+    sight
+}
+
+fn break_even(plan: &PlacementPlan, collector: &PlacementCollector) -> Vec<BreakEven> {
+    let scenario = &plan.scenario;
+    let (task, local, cost) = (mean_task(scenario), mean_local(scenario), scenario.cost_model());
+    let one = |segment: usize, node: usize| {
+        let edge = mean_remote(scenario, node, plan.segments[segment].from);
+        BreakEven {
+            segment,
+            profile: plan.segments[segment].profile.clone(),
+            node: scenario.helpers()[node].name.clone(),
+            rtt_ms: edge.rtt_s * 1e3,
+            local_ms: expected_latency_s(&task, &local, &cost) * 1e3,
+            offloaded_ms: expected_latency_s(&task, &edge, &cost) * 1e3,
+            formula_ms: break_even_rtt_s(&task, &local, &edge, &cost) * 1e3,
+            measured: collector.break_even(segment, node),
+        }
+    };
+    (0..plan.segments.len())
+        .flat_map(|segment| (0..scenario.helpers().len()).map(move |node| (segment, node)))
+        .map(|(segment, node)| one(segment, node))
+        .collect()
+}

@@ -1,0 +1,178 @@
+//! A session at one helper node, from the task node's side.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use fogbit_scenario::draw::Key;
+use fogbit_scenario::link::LinkPath;
+use fogbit_scenario::link::verdict::LinkCheck;
+use fogbit_transport::codec::DATA_LIMIT;
+use fogbit_transport::compute::Opening;
+use fogbit_transport::placement::{OpenSteering, Steered, Steering};
+use fogbit_transport::probe::{Prober, new_id};
+use fogbit_transport::wire::{CountsAnswer, TrialId};
+use fogbit_transport::{FrameReceiver, FrameSender, Member, WireError};
+use quinn::Connection;
+
+use crate::links::KeptLink;
+use crate::trial::TrialError;
+
+/// Where a helper node is, and what leads to it.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// Its name.
+    pub(super) name: String,
+    /// Where it listens.
+    pub(super) address: SocketAddr,
+    /// The link to it with the draws of its way up, if it is emulated.
+    pub(super) link: Option<(LinkPath, Key)>,
+}
+
+/// A session at one helper node.
+#[derive(Debug)]
+pub(super) struct Steer {
+    name: String,
+    /// Tasks take streams of their own on it.
+    pub(super) connection: Connection,
+    send: FrameSender,
+    receive: FrameReceiver,
+    link: Option<KeptLink>,
+    pings: u64,
+}
+
+impl Steer {
+    /// Connects and opens the session of `trial`.
+    pub(super) async fn open(
+        member: &Member,
+        prober: &Arc<Prober>,
+        trial: TrialId,
+        place: Place,
+    ) -> Result<Steer, TrialError> {
+        let Place { name, address, link } = place;
+        let id = new_id()?;
+        let link =
+            link.map(|link| KeptLink::set((&member.links, prober), &name, address, link, id));
+        let connection = match link {
+            Some(_) => member.connect_over_link(&name, address).await?,
+            None => member.connect(&name, address).await?,
+        };
+        let opened = async {
+            let (send, receive) = connection.open_bi().await?;
+            let mut send = FrameSender::new(send, DATA_LIMIT);
+            send.send(&Opening::Steering(OpenSteering { trial, probe: id })).await?;
+            Ok((send, FrameReceiver::new(receive, DATA_LIMIT)))
+        };
+        let (send, receive) = opened.await.map_err(|error| helper_error(&name, error))?;
+        let mut steer = Steer { name, connection, send, receive, link, pings: 0 };
+        match steer.hear().await? {
+            Steered::Opened => Ok(steer),
+            other => Err(steer.unexpected(&other)),
+        }
+    }
+
+    /// How long a small packet takes there and back now, in nanoseconds.
+    pub(super) async fn ping(&mut self) -> Result<u64, TrialError> {
+        self.pings += 1;
+        let number = self.pings;
+        let begun = Instant::now();
+        match self.ask(&Steering::Ping { number }).await? {
+            Steered::Pong { number: told } if told == number => Ok(nanoseconds(begun)),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// Begins `slot`: if the link changes, or the trial begins, it is probed. Gives what was found of
+    /// the state before, and of the new one.
+    pub(super) async fn begin(&mut self, slot: u64) -> Result<Begun, TrialError> {
+        let next = self.link.as_ref().and_then(|link| link.next(slot));
+        if slot > 1 && next.is_none() {
+            return Ok(Begun::default());
+        }
+        let over = match next {
+            Some(_) => self.count_state().await?,
+            None => None,
+        };
+        if let Some(state) = next {
+            match self.ask(&Steering::Link { state: state as u32 }).await? {
+                Steered::Linked => {}
+                other => return Err(self.unexpected(&other)),
+            }
+        }
+        let Some(link) = &mut self.link else { return Ok(Begun::default()) };
+        if let Some(state) = next {
+            link.change(state);
+        }
+        let found = Some(link.probe().await?.clone());
+        let (asked, answer) = self.exchange().await?;
+        if let Some(link) = &mut self.link {
+            link.begin(asked, &answer);
+        }
+        Ok(Begun { over, found })
+    }
+
+    /// Counts what the present state of the link has done; gives what was found of it.
+    pub(super) async fn count_state(&mut self) -> Result<Option<LinkCheck>, TrialError> {
+        if self.link.is_none() {
+            return Ok(None);
+        }
+        let (asked, answer) = self.exchange().await?;
+        Ok(self.link.as_mut().and_then(|link| link.end(asked, &answer)))
+    }
+
+    async fn exchange(
+        &mut self,
+    ) -> Result<(fogbit_scenario::link::verdict::EndCounts, CountsAnswer), TrialError> {
+        let Some(link) = &self.link else { return Err(self.unexpected(&Steered::Linked)) };
+        let ask = link.ask();
+        let asked = ask.counts;
+        match self.ask(&Steering::Counts(ask)).await? {
+            Steered::Counts(answer) => Ok((asked, answer)),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// In virtual time: a task arrives at the helper node.
+    pub(super) async fn ask(&mut self, request: &Steering) -> Result<Steered, TrialError> {
+        let sent = self.send.send(request).await;
+        sent.map_err(|error| helper_error(&self.name, error))?;
+        self.hear().await
+    }
+
+    /// In virtual time: what needs no answer.
+    pub(super) async fn tell(&mut self, request: &Steering) -> Result<(), TrialError> {
+        let sent = self.send.send(request).await;
+        sent.map_err(|error| helper_error(&self.name, error))
+    }
+
+    async fn hear(&mut self) -> Result<Steered, TrialError> {
+        self.receive.expect().await.map_err(|error| helper_error(&self.name, error))
+    }
+
+    pub(super) fn unexpected(&self, told: &Steered) -> TrialError {
+        helper_error(&self.name, WireError::Malformed(format!("{told:?} was not asked for")))
+    }
+
+    /// The error of a task that broke off.
+    pub(super) fn error(&self, error: WireError) -> TrialError {
+        helper_error(&self.name, error)
+    }
+}
+
+/// What the beginning of a slot has found of a link.
+#[derive(Debug, Default)]
+pub(super) struct Begun {
+    /// Of the state that is over.
+    pub(super) over: Option<LinkCheck>,
+    /// Of the state that begins, by its probe.
+    pub(super) found: Option<LinkCheck>,
+}
+
+fn helper_error(name: &str, error: WireError) -> TrialError {
+    TrialError::Helper { helper: name.to_owned(), error }
+}
+
+/// Nanoseconds since `begun`.
+pub(super) fn nanoseconds(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
