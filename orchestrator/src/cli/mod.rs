@@ -72,6 +72,7 @@ enum Command {
     Policy(policy::PolicyCommand),
     #[command(subcommand)]
     Train(train::TrainCommand),
+    #[command(subcommand)]
     Profile(profile::ProfileCommand),
     #[command(subcommand)]
     Token(nodes::TokenCommand),

@@ -20,7 +20,7 @@ pub use instance::{
     UniformSpec,
 };
 pub use monitor::RttMonitor;
-pub use scenario::{HelperNode, LocalNode, PAYLOAD_LIMIT, PlacementScenario};
+pub use scenario::{HelperNode, LocalNode, PAYLOAD_LIMIT, PlacementScenario, kept_model};
 pub use step::{Execution, Fate, QUEUE_FULL, Site, SiteSight, Step, Task};
 pub use training::{Example, Examples};
 pub use transfer::{Channel, GIVE_UP_NS, Way};

@@ -1,7 +1,7 @@
 //! A topology of the problem `placement` that has been checked.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +59,11 @@ pub struct HelperNode {
 
 /// Bytes of input, and of output, that a computer takes at most.
 pub const PAYLOAD_LIMIT: u64 = 1 << 30;
+
+/// Where a results directory keeps the model of the policy called `policy`.
+pub fn kept_model(policy: &str) -> String {
+    format!("models/{policy}.safetensors")
+}
 
 impl LocalNode {
     /// The computer as a compute service: one task at a time, and none waits.
@@ -126,8 +131,8 @@ impl PlacementScenario {
         &self.topology
     }
 
-    /// The topology with every default filled in, as TOML. A model is named by its file name alone:
-    /// it is meant to lie beside this text. Expectations about policies that were not kept are left
+    /// The topology with every default filled in, as TOML. A model is named as it is kept in a
+    /// results directory, beside this text ([`kept_model`]). Expectations about policies that were not kept are left
     /// out: with them the text could not be read again.
     pub fn resolved_toml(&self) -> String {
         let mut topology = self.topology.clone();
@@ -140,12 +145,11 @@ impl PlacementScenario {
             });
             known(&expect.policy) && others.all(known)
         });
-        for spec in topology.policies.values_mut() {
+        for (name, spec) in &mut topology.policies {
             if let PlacementPolicySpec::Learned(learned) = spec
                 && let Some(model) = &mut learned.model
-                && let Some(name) = Path::new(model.as_str()).file_name()
             {
-                *model = name.to_string_lossy().into_owned();
+                *model = kept_model(name);
             }
         }
         toml::to_string_pretty(&topology).expect("a topology can be written as TOML")

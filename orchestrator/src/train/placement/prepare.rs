@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fogbit_neural::ModelFault;
 use fogbit_policy::placement::{DecisionModel, DecisionModelError};
 use fogbit_scenario::fault::{Fault, Faults};
-use fogbit_scenario::placement::PlacementScenario;
+use fogbit_scenario::placement::{PlacementScenario, kept_model};
 use fogbit_scenario::topology::{LearnedPlacement, PlacementPolicySpec};
 
 use super::evaluation::Evaluation;
@@ -17,9 +17,6 @@ use super::fit::{TrainError, train};
 use super::origin::Origin;
 use crate::exit::{Exit, Failure, tell};
 use crate::train::progress::TrainingProgress;
-
-/// The folder of a results directory that keeps the models of a run, `NAME.safetensors` each.
-pub const MODELS_FOLDER: &str = "models";
 
 /// The model of one policy.
 #[derive(Debug, Clone)]
@@ -154,18 +151,18 @@ fn make(
 }
 
 impl PlacementModels {
-    /// Keeps the models in a results directory, so that the run can be repeated.
+    /// Keeps the models in the results directory `results`, each as [`kept_model`] names it, so that
+    /// the run can be repeated.
     ///
     /// # Errors
-    /// If a file cannot be written.
-    pub fn keep(&self, results: &Path) -> io::Result<()> {
-        if self.0.is_empty() {
-            return Ok(());
-        }
-        let folder = results.join(MODELS_FOLDER);
-        std::fs::create_dir_all(&folder)?;
+    /// Which file cannot be written, and why.
+    pub fn keep(&self, results: &Path) -> Result<(), (PathBuf, io::Error)> {
         for (name, prepared) in &self.0 {
-            std::fs::write(folder.join(format!("{name}.safetensors")), &prepared.bytes)?;
+            let path = results.join(kept_model(name));
+            let folder = path.parent().unwrap_or(results);
+            std::fs::create_dir_all(folder)
+                .and_then(|()| std::fs::write(&path, &prepared.bytes))
+                .map_err(|error| (path, error))?;
         }
         Ok(())
     }
