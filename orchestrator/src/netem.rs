@@ -2,8 +2,11 @@
 
 use std::fmt::Write;
 
+use std::time::Duration;
+
 use fogbit_scenario::Scenario;
 use fogbit_scenario::link::{Direction, LinkPath, LinkSpec, Loss};
+use fogbit_scenario::placement::PlacementScenario;
 
 /// Bytes of an Ethernet header, which the kernel counts as part of a packet and Fogbit does not.
 const ETHERNET: u64 = 14;
@@ -30,16 +33,53 @@ const HEAD: &str = "\
 # - A packet that skips its delay (`reorder`) skips the rate as well.
 ";
 
+/// The links of a topology, whatever its problem, with the names at their ends.
+#[derive(Debug, Clone)]
+pub struct NamedLinks {
+    /// Name of the topology.
+    topology: String,
+    /// Name of the task node.
+    task: String,
+    /// Names of the helper nodes.
+    helpers: Vec<String>,
+    /// The link to each of them; empty where nothing is emulated.
+    links: Vec<LinkPath>,
+    /// The length of a slot, where that is fixed.
+    slot: Option<Duration>,
+}
+
+impl NamedLinks {
+    /// Those of a topology of the problem `one-bit`.
+    pub fn of_one_bit(scenario: &Scenario) -> NamedLinks {
+        NamedLinks {
+            topology: scenario.name(),
+            task: scenario.topology().task_node_name().to_owned(),
+            helpers: scenario.helpers().iter().map(|helper| helper.name.clone()).collect(),
+            links: scenario.links().to_vec(),
+            slot: scenario.wall_clock().map(|clock| clock.slot.0),
+        }
+    }
+
+    /// Those of a topology of the problem `placement`.
+    pub fn of_placement(scenario: &PlacementScenario) -> NamedLinks {
+        NamedLinks {
+            topology: scenario.name(),
+            task: scenario.task_node().name.clone(),
+            helpers: scenario.helpers().iter().map(|helper| helper.name.clone()).collect(),
+            links: scenario.links().to_vec(),
+            slot: None,
+        }
+    }
+}
+
 /// The commands for every link of `scenario`, first for slot 1 and then for each change; `None` if it has
 /// no emulated links.
-pub fn render(scenario: &Scenario) -> Option<String> {
-    let links = scenario.links();
+pub fn render(scenario: &NamedLinks) -> Option<String> {
+    let NamedLinks { topology, task, helpers: names, links, .. } = scenario;
     if links.is_empty() {
         return None;
     }
-    let names: Vec<&str> = scenario.helpers().iter().map(|helper| helper.name.as_str()).collect();
-    let task = scenario.topology().task_node_name();
-    let mut text = format!("# The links of {} for the kernel's netem.\n{HEAD}", scenario.name());
+    let mut text = format!("# The links of {topology} for the kernel's netem.\n{HEAD}");
     let _ = writeln!(text, "\n{}=192.0.2.1", variable(task));
     for (index, name) in names.iter().enumerate() {
         let _ = writeln!(text, "{}=192.0.2.{}", variable(name), index + 2);
@@ -107,7 +147,7 @@ fn add(text: &mut String, end: &End<'_>, index: usize, to: &str, way: Way) {
     );
 }
 
-fn changes(text: &mut String, task: &str, ends: &[End<'_>], scenario: &Scenario) {
+fn changes(text: &mut String, task: &str, ends: &[End<'_>], scenario: &NamedLinks) {
     let mut all: Vec<(u64, usize, &LinkSpec, &str)> = Vec::new();
     for (index, end) in ends.iter().enumerate() {
         for change in &end.path.changes {
@@ -117,8 +157,7 @@ fn changes(text: &mut String, task: &str, ends: &[End<'_>], scenario: &Scenario)
     all.sort_by_key(|(at, index, ..)| (*at, *index));
     for (at, index, spec, profile) in all {
         let end = &ends[index];
-        let after = scenario.wall_clock().map_or(String::new(), |clock| {
-            let slot = clock.slot.0;
+        let after = scenario.slot.map_or(String::new(), |slot| {
             format!(", {} s after the start", slot.as_secs_f64() * (at - 1) as f64)
         });
         let sides = [

@@ -1,11 +1,12 @@
 //! `render`.
 
 use clap::{Args, ValueEnum};
+use fogbit_scenario::topology::Problem;
 
 use super::print;
 use super::topology::TopologyArgs;
 use crate::exit::{Exit, Failure};
-use crate::netem;
+use crate::netem::{self, NamedLinks};
 
 /// Write the links of a topology for another emulator
 ///
@@ -29,9 +30,13 @@ enum Target {
 }
 
 pub(crate) fn render(args: RenderArgs) -> Result<Exit, Failure> {
-    let scenario = args.topology.load()?;
+    let file = args.topology.file()?;
+    let links = match file.problem()? {
+        Problem::OneBit => NamedLinks::of_one_bit(&args.topology.scenario(&file)?),
+        Problem::Placement => NamedLinks::of_placement(&args.topology.placement(&file)?),
+    };
     let text = match args.target {
-        Target::Netem => netem::render(&scenario),
+        Target::Netem => netem::render(&links),
     };
     let Some(text) = text else {
         let message = format!("{} has no emulated links", args.topology.file.display());

@@ -25,6 +25,11 @@ impl Models {
         prepare(&plan.scenario, quiet).map(Models)
     }
 
+    /// The file of the model of number `policy`, if that has one.
+    pub fn bytes(&self, _policy: usize) -> Option<&[u8]> {
+        None
+    }
+
     /// The policy of number `policy` for a trial; none for `oracle`, who asks elsewhere.
     pub fn policy(
         &self,

@@ -153,6 +153,33 @@ impl Fleet {
         Ok(())
     }
 
+    /// Each helper node that is there, in the order of their numbers.
+    pub(crate) fn helpers(&self) -> Vec<Option<MemberHandle>> {
+        self.hub.helpers()
+    }
+
+    /// Turns true when the run is to stop.
+    pub(crate) fn stopped(&self) -> watch::Receiver<bool> {
+        self.stopped.clone()
+    }
+
+    /// Waits until some node is gone without which the run cannot go on, and says why.
+    pub(crate) async fn gone(&mut self) -> RunFailure {
+        tokio::select! {
+            biased;
+            ended = self.children.ended() => death(&ended),
+            Some(lost) = self.lost.recv() => self.explain(lost).await,
+        }
+    }
+
+    /// The cause of `failure`: the death of a process, if one has died of the same cause.
+    pub(crate) async fn blame(&mut self, failure: RunFailure) -> RunFailure {
+        match tokio::time::timeout(DEATH_NOTICE, self.children.ended()).await {
+            Ok(ended) => death(&ended),
+            Err(_) => failure,
+        }
+    }
+
     /// The task node that plays each policy.
     pub(crate) fn players(&self) -> Result<Vec<MemberHandle>, RunFailure> {
         let task_nodes = self.hub.task_nodes();
@@ -168,7 +195,7 @@ impl Fleet {
     }
 
     /// What became of a helper node whose connection is lost.
-    pub(crate) async fn explain(&mut self, lost: Lost) -> RunFailure {
+    pub(super) async fn explain(&mut self, lost: Lost) -> RunFailure {
         let own_death = async {
             loop {
                 let ended = self.children.ended().await;
@@ -184,7 +211,7 @@ impl Fleet {
     }
 
     /// Why a trial failed, if a process died of the same cause.
-    pub(crate) async fn explain_trial(&mut self, policy: &str, why: &str) -> RunFailure {
+    pub(super) async fn explain_trial(&mut self, policy: &str, why: &str) -> RunFailure {
         match tokio::time::timeout(DEATH_NOTICE, self.children.ended()).await {
             Ok(ended) => death(&ended),
             Err(_) => failed(format!("the trial of {policy} failed: {why}")),
@@ -230,7 +257,7 @@ fn starts(crew: &Crew, cores: &Cores) -> Vec<(Start, Role)> {
     players.chain(helpers).map(|start| (start.clone(), start.role)).collect()
 }
 
-pub(super) fn failed(message: impl Into<String>) -> RunFailure {
+pub(crate) fn failed(message: impl Into<String>) -> RunFailure {
     RunFailure { message: message.into(), help: None }
 }
 

@@ -26,13 +26,13 @@ const MOST_ON_THE_WAY: usize = 256;
 
 /// A node that is a member of the run.
 #[derive(Debug, Clone)]
-pub(super) struct MemberHandle {
+pub(crate) struct MemberHandle {
     /// Its name.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Its connection.
-    pub(super) connection: Connection,
+    pub(crate) connection: Connection,
     /// Where a helper node listens.
-    pub(super) listens: Option<SocketAddr>,
+    pub(crate) listens: Option<SocketAddr>,
     /// Where it serves metrics, if it does.
     pub(super) metrics: Option<SocketAddr>,
 }

@@ -20,7 +20,8 @@ use fogbit_transport::token::Tokens;
 use quinn::Endpoint;
 use tokio::sync::watch;
 
-use self::fleet::{Crew, CrewPlayer, Early, Fleet};
+pub(crate) use self::fleet::{Crew, CrewPlayer, Early, Fleet, failed};
+pub(crate) use self::hub::MemberHandle;
 pub use self::targets::Targets;
 use super::{Context, Outcome, failed_policies};
 use crate::plan::{Collector, Plan, PlannedPolicy};

@@ -7,7 +7,11 @@ use std::time::Instant;
 use fogbit_scenario::TopologyFile;
 use fogbit_scenario::placement::PlacementScenario;
 
+use tokio::sync::watch;
+
 use super::{BackendKind, Format, RunArgs, results_dir, runtime, signal, unwritten};
+use crate::backend::process::{Nodes, Targets};
+use crate::cli::network::Network;
 use crate::cli::{placement as shown, print};
 use crate::exit::{Exit, Failure, tell};
 use crate::expect::Judgement;
@@ -16,7 +20,7 @@ use crate::placement::board::PlacementBoard;
 use crate::placement::models::Models;
 use crate::placement::plan::PlacementPlan;
 use crate::placement::summary::{PlacementSummary, RunFacts};
-use crate::placement::{files, report, sim};
+use crate::placement::{files, process, report, sim};
 use crate::progress::Display;
 use crate::results::{Manifest, ResultsDir, ResultsError, RunStatus};
 
@@ -27,6 +31,8 @@ pub(super) fn run(args: &RunArgs, file: &TopologyFile) -> Result<Exit, Failure> 
     if args.backend == BackendKind::Sim && scenario.is_wall() {
         tell(format_args!("note: in `sim` time is virtual, and all tasks are timed by the model"));
     }
+    let runtime = runtime()?;
+    let network = Network::prepare(args, &runtime)?;
     let plan = Arc::new(plan(args, scenario)?);
     let models = Arc::new(Models::prepare(&plan, args.quiet)?);
     let dir = results_dir(args, &plan.scenario.name())?;
@@ -41,15 +47,13 @@ pub(super) fn run(args: &RunArgs, file: &TopologyFile) -> Result<Exit, Failure> 
         stop: Arc::new(AtomicBool::new(false)),
     };
     let display = Display::start(board, args.quiet);
-    let started = Instant::now();
-    let runtime = runtime()?;
-    let played = runtime.block_on(play(args, &context));
+    let (backend, format) = (args.backend, args.format);
+    let ending =
+        Ending { display: Some(display), started: Instant::now(), dir, manifest, backend, format };
+    let played = runtime.block_on(play(args, context, network, ending));
     // Trials may still be under way where the user asked twice; nobody wants them any more.
     runtime.shutdown_background();
-    drop(display);
-    let Some(outcome) = played? else { return Ok(Exit::Interrupted) };
-    let ending = Ending { context, dir, manifest, backend: args.backend, format: args.format };
-    ending.end(outcome, started.elapsed().as_secs_f64())
+    played
 }
 
 /// Refuses what there is for `one-bit` alone.
@@ -59,17 +63,10 @@ fn refuse(args: &RunArgs) -> Result<(), Failure> {
         ("--pace", args.pace.is_some()),
         ("--metrics", args.metrics.is_some()),
         ("--linger", args.linger),
-        ("--publish-tokens", args.publish_tokens.is_some()),
-        ("--tokens", args.tokens.is_some()),
-        ("--backend join", args.backend == BackendKind::Join),
     ];
     if let Some((flag, _)) = given.into_iter().find(|(_, given)| *given) {
         let message = format!("{flag} is for the problem `one-bit` so far, this is `placement`");
         return Err(Failure::usage(message).help("leave it out"));
-    }
-    if args.backend == BackendKind::Process {
-        return Err(Failure::usage("the problem `placement` is played in virtual time so far")
-            .help("--backend sim"));
     }
     Ok(())
 }
@@ -102,35 +99,47 @@ fn describe(
 /// Plays the plan on the backend; a signal stops it, and a second one ends it with no outcome.
 async fn play(
     args: &RunArgs,
-    context: &PlacementContext,
-) -> Result<Option<PlacementOutcome>, Failure> {
+    context: PlacementContext,
+    network: Option<Network>,
+    ending: Ending,
+) -> Result<Exit, Failure> {
+    let stop = Arc::clone(&context.stop);
+    let (tell, stopped) = watch::channel(false);
     let played = async {
-        match args.backend {
-            BackendKind::Sim => {
-                let context = context.clone();
-                let joined = tokio::task::spawn_blocking(move || sim::run(&context)).await;
-                joined.map_err(|error| Failure::new(Exit::Internal, error))
-            }
-            BackendKind::Process | BackendKind::Join => unreachable!("they are refused"),
+        let Some(network) = network else {
+            let played = context.clone();
+            let joined = tokio::task::spawn_blocking(move || sim::run(&played)).await;
+            let outcome = joined.map_err(|error| Failure::new(Exit::Internal, error))?;
+            return ending.end(&context, outcome);
+        };
+        let targets = Targets::new(false);
+        let (mut options, _made) = network.options(args, ending.dir.path(), targets, stopped)?;
+        if let Nodes::Children { pin } = &mut options.nodes {
+            // Work and packets of a node would be in each other's way on one core.
+            *pin = false;
         }
+        process::run(&context, options, async |outcome| ending.end(&context, outcome)).await
     };
     let mut played = std::pin::pin!(played);
     tokio::select! {
         biased;
-        played = &mut played => return played.map(Some),
+        played = &mut played => return played,
         () = signal() => {}
     }
-    context.stop.store(true, Ordering::Relaxed);
+    stop.store(true, Ordering::Relaxed);
+    let _ = tell.send(true);
     tokio::select! {
         biased;
-        played = &mut played => played.map(Some),
-        () = signal() => Ok(None),
+        played = &mut played => played,
+        // Whoever asks twice does not want to wait.
+        () = signal() => Ok(Exit::Interrupted),
     }
 }
 
 /// What is made of the outcome.
 struct Ending {
-    context: PlacementContext,
+    display: Option<Display>,
+    started: Instant,
     dir: ResultsDir,
     manifest: Manifest,
     backend: BackendKind,
@@ -139,17 +148,23 @@ struct Ending {
 
 impl Ending {
     /// Writes and shows the results.
-    fn end(mut self, mut outcome: PlacementOutcome, seconds: f64) -> Result<Exit, Failure> {
-        let plan = &self.context.plan;
+    fn end(
+        mut self,
+        context: &PlacementContext,
+        mut outcome: PlacementOutcome,
+    ) -> Result<Exit, Failure> {
+        let seconds = self.started.elapsed().as_secs_f64();
+        drop(self.display.take());
+        let plan = &context.plan;
         outcome.collector.add_unplayed(plan);
         let status = outcome.status(plan);
-        let interrupted = self.context.stop.load(Ordering::Relaxed) && status == RunStatus::Partial;
+        let interrupted = context.stop.load(Ordering::Relaxed) && status == RunStatus::Partial;
         let facts =
             RunFacts { backend: self.backend.name(), status, valid: outcome.valid, seconds };
         let summary = PlacementSummary::new(plan, &outcome.collector, facts);
         let reason = outcome.failure.as_ref().map(|failure| failure.message.clone());
         self.manifest.end(status, reason, outcome.valid);
-        if let Err(failure) = self.write(&outcome, &summary) {
+        if let Err(failure) = self.write(plan, &outcome, &summary) {
             // It must not look as if the run were still going on.
             let reason = "the results could not be written".to_owned();
             self.manifest.end(RunStatus::Failed, Some(reason), outcome.valid);
@@ -164,9 +179,14 @@ impl Ending {
     }
 
     /// Writes the results; the manifest last, because it says that the others are there.
-    fn write(&self, outcome: &PlacementOutcome, summary: &PlacementSummary) -> Result<(), Failure> {
+    fn write(
+        &self,
+        plan: &PlacementPlan,
+        outcome: &PlacementOutcome,
+        summary: &PlacementSummary,
+    ) -> Result<(), Failure> {
         let dir = &self.dir;
-        files::write(dir, &self.context.plan, &outcome.collector).map_err(unwritten)?;
+        files::write(dir, plan, &outcome.collector).map_err(unwritten)?;
         if let Some(links) = &outcome.links {
             let json = serde_json::to_string_pretty(links).expect("a value is plain data") + "\n";
             dir.write(files::LINKS_FILE, json.as_bytes()).map_err(unwritten)?;
