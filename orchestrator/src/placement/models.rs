@@ -8,11 +8,15 @@ use fogbit_scenario::placement::PlacementInstance;
 use super::plan::PlacementPlan;
 use crate::exit::Failure;
 use crate::results::{ResultsDir, ResultsError};
-use crate::train::placement::{PlacementModels, prepare};
+use crate::train::placement::{PlacementModels, PreparedModel, prepare};
 
 /// The models of a run, made or read once, for all seeds and all trials.
 #[derive(Debug, Clone, Default)]
-pub struct Models(PlacementModels);
+pub struct Models {
+    by_name: PlacementModels,
+    /// Names of the policies of the plan, in its order.
+    names: Vec<String>,
+}
 
 impl Models {
     /// Reads the models that the topology names, and trains those that it does not. It is called
@@ -22,12 +26,19 @@ impl Models {
     /// # Errors
     /// If a policy needs a model that cannot be had.
     pub fn prepare(plan: &PlacementPlan, quiet: bool) -> Result<Models, Failure> {
-        prepare(&plan.scenario, quiet).map(Models)
+        let names = plan.policies.iter().map(|policy| policy.name.clone()).collect();
+        Ok(Models { by_name: prepare(&plan.scenario, quiet)?, names })
     }
 
-    /// The file of the model of number `policy`, if that has one.
-    pub fn bytes(&self, _policy: usize) -> Option<&[u8]> {
-        None
+    /// The model of the policy of number `policy`, if it has one.
+    fn of(&self, policy: usize) -> Option<&PreparedModel> {
+        self.by_name.0.get(self.names.get(policy)?)
+    }
+
+    /// The bytes of the model of the policy of number `policy`, if it has one: what its task node
+    /// is sent.
+    pub fn bytes(&self, policy: usize) -> Option<&[u8]> {
+        self.of(policy).map(|prepared| &prepared.bytes[..])
     }
 
     /// The policy of number `policy` for a trial; none for `oracle`, who asks elsewhere.
@@ -38,16 +49,10 @@ impl Models {
         instance: &PlacementInstance,
     ) -> Option<Box<dyn PlacementPolicy>> {
         let sites = instance.sites();
-        if let Some(prepared) = self.0.0.get(plan.name(policy)) {
+        if let Some(prepared) = self.of(policy) {
             return Some(Box::new(LearnedPolicy::new(Arc::clone(&prepared.model), sites)));
         }
         fogbit_policy::placement::build(&plan.policies[policy].spec, sites, instance.cost())
-    }
-
-    /// The bytes of the model of the policy of number `policy`, if it has one: what its task node
-    /// is sent ([`DecisionModel::from_bytes`](fogbit_policy::placement::DecisionModel::from_bytes)).
-    pub fn bytes(&self, plan: &PlacementPlan, policy: usize) -> Option<&[u8]> {
-        self.0.0.get(plan.name(policy)).map(|prepared| &prepared.bytes[..])
     }
 
     /// Keeps the models in a results directory, so that the run can be repeated.
@@ -55,6 +60,6 @@ impl Models {
     /// # Errors
     /// If one cannot be written.
     pub fn keep(&self, dir: &ResultsDir) -> Result<(), ResultsError> {
-        self.0.keep(dir.path()).map_err(|(path, error)| ResultsError::Write { path, error })
+        self.by_name.keep(dir.path()).map_err(|(path, error)| ResultsError::Write { path, error })
     }
 }
