@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use fogbit_scenario::topology::Topology;
-use serde_json::Value;
 
 const GUIDE: &str = include_str!("../../docs/topology.md");
 
@@ -61,33 +60,10 @@ fn the_examples_of_traces_are_read() {
 #[test]
 fn every_key_and_kind_is_explained() {
     let mut names = BTreeSet::new();
-    collect(&Topology::json_schema(), &mut names);
+    common::names_of(&Topology::json_schema(), &mut names);
     assert!(names.contains("lookahead") && names.contains("paper-eq15"), "{names:?}");
     let letter = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
     let words: BTreeSet<&str> = GUIDE.split(|c| !letter(c)).collect();
     let missing: Vec<_> = names.iter().filter(|name| !words.contains(name.as_str())).collect();
     assert!(missing.is_empty(), "docs/topology.md says nothing of {missing:?}");
-}
-
-/// The names of all properties, and all constants, of a JSON schema.
-fn collect(schema: &Value, names: &mut BTreeSet<String>) {
-    match schema {
-        Value::Object(object) => {
-            if let Some(Value::Object(properties)) = object.get("properties") {
-                names.extend(properties.keys().cloned());
-            }
-            for key in ["const", "enum"] {
-                match object.get(key) {
-                    Some(Value::String(text)) => drop(names.insert(text.clone())),
-                    Some(Value::Array(texts)) => {
-                        names.extend(texts.iter().filter_map(Value::as_str).map(str::to_owned));
-                    }
-                    _ => {}
-                }
-            }
-            object.values().for_each(|value| collect(value, names));
-        }
-        Value::Array(items) => items.iter().for_each(|item| collect(item, names)),
-        _ => {}
-    }
 }

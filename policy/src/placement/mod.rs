@@ -60,7 +60,7 @@ pub const CATALOGUE: &[Entry] = &[
     Entry {
         kind: "online",
         summary: "discounted linear regression of latency for each site, with a confidence bound",
-        parameters: "discount = 0.97, exploration = 1, ridge = 1e-3",
+        parameters: "discount = 0.98, exploration = 0.3, ridge = 1e-3",
     },
     Entry {
         kind: "oracle",

@@ -15,6 +15,8 @@ const PACKET_THRESHOLD: u32 = 3;
 const GRANULARITY_NS: u64 = 1_000_000;
 /// RFC 9000, section 18.2: how long an acknowledgement may be held back.
 const MAX_ACK_DELAY_NS: u64 = 25_000_000;
+/// RFC 6298, (2.5): a timer may be capped at a minute.
+const LONGEST_PROBE_NS: u64 = 60_000_000_000;
 /// quinn's pacing: a burst is what the window sends in this time, but from 10 to 256 packets.
 const BURST_NS: u64 = 10_000_000;
 
@@ -179,8 +181,8 @@ impl Sender {
         let last = payload.packets.last().expect("the first is one");
         let wait =
             self.smoothed_ns + (4 * self.variation_ns).max(GRANULARITY_NS) + MAX_ACK_DELAY_NS;
-        let wait = u128::from(wait) << payload.probes.min(60);
-        Some(last.sent_ns.saturating_add(u64::try_from(wait).unwrap_or(u64::MAX)))
+        let wait = wait.saturating_mul(1 << payload.probes.min(20));
+        Some(last.sent_ns.saturating_add(wait.min(LONGEST_PROBE_NS)))
     }
 
     /// RFC 9002, section 6.1.2: 9/8 of a round trip.
@@ -194,11 +196,13 @@ impl Sender {
             self.find_lost(now);
             return;
         }
-        // A probe carries the oldest packet's segment again; that one may still be acknowledged.
+        // Two probes (RFC 9002, section 6.2.4) carry the oldest packet's segment, which may still
+        // be acknowledged, and what would come next.
         let payload = &mut self.payload;
         payload.probes += 1;
-        payload.allowance = 1;
+        payload.allowance = 2;
         let oldest = payload.packets[payload.oldest as usize].segment;
+        payload.again.retain(|segment| *segment != oldest);
         payload.again.push(oldest);
     }
 

@@ -385,7 +385,7 @@ pub struct OnlinePlacement {
 
 impl Default for OnlinePlacement {
     fn default() -> OnlinePlacement {
-        OnlinePlacement { discount: 0.97, exploration: 1.0, ridge: 1e-3 }
+        OnlinePlacement { discount: 0.98, exploration: 0.3, ridge: 1e-3 }
     }
 }
 

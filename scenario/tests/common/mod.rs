@@ -2,13 +2,31 @@
 
 #![allow(dead_code, reason = "each test file uses some of them")]
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use fogbit_scenario::topology::Problem;
 use fogbit_scenario::{Fault, Faults, Scenario, TopologyFile};
+use serde_json::Value;
 
-/// What every file of `topologies/` is called.
+/// What the files of `topologies/` are called that are about `problem`.
+pub(crate) fn shipped_of(problem: Problem) -> Vec<PathBuf> {
+    let is_of = |path: &PathBuf| {
+        let file = TopologyFile::read(path).unwrap_or_else(|e| panic!("{e}"));
+        file.problem().unwrap_or_else(|e| panic!("{}: {e}", path.display())) == problem
+    };
+    let files: Vec<PathBuf> = all_shipped().into_iter().filter(is_of).collect();
+    assert!(!files.is_empty(), "no topology of {}", problem.name());
+    files
+}
+
+/// What the files of `topologies/` are called that are about one bit.
 pub(crate) fn shipped() -> Vec<PathBuf> {
+    shipped_of(Problem::OneBit)
+}
+
+fn all_shipped() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../topologies");
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .expect("the folder of topologies")
@@ -50,7 +68,7 @@ pub(crate) fn read(path: &Path, text: &str, overrides: &[&str]) -> Result<Scenar
 
 /// The only fault of a topology that must have exactly one: whatever follows from a mistake
 /// without being one would only hide it.
-pub(crate) fn only_fault(case: &str, result: Result<Scenario, Faults>) -> Fault {
+pub(crate) fn only_fault<T>(case: &str, result: Result<T, Faults>) -> Fault {
     let Err(Faults(mut faults)) = result else { panic!("{case}: no fault was found") };
     let messages: Vec<&str> = faults.iter().map(|p| p.message.as_str()).collect();
     assert_eq!(faults.len(), 1, "{case}: {messages:#?}");
@@ -83,8 +101,17 @@ pub(crate) fn check(
 /// by what & ... ¦ message ¦ help. `⏎` is the end of a line, the marks enclose what must be
 /// underlined, and of message and help a part will do.
 pub(crate) fn check_all(good: &str, cases: &str) {
+    check_all_with(good, cases, |path, text| read(path, text, &[]));
+}
+
+/// As [`check_all`], for what `read` reads.
+pub(crate) fn check_all_with<T: std::fmt::Debug>(
+    good: &str,
+    cases: &str,
+    read: impl Fn(&Path, &str) -> Result<T, Faults>,
+) {
     let path = Path::new("folder/test.toml");
-    read(path, good, &[]).expect("a topology without fault");
+    read(path, good).expect("a topology without fault");
     for line in cases.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let unbroken = line.replace('⏎', "\n");
         let [case, edits, message, help] = unbroken.split(" ¦").collect::<Vec<_>>()[..] else {
@@ -93,8 +120,31 @@ pub(crate) fn check_all(good: &str, cases: &str) {
         let edits: Vec<_> =
             edits[1..].split(" & ").map(|edit| edit.split_once(" → ").expect("an arrow")).collect();
         let (text, span) = unmark(&edited(good, &edits));
-        let fault = only_fault(case, read(path, &text, &[]));
+        let fault = only_fault(case, read(path, &text));
         let place = Some(("folder/test.toml", span.expect("marks")));
         check(case, &fault, message.trim(), help.trim(), place);
+    }
+}
+
+/// The names of all properties, and all constants, of a JSON schema.
+pub(crate) fn names_of(schema: &Value, names: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(object) => {
+            if let Some(Value::Object(properties)) = object.get("properties") {
+                names.extend(properties.keys().cloned());
+            }
+            for key in ["const", "enum"] {
+                match object.get(key) {
+                    Some(Value::String(text)) => drop(names.insert(text.clone())),
+                    Some(Value::Array(texts)) => {
+                        names.extend(texts.iter().filter_map(Value::as_str).map(str::to_owned));
+                    }
+                    _ => {}
+                }
+            }
+            object.values().for_each(|value| names_of(value, names));
+        }
+        Value::Array(items) => items.iter().for_each(|item| names_of(item, names)),
+        _ => {}
     }
 }
