@@ -27,7 +27,7 @@ pub use fit::{Epoch, Fit, FitError, fit, shuffle};
 pub use layer::{Dense, Layer, Parameters};
 pub use loss::{CrossEntropy, Distillation, Loss, MeanSquare, argmax, softmax};
 pub use metrics::{Confusion, area_under_curve};
-pub use model::{LoadError, Metadata, ModelFault, SaveError};
+pub use model::{LoadError, Metadata, ModelFault, SaveError, read_bytes};
 pub use network::{LayersError, Network, Scratch};
 pub use standardiser::{Standardiser, StandardiserError};
 pub use tape::Tape;

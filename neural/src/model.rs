@@ -127,6 +127,15 @@ impl Network {
     /// # Errors
     /// If a weight is not finite or the file cannot be written; nothing is left behind then.
     pub fn save(&self, path: &Path, metadata: &Metadata) -> Result<(), SaveError> {
+        let bytes = self.to_bytes(metadata).map_err(SaveError::Model)?;
+        write_whole(path, &bytes).map_err(|error| SaveError::Write { path: path.into(), error })
+    }
+
+    /// As [`Network::save`], into memory: the bytes of the file.
+    ///
+    /// # Errors
+    /// If a weight is not finite.
+    pub fn to_bytes(&self, metadata: &Metadata) -> Result<Vec<u8>, ModelFault> {
         let mut metadata = metadata.clone();
         metadata.insert(ARCHITECTURE.into(), describe(self.layers()));
         let mut tensors = Vec::new();
@@ -138,10 +147,9 @@ impl Network {
             tensors.push((bias, vec![dense.outputs], &own.bias[..]));
         }
         for (name, _, values) in &tensors {
-            check_finite(name, values).map_err(SaveError::Model)?;
+            check_finite(name, values)?;
         }
-        write_whole(path, &safetensors::encode(metadata, &tensors))
-            .map_err(|error| SaveError::Write { path: path.into(), error })
+        Ok(safetensors::encode(metadata, &tensors))
     }
 
     /// Reads a network and its metadata.
@@ -150,8 +158,8 @@ impl Network {
     /// If the file is not there or not whole, is no safetensors, or holds other tensors than the
     /// network needs.
     pub fn load(path: &Path) -> Result<(Network, Metadata), LoadError> {
-        let load = || Network::from_bytes(&read(path)?);
-        load().map_err(|fault| LoadError { path: path.into(), fault })
+        let network = Network::from_bytes(&read_bytes(path)?);
+        network.map_err(|fault| LoadError { path: path.into(), fault })
     }
 
     /// Checks that the network is for rows of `inputs` values and gives `outputs`.
@@ -222,6 +230,14 @@ fn check_finite(name: &str, values: &[f32]) -> Result<(), ModelFault> {
         }
         None => Ok(()),
     }
+}
+
+/// The bytes of a model's file, for [`Network::from_bytes`].
+///
+/// # Errors
+/// If it is not there, cannot be read or is far larger than a model.
+pub fn read_bytes(path: &Path) -> Result<Vec<u8>, LoadError> {
+    read(path).map_err(|fault| LoadError { path: path.into(), fault })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ModelFault> {

@@ -20,5 +20,6 @@ pub mod report;
 pub mod results;
 pub mod stats;
 pub mod sweep;
+pub mod train;
 pub mod validity;
 pub mod verify;

@@ -59,6 +59,9 @@ pub enum Purpose<'a> {
     LinkRoundTrip,
     /// Whether the task of a slot is tried at all sites (problem `placement`).
     Shadow,
+    /// The tasks that a decision network is trained on (problem `placement`); the seed is that of
+    /// the training. Children for each thing that is drawn, draw `i` for task `i`.
+    TrainingTasks,
     /// Private randomness of the policy of this name.
     Policy(&'a str),
     /// First weights of a neural network (child `l` of the key for layer `l`).
@@ -91,6 +94,7 @@ impl Purpose<'_> {
             Purpose::HelperLoad => "node.load".into(),
             Purpose::LinkRoundTrip => "link.rtt".into(),
             Purpose::Shadow => "task.shadow".into(),
+            Purpose::TrainingTasks => "train.tasks".into(),
             Purpose::Policy(name) => format!("policy/{name}"),
             Purpose::NetworkWeights => "network.weights".into(),
             Purpose::NetworkShuffle => "network.shuffle".into(),

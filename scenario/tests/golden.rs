@@ -44,6 +44,7 @@ fn key(columns: &[&str]) -> Key {
         "node.load" => Purpose::HelperLoad,
         "link.rtt" => Purpose::LinkRoundTrip,
         "task.shadow" => Purpose::Shadow,
+        "train.tasks" => Purpose::TrainingTasks,
         "network.weights" => Purpose::NetworkWeights,
         "network.shuffle" => Purpose::NetworkShuffle,
         other => Purpose::Policy(other.strip_prefix("policy/").expect("a policy")),

@@ -21,6 +21,7 @@ mod run;
 mod sweep;
 mod table;
 mod topology;
+mod train;
 
 use std::process::ExitCode;
 
@@ -70,6 +71,8 @@ enum Command {
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     #[command(subcommand)]
+    Train(train::TrainCommand),
+    #[command(subcommand)]
     Profile(profile::ProfileCommand),
     #[command(subcommand)]
     Token(nodes::TokenCommand),
@@ -99,6 +102,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::explain(args),
         Command::Render(args) => render::render(args),
         Command::Policy(command) => policy::run(command),
+        Command::Train(command) => train::train(command),
         Command::Profile(command) => profile::run(command),
         Command::Token(command) => nodes::token(command),
         Command::Node(args) => nodes::node(args),

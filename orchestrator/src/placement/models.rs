@@ -1,34 +1,44 @@
 //! Models that policies need before a run begins.
 
+use std::sync::Arc;
+
+use fogbit_policy::placement::{LearnedPolicy, PlacementPolicy};
+use fogbit_scenario::placement::PlacementInstance;
+
 use super::plan::PlacementPlan;
 use crate::exit::Failure;
-use fogbit_policy::placement::PlacementPolicy;
-use fogbit_scenario::placement::PlacementInstance;
-use fogbit_scenario::topology::PlacementPolicySpec;
+use crate::results::{ResultsDir, ResultsError};
+use crate::train::placement::{PlacementModels, PreparedModel, prepare};
 
 /// The models of a run, made or read once, for all seeds and all trials.
 #[derive(Debug, Clone, Default)]
-pub struct Models {}
+pub struct Models {
+    by_name: PlacementModels,
+    /// Names of the policies of the plan, in its order.
+    names: Vec<String>,
+}
 
 impl Models {
     /// Reads the models that the topology names, and trains those that it does not. It is called
-    /// after the topology is checked and before the results directory is made.
+    /// after the topology is checked and before the results directory is made. A training is shown
+    /// on standard error unless `quiet`.
     ///
     /// # Errors
     /// If a policy needs a model that cannot be had.
-    pub fn prepare(plan: &PlacementPlan) -> Result<Models, Failure> {
-        for policy in &plan.policies {
-            if let PlacementPolicySpec::Learned(_) = policy.spec {
-                let message = format!("policy {}: `learned` cannot be played yet", policy.name);
-                return Err(Failure::usage(message).help("leave it out with --policy"));
-            }
-        }
-        Ok(Models {})
+    pub fn prepare(plan: &PlacementPlan, quiet: bool) -> Result<Models, Failure> {
+        let names = plan.policies.iter().map(|policy| policy.name.clone()).collect();
+        Ok(Models { by_name: prepare(&plan.scenario, quiet)?, names })
     }
 
-    /// The file of the model of number `policy`, if that has one.
-    pub fn bytes(&self, _policy: usize) -> Option<&[u8]> {
-        None
+    /// The model of the policy of number `policy`, if it has one.
+    fn of(&self, policy: usize) -> Option<&PreparedModel> {
+        self.by_name.0.get(self.names.get(policy)?)
+    }
+
+    /// The bytes of the model of the policy of number `policy`, if it has one: what its task node
+    /// is sent.
+    pub fn bytes(&self, policy: usize) -> Option<&[u8]> {
+        self.of(policy).map(|prepared| &prepared.bytes[..])
     }
 
     /// The policy of number `policy` for a trial; none for `oracle`, who asks elsewhere.
@@ -38,7 +48,18 @@ impl Models {
         policy: usize,
         instance: &PlacementInstance,
     ) -> Option<Box<dyn PlacementPolicy>> {
-        let spec = &plan.policies[policy].spec;
-        fogbit_policy::placement::build(spec, instance.sites(), instance.cost())
+        let sites = instance.sites();
+        if let Some(prepared) = self.of(policy) {
+            return Some(Box::new(LearnedPolicy::new(Arc::clone(&prepared.model), sites)));
+        }
+        fogbit_policy::placement::build(&plan.policies[policy].spec, sites, instance.cost())
+    }
+
+    /// Keeps the models in a results directory, so that the run can be repeated.
+    ///
+    /// # Errors
+    /// If one cannot be written.
+    pub fn keep(&self, dir: &ResultsDir) -> Result<(), ResultsError> {
+        self.by_name.keep(dir.path()).map_err(|(path, error)| ResultsError::Write { path, error })
     }
 }

@@ -1,6 +1,8 @@
 //! Policies of the problem `placement`: on the task node, or on which helper node.
 
+mod decision_model;
 mod fixed;
+mod learned;
 mod online;
 mod oracle;
 mod regression;
@@ -9,7 +11,9 @@ mod rule;
 use fogbit_scenario::placement::{CostModel, Execution, Site, SiteSight, Task};
 use fogbit_scenario::topology::PlacementPolicySpec;
 
+pub use decision_model::{DecisionModel, DecisionModelError, FEATURES};
 pub use fixed::{AlwaysLocalPolicy, AlwaysOffloadPolicy};
+pub use learned::LearnedPolicy;
 pub use online::OnlinePolicy;
 pub use oracle::OraclePolicy;
 pub use rule::RulePolicy;
@@ -25,7 +29,8 @@ pub trait PlacementPolicy: Send + Sync {
     fn learn(&mut self, slot: u64, task: &Task, sights: &[SiteSight], execution: &Execution);
 
     /// The latency in seconds that the last decision expected at each site; empty where a policy
-    /// predicts nothing.
+    /// predicts nothing. `learned` has no latencies: it gives 0 for the task node and for each
+    /// helper node how much its network is against it, so that the least is the choice all the same.
     fn predictions(&self) -> &[f64];
 }
 
@@ -48,7 +53,7 @@ pub const CATALOGUE: &[Entry] = &[
     Entry {
         kind: "learned",
         summary: "a decision network, trained before the run",
-        parameters: "model, train = { seed = 1, samples = 5000, epochs = 60, hidden = [32, 16], \
+        parameters: "model, train = { seed = 1, samples = 25000, epochs = 60, hidden = [32, 16], \
                      features = \"logarithmic\", learning_rate = 1e-3, batch = 64, \
                      units = \"fixed\" }",
     },
@@ -68,8 +73,8 @@ pub const CATALOGUE: &[Entry] = &[
 /// and the cost model of the topology.
 ///
 /// `None` for [`PlacementPolicySpec::Oracle`], who is told more than a task node sees, through a
-/// door of its own ([`OraclePolicy::choose`]), and for [`PlacementPolicySpec::Learned`], which needs
-/// its model.
+/// door of its own ([`OraclePolicy::choose`]), and for [`PlacementPolicySpec::Learned`], which is
+/// made of a model ([`LearnedPolicy::new`]).
 pub fn build(
     spec: &PlacementPolicySpec,
     sites: usize,

@@ -129,6 +129,18 @@ impl LinkSpec {
     pub const UNIMPAIRED: LinkSpec =
         LinkSpec { up: Direction::UNIMPAIRED, down: Direction::UNIMPAIRED };
 
+    /// The same link with a round-trip time of `rtt_ns` nanoseconds for a small packet, half of it
+    /// each way, and without jitter.
+    pub fn with_round_trip(mut self, rtt_ns: u64) -> LinkSpec {
+        for (direction, delay) in
+            [(&mut self.up, rtt_ns / 2), (&mut self.down, rtt_ns - rtt_ns / 2)]
+        {
+            direction.delay_ns = delay;
+            direction.jitter_ns = 0;
+        }
+        self
+    }
+
     /// Mean round-trip time of a small packet without serialisation, in nanoseconds.
     pub fn round_trip_ns(&self) -> u64 {
         self.up.delay_ns + self.down.delay_ns

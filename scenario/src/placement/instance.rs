@@ -7,7 +7,7 @@ use super::scenario::{HelperNode, LocalNode, PlacementScenario};
 use super::step::{Site, SiteSight, Task};
 use crate::draw::{Key, Purpose, Stream};
 use crate::link::{LinkPath, LinkSpec};
-use crate::topology::{PlacementPolicySpec, Range};
+use crate::topology::{PlacementPolicySpec, PlacementTask, Range};
 use crate::work::{Execution, WorkKind};
 
 /// A uniform number in each slot. Reading slots in order is cheap.
@@ -42,7 +42,7 @@ impl From<Uniform> for UniformSpec {
 }
 
 impl Uniform {
-    fn new(key: Key, range: Range) -> Uniform {
+    pub(super) fn new(key: Key, range: Range) -> Uniform {
         UniformSpec { key, low: range.min, high: range.max }.into()
     }
 
@@ -67,6 +67,15 @@ pub struct TaskDraws {
 }
 
 impl TaskDraws {
+    /// Tasks as `task` describes them, with the keys of their cycles and of their input.
+    pub(super) fn new(task: &PlacementTask, cycles: Key, input: Key) -> TaskDraws {
+        TaskDraws {
+            cycles: Uniform::new(cycles, task.complexity_cycles),
+            input_kb: Uniform::new(input, task.input_kb),
+            output_bytes: (task.output_kb * 1e3).round() as u64,
+        }
+    }
+
     /// The task of `slot`, at least one cycle; numbers are rounded to whole cycles and bytes.
     pub fn task(&mut self, slot: u64) -> Task {
         Task {
@@ -157,11 +166,11 @@ impl PlacementInstance {
         let task_node = TaskNodePart {
             computer: scenario.task_node().clone(),
             load: draw(Purpose::TaskNodeLoad, scenario.task_node().load),
-            tasks: TaskDraws {
-                cycles: draw(Purpose::TaskCycles, task.complexity_cycles),
-                input_kb: draw(Purpose::TaskInput, task.input_kb),
-                output_bytes: (task.output_kb * 1e3).round() as u64,
-            },
+            tasks: TaskDraws::new(
+                task,
+                Key::derive(seed, Purpose::TaskCycles, 0),
+                Key::derive(seed, Purpose::TaskInput, 0),
+            ),
             helpers: scenario.helpers().iter().map(|helper| helper.name.clone()).collect(),
             slots: scenario.slots(),
             work: task.work,
@@ -221,15 +230,11 @@ impl PlacementInstance {
 
     /// What the link to `node` does in `slot`, with its drawn round-trip time where it has one.
     pub fn link(&mut self, node: usize, slot: u64) -> LinkSpec {
-        let mut spec = self.links.get(node).map_or(LinkSpec::UNIMPAIRED, |path| path.at(slot).spec);
-        if let Some(rtt) = self.drawn_rtt_ns(node, slot) {
-            for direction in [&mut spec.up, &mut spec.down] {
-                direction.jitter_ns = 0;
-            }
-            spec.up.delay_ns = rtt / 2;
-            spec.down.delay_ns = rtt - rtt / 2;
+        let spec = self.links.get(node).map_or(LinkSpec::UNIMPAIRED, |path| path.at(slot).spec);
+        match self.drawn_rtt_ns(node, slot) {
+            Some(rtt) => spec.with_round_trip(rtt),
+            None => spec,
         }
-        spec
     }
 
     /// Whether an oracle with `shadow = true` tries the task of `slot` at all sites.

@@ -11,6 +11,7 @@ mod receiver;
 mod scenario;
 mod sender;
 mod step;
+mod training;
 mod transfer;
 
 pub use cost::CostModel;
@@ -19,6 +20,7 @@ pub use instance::{
     UniformSpec,
 };
 pub use monitor::RttMonitor;
-pub use scenario::{HelperNode, LocalNode, PAYLOAD_LIMIT, PlacementScenario};
+pub use scenario::{HelperNode, LocalNode, PAYLOAD_LIMIT, PlacementScenario, kept_model};
 pub use step::{Execution, Fate, QUEUE_FULL, Site, SiteSight, Step, Task};
+pub use training::{Example, Examples};
 pub use transfer::{Channel, GIVE_UP_NS, Way};

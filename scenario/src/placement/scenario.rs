@@ -1,12 +1,13 @@
 //! A topology of the problem `placement` that has been checked.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::cost::CostModel;
 use super::instance::PlacementInstance;
-use crate::fault::Faults;
+use crate::fault::{Fault, Faults, Place};
 use crate::link::LinkPath;
 use crate::scenario::trace_path;
 use crate::topology::document::TopologyFile;
@@ -24,6 +25,8 @@ pub struct PlacementScenario {
     pub(crate) helpers: Vec<HelperNode>,
     pub(crate) links: Vec<LinkPath>,
     pub(crate) path: PathBuf,
+    /// Where the topology file names the models of policies, by policy.
+    pub(crate) model_places: BTreeMap<String, Place>,
 }
 
 /// The task node's own computer, with nothing left to default.
@@ -56,6 +59,11 @@ pub struct HelperNode {
 
 /// Bytes of input, and of output, that a computer takes at most.
 pub const PAYLOAD_LIMIT: u64 = 1 << 30;
+
+/// Where a results directory keeps the model of the policy called `policy`.
+pub fn kept_model(policy: &str) -> String {
+    format!("models/{policy}.safetensors")
+}
 
 impl LocalNode {
     /// The computer as a compute service: one task at a time, and none waits.
@@ -97,13 +105,34 @@ impl PlacementScenario {
         validate_placement(topology, &places, file.path())
     }
 
+    /// As [`from_file`](Self::from_file), for somebody who is about to train models: those that the
+    /// file names need not be there, and the scenario names none.
+    ///
+    /// # Errors
+    /// Everything else that is wrong, with places.
+    pub fn for_training(file: &TopologyFile) -> Result<PlacementScenario, Faults> {
+        let (mut topology, places): (PlacementTopology, _) = file.parse_as(Problem::Placement)?;
+        for spec in topology.policies.values_mut() {
+            if let PlacementPolicySpec::Learned(learned) = spec {
+                learned.model = None;
+            }
+        }
+        validate_placement(topology, &places, file.path())
+    }
+
+    /// A fault of the model of the policy called `policy`, underlined where the file names it.
+    pub fn model_fault(&self, policy: &str, fault: Fault) -> Fault {
+        let place = self.model_places.get(policy).cloned().map(Box::new);
+        Fault { place, ..fault }
+    }
+
     /// The topology with every default filled in.
     pub fn topology(&self) -> &PlacementTopology {
         &self.topology
     }
 
-    /// The topology with every default filled in, as TOML. A model is named by its file name alone:
-    /// it is meant to lie beside this text. Expectations about policies that were not kept are left
+    /// The topology with every default filled in, as TOML. A model is named as it is kept in a
+    /// results directory, beside this text ([`kept_model`]). Expectations about policies that were not kept are left
     /// out: with them the text could not be read again.
     pub fn resolved_toml(&self) -> String {
         let mut topology = self.topology.clone();
@@ -116,12 +145,11 @@ impl PlacementScenario {
             });
             known(&expect.policy) && others.all(known)
         });
-        for spec in topology.policies.values_mut() {
+        for (name, spec) in &mut topology.policies {
             if let PlacementPolicySpec::Learned(learned) = spec
                 && let Some(model) = &mut learned.model
-                && let Some(name) = Path::new(model.as_str()).file_name()
             {
-                *model = name.to_string_lossy().into_owned();
+                *model = kept_model(name);
             }
         }
         toml::to_string_pretty(&topology).expect("a topology can be written as TOML")

@@ -1,12 +1,13 @@
 //! What can be wrong with a topology of the problem `placement`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use super::links::unimpaired;
 use super::policies::is_file_name;
 use super::{Check, LONGEST_SPAN, MOST_SLOTS, below};
-use crate::fault::Faults;
+use crate::fault::{Faults, Place};
 use crate::link::{LinkChange, LinkPath, LinkState};
 use crate::placement::{HelperNode, LocalNode, PlacementScenario};
 use crate::scenario::trace_path;
@@ -45,7 +46,17 @@ pub(crate) fn validate_placement(
     if !check.faults.is_empty() {
         return Err(check.into_faults());
     }
-    Ok(PlacementScenario { topology, task_node, helpers, links, path: path.to_owned() })
+    let model_places = model_places(&topology, places);
+    let path = path.to_owned();
+    Ok(PlacementScenario { topology, task_node, helpers, links, path, model_places })
+}
+
+/// Where the file names models. What is wrong with a model is found by whoever reads it.
+fn model_places(topology: &PlacementTopology, places: &Places<'_>) -> BTreeMap<String, Place> {
+    let named = topology.policies.iter().filter(|(_, spec)| {
+        matches!(spec, PlacementPolicySpec::Learned(learned) if learned.model.is_some())
+    });
+    named.map(|(name, _)| (name.clone(), places.of(&way!["policies", name, "model"]))).collect()
 }
 
 impl Check<'_, '_> {

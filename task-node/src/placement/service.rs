@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use fogbit_policy::placement::{DecisionModel, LearnedPolicy};
 use fogbit_scenario::link::verdict::LinkCheck;
 use fogbit_scenario::placement::{PlacementInstance, Step};
 use fogbit_scenario::topology::PlacementPolicySpec;
@@ -102,6 +103,12 @@ fn decider(
     let instance = &order.instance;
     if let PlacementPolicySpec::Oracle(_) = spec {
         return Ok(PlacementDecider::Oracle(InstanceOracle(instance.clone())));
+    }
+    if let (PlacementPolicySpec::Learned(_), Some(bytes)) = (spec, &order.model) {
+        let model = DecisionModel::from_bytes(bytes)
+            .map_err(|error| TrialError::Order(format!("a model that cannot be used: {error}")))?;
+        let policy = LearnedPolicy::new(Arc::new(model), instance.sites());
+        return Ok(PlacementDecider::Policy(Box::new(policy)));
     }
     fogbit_policy::placement::build(spec, instance.sites(), instance.cost())
         .map(PlacementDecider::Policy)

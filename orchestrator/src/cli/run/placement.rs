@@ -34,10 +34,10 @@ pub(super) fn run(args: &RunArgs, file: &TopologyFile) -> Result<Exit, Failure> 
     let runtime = runtime()?;
     let network = Network::prepare(args, &runtime)?;
     let plan = Arc::new(plan(args, scenario)?);
-    let models = Arc::new(Models::prepare(&plan)?);
+    let models = Arc::new(Models::prepare(&plan, args.quiet)?);
     let dir = results_dir(args, &plan.scenario.name())?;
     let manifest = Manifest::begin(args.backend.name(), &plan.seeds);
-    describe(&dir, &plan.scenario, &manifest).map_err(unwritten)?;
+    describe(&dir, &plan.scenario, &models, &manifest).map_err(unwritten)?;
     let board = Arc::new(PlacementBoard::new(&plan));
     let context = PlacementContext {
         plan,
@@ -88,15 +88,12 @@ fn plan(args: &RunArgs, scenario: PlacementScenario) -> Result<PlacementPlan, Fa
 fn describe(
     dir: &ResultsDir,
     scenario: &PlacementScenario,
+    models: &Models,
     manifest: &Manifest,
 ) -> Result<(), ResultsError> {
     dir.write("manifest.json", &manifest.to_json())?;
     dir.write("topology.toml", scenario.resolved_toml().as_bytes())?;
-    for (_, from) in scenario.model_files() {
-        let path = dir.path().join(from.file_name().unwrap_or_default());
-        std::fs::copy(&from, &path).map_err(|error| ResultsError::Write { path, error })?;
-    }
-    Ok(())
+    models.keep(dir)
 }
 
 /// Plays the plan on the backend; a signal stops it, and a second one ends it with no outcome.

@@ -1,0 +1,4 @@
+//! Models that policies learn before a run: training and judging them.
+
+pub mod placement;
+pub mod progress;

@@ -1,0 +1,169 @@
+//! Models that the policies of a run need before it begins.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use fogbit_neural::ModelFault;
+use fogbit_policy::placement::{DecisionModel, DecisionModelError};
+use fogbit_scenario::fault::{Fault, Faults};
+use fogbit_scenario::placement::{PlacementScenario, kept_model};
+use fogbit_scenario::topology::{LearnedPlacement, PlacementPolicySpec};
+
+use super::evaluation::Evaluation;
+use super::fit::{TrainError, train};
+use super::origin::Origin;
+use crate::exit::{Exit, Failure, tell};
+use crate::train::progress::TrainingProgress;
+
+/// The model of one policy.
+#[derive(Debug, Clone)]
+pub struct PreparedModel {
+    /// The model.
+    pub model: Arc<DecisionModel>,
+    /// The bytes of its file: what travels to a task node.
+    pub bytes: Arc<[u8]>,
+    /// How it does on held-out tasks, if it was trained just now.
+    pub evaluation: Option<Evaluation>,
+}
+
+/// The models of a run, by the name of the policy.
+#[derive(Debug, Clone, Default)]
+pub struct PlacementModels(pub BTreeMap<String, PreparedModel>);
+
+/// Reads the models that policies of `scenario` name, and trains those that they do not, once for
+/// all seeds. Progress is shown on standard error unless `quiet`.
+///
+/// # Errors
+/// If a file holds no model of such a policy, underlined where the topology file names it (exit
+/// code 2), or a training comes to nothing.
+pub fn prepare(scenario: &PlacementScenario, quiet: bool) -> Result<PlacementModels, Failure> {
+    let mut faults = Vec::new();
+    let mut models = PlacementModels::default();
+    let files: BTreeMap<&str, _> = scenario.model_files().into_iter().collect();
+    // All files before any training: a slip should not cost the time of one.
+    for (name, learned) in learners(scenario) {
+        let Some(path) = files.get(name) else { continue };
+        match read(path, learned) {
+            Ok(prepared) => {
+                note_origin(scenario, name, &prepared.model, quiet);
+                models.0.insert(name.to_owned(), prepared);
+            }
+            Err(fault) => faults.push(scenario.model_fault(name, fault)),
+        }
+    }
+    if !faults.is_empty() {
+        return Err(Faults(faults).into());
+    }
+    for (name, learned) in learners(scenario) {
+        if !models.0.contains_key(name) {
+            models.0.insert(name.to_owned(), make(scenario, name, learned, quiet)?);
+        }
+    }
+    Ok(models)
+}
+
+/// The policies that need a model.
+fn learners(scenario: &PlacementScenario) -> impl Iterator<Item = (&str, &LearnedPlacement)> {
+    scenario.policies().filter_map(|(name, spec)| match spec {
+        PlacementPolicySpec::Learned(learned) => Some((name, learned)),
+        _ => None,
+    })
+}
+
+/// Reads the model of a policy.
+fn read(path: &Path, learned: &LearnedPlacement) -> Result<PreparedModel, Fault> {
+    let about = |error: &dyn std::fmt::Display| {
+        Fault::new(format!("{} is no model of `learned`: {error}", path.display())).help(
+            "a file that `fogbit train placement` wrote; or leave the key out: the model is \
+                   then trained at the start of the run",
+        )
+    };
+    let bytes = fogbit_neural::read_bytes(path).map_err(|error| about(&error.fault))?;
+    let model = DecisionModel::from_bytes(&bytes).map_err(|error| match error {
+        DecisionModelError::Missing(_) | DecisionModelError::Network(ModelFault::Ends { .. }) => {
+            about(&format!("{error}: it was trained for something else"))
+        }
+        error => about(&error),
+    })?;
+    let train = &learned.train;
+    for (key, found, wanted) in [
+        ("features", model.features().name(), train.features.name()),
+        ("units", model.units().name(), train.units.name()),
+    ] {
+        if found != wanted {
+            let message = format!(
+                "{} was trained with {key} = \"{found}\", but the policy has \"{wanted}\"",
+                path.display()
+            );
+            return Err(
+                Fault::new(message).help(format!("train.{key} = \"{found}\", or another model"))
+            );
+        }
+    }
+    Ok(PreparedModel { model: Arc::new(model), bytes: bytes.into(), evaluation: None })
+}
+
+/// Says so if a model was trained for other tasks than it will meet.
+fn note_origin(scenario: &PlacementScenario, name: &str, model: &DecisionModel, quiet: bool) {
+    let own = Origin::of(scenario);
+    let Some(origin) = Origin::read(model.metadata()) else { return };
+    if !quiet && origin.digest != own.digest {
+        tell(format_args!(
+            "note: the model of {name} was trained for another scenario ({})",
+            origin.summary
+        ));
+    }
+}
+
+/// Trains the model of a policy that names none.
+fn make(
+    scenario: &PlacementScenario,
+    name: &str,
+    learned: &LearnedPlacement,
+    quiet: bool,
+) -> Result<PreparedModel, Failure> {
+    let mut progress = TrainingProgress::start(name, learned.train.epochs, quiet);
+    let trained = train(scenario, &learned.train, |epoch| {
+        progress.epoch(epoch);
+        ControlFlow::Continue(())
+    });
+    drop(progress);
+    let trained = trained.map_err(|error| {
+        let exit = match error {
+            TrainError::Fit(_) => Exit::Usage,
+            TrainError::Model(_) | TrainError::Stopped => Exit::Internal,
+        };
+        Failure::new(exit, format!("policy {name}: {error}"))
+    })?;
+    if let Some(answer) = trained.evaluation.only_answer {
+        tell(format_args!(
+            "warning: the network of {name} is degenerate: it answers \"{answer}\" to every task"
+        ));
+    }
+    Ok(PreparedModel {
+        model: Arc::new(trained.model),
+        bytes: trained.bytes.into(),
+        evaluation: Some(trained.evaluation),
+    })
+}
+
+impl PlacementModels {
+    /// Keeps the models in the results directory `results`, each as [`kept_model`] names it, so that
+    /// the run can be repeated.
+    ///
+    /// # Errors
+    /// Which file cannot be written, and why.
+    pub fn keep(&self, results: &Path) -> Result<(), (PathBuf, io::Error)> {
+        for (name, prepared) in &self.0 {
+            let path = results.join(kept_model(name));
+            let folder = path.parent().unwrap_or(results);
+            std::fs::create_dir_all(folder)
+                .and_then(|()| std::fs::write(&path, &prepared.bytes))
+                .map_err(|error| (path, error))?;
+        }
+        Ok(())
+    }
+}
