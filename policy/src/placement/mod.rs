@@ -1,15 +1,18 @@
 //! Policies of the problem `placement`: on the task node, or on which helper node.
 
 mod fixed;
+mod learned;
 mod online;
 mod oracle;
 mod regression;
 mod rule;
 
+use crate::Entry;
 use fogbit_scenario::placement::{CostModel, Execution, Site, SiteSight, Task};
 use fogbit_scenario::topology::PlacementPolicySpec;
 
 pub use fixed::{AlwaysLocalPolicy, AlwaysOffloadPolicy};
+pub use learned::{DECISION_FEATURES, LearnedPolicy, Misfit, decision_row};
 pub use online::OnlinePolicy;
 pub use oracle::OraclePolicy;
 pub use rule::RulePolicy;
@@ -24,13 +27,10 @@ pub trait PlacementPolicy: Send + Sync {
     /// Called before the next decision.
     fn learn(&mut self, slot: u64, task: &Task, sights: &[SiteSight], execution: &Execution);
 
-    /// The latency in seconds that the last decision expected at each site; empty where a policy
-    /// predicts nothing.
+    /// The latency in seconds that the last decision expected at each site; of a policy that decides
+    /// without one, scores of which the least is the best; empty where there is neither.
     fn predictions(&self) -> &[f64];
 }
-
-/// One policy in `fogbit policy list`.
-pub use crate::Entry;
 
 /// Every policy of the problem `placement`.
 pub const CATALOGUE: &[Entry] = &[
@@ -69,7 +69,7 @@ pub const CATALOGUE: &[Entry] = &[
 ///
 /// `None` for [`PlacementPolicySpec::Oracle`], who is told more than a task node sees, through a
 /// door of its own ([`OraclePolicy::choose`]), and for [`PlacementPolicySpec::Learned`], which needs
-/// its model.
+/// its model ([`LearnedPolicy::new`]).
 pub fn build(
     spec: &PlacementPolicySpec,
     sites: usize,
