@@ -217,6 +217,7 @@ impl Sender {
             self.acknowledge(*number);
         }
         self.payload.probes = 0;
+        self.payload.allowance = 0;
         self.payload.skip_settled();
         self.find_lost(now);
     }

@@ -131,7 +131,8 @@ pub struct Step {
     pub task: Task,
     /// What the task node saw, site after site.
     pub sights: Vec<SiteSight>,
-    /// What the policy predicted for each site, in seconds; empty where it predicts nothing.
+    /// What the policy predicted for each site, in seconds; of a policy that predicts no times, its
+    /// scores, of which the least is the best; empty where there is neither.
     pub predicted_s: Vec<f64>,
     /// What was done with the task.
     pub execution: Execution,

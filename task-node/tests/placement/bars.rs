@@ -3,7 +3,7 @@
 
 use fogbit_scenario::placement::Step;
 
-use crate::common::{Score, play, scenario, score};
+use crate::common::{Score, play, scenario, score, shipped};
 
 /// Slots of each profile.
 const STRETCH: usize = 500;
@@ -69,4 +69,34 @@ fn online_is_back_within_200_tasks_of_a_switch() {
             assert!(score.accuracy() >= 0.95, "{profile}, seed {seed}: {score:?}");
         }
     }
+}
+
+/// The share that is to be offloaded in the world of seed formulas is known: 86.3 %.
+#[test]
+fn the_world_of_the_decision_network_is_the_one_that_is_known() {
+    let scenario = shipped("learned.toml", &["slots=20000"]);
+    let mut instance = scenario.instance(1);
+    let rule = score(&mut instance, &play(&scenario, "rule", 1));
+    let offload = score(&mut instance, &play(&scenario, "always-offload", 1));
+    println!("{rule:?}\n{offload:?}");
+    // Four deviations of a share of 20,000.
+    assert!((rule.offloaded - 0.863).abs() < 0.0098, "{rule:?}");
+    assert!(rule.regret_ms < 1e-6, "{rule:?}");
+}
+
+#[test]
+fn some_profiles_favour_offloading_and_others_do_not() {
+    let scenario = shipped("network-aware.toml", &[]);
+    let mut instance = scenario.instance(1);
+    let steps = play(&scenario, "oracle", 1);
+    let shares: Vec<f64> =
+        steps.chunks(25).map(|part| score(&mut instance, part).offloaded).collect();
+    println!("{shares:?}");
+    assert!(shares[0] > 0.8 && shares[3] < 0.3, "{shares:?}");
+    let shadowed = steps.iter().filter(|step| !step.shadows.is_empty());
+    for step in shadowed {
+        assert_eq!(step.shadows.len(), 1);
+        assert_ne!(step.shadows[0].site, step.execution.site);
+    }
+    assert_eq!(steps, play(&scenario, "oracle", 1), "the same trial again");
 }

@@ -143,7 +143,7 @@ fn chart(data: &Data, scenario: &PlacementScenario) -> String {
         lines: drawn,
     };
     let caption = format!(
-        "The mean task: {} cycles, {} kB in, {} kB out. A filled dot is the round trip that the \
+        "The mean task: {} cycles, {} KB in, {} KB out. A filled dot is the round trip that the \
          profile has, a hollow one its break-even: left of it offloading is faster. A line that is \
          above the local one from the start has none.",
         grouped(task.cycles),

@@ -61,7 +61,11 @@ fn figure(
         y: Axis { title: axis.into(), scale: Scale::Linear, low: 0.0, high, percent: share },
         lines,
     };
-    let bands = if has_bands(data) { " Bands are one standard deviation over seeds." } else { "" };
+    let bands = if has_bands(data) && !share {
+        " Bands are one standard deviation over seeds."
+    } else {
+        ""
+    };
     let over = if data.summary.run.seeds > 1 { ", means over the seeds" } else { "" };
     let file = curve.file();
     let caption = format!(

@@ -184,3 +184,6 @@ fn pairs(data: &Data) -> String {
     );
     out
 }
+
+#[cfg(test)]
+mod tests;
