@@ -72,7 +72,7 @@ fn the_interval_of_a_delay_is_that_of_its_rank() {
     let reference = &reference()["delay"];
     let trips: Vec<u64> = serde_json::from_value(reference["trips_ns"].clone()).unwrap();
     let link = LinkSpec { up: way(25.0, 5.0), down: way(24.0, 3.0) };
-    let found = judge_delay(&link, 48, &trips);
+    let found = judge_delay(&link, 48, &trips, 0);
     for (ours, name) in [found.configured, found.measured, found.low, found.high].into_iter().zip([
         "configured_ms",
         "measured_ms",
@@ -247,7 +247,7 @@ fn a_right_delay_is_hardly_ever_called_wrong_and_ten_milliseconds_more_are() {
         let mut judge = |more: f64| {
             let floor = 2.0 * (delay - jitter) + more;
             let trips: Vec<u64> = (0..count).map(|_| trip(floor, jitter)).collect();
-            judge_delay(&link, 0, &trips).verdict
+            judge_delay(&link, 0, &trips, 0).verdict
         };
         let wrong = (0..4000).filter(|_| judge(0.0) == Verdict::Wrong).count();
         assert!(wrong <= 17, "{wrong} of 4000 with {delay} and {jitter} ms");
@@ -263,10 +263,16 @@ fn a_right_delay_is_hardly_ever_called_wrong_and_ten_milliseconds_more_are() {
 #[test]
 fn no_round_trip_resolves_nothing_and_late_ones_do_not_matter() {
     let link = LinkSpec { up: way(5.0, 0.0), down: way(5.0, 0.0) };
-    assert_eq!(judge_delay(&link, 48, &[]).verdict, Verdict::NotResolved);
+    assert_eq!(judge_delay(&link, 48, &[], 0).verdict, Verdict::NotResolved);
     let mut trips = vec![10_100_000; 10];
     trips.extend([45_000_000; 90]);
-    assert_eq!(judge_delay(&link, 48, &trips).verdict, Verdict::Right);
+    assert_eq!(judge_delay(&link, 48, &trips, 0).verdict, Verdict::Right);
+    // Where most are late, it counts how late hosts wake.
+    let trips = [12_500_000; 100];
+    assert_eq!(judge_delay(&link, 48, &trips, 0).verdict, Verdict::Wrong);
+    assert_eq!(judge_delay(&link, 48, &trips, 1_000_000).verdict, Verdict::Wrong);
+    assert_eq!(judge_delay(&link, 48, &trips, 2_000_000).verdict, Verdict::Right);
+    assert_eq!(judge_delay(&link, 48, &trips, 20_000_000).verdict, Verdict::NotResolved);
 }
 
 /// Arrivals over a link at `rate_mbit_s` whose jitter, `width_ms` wide, never turns packets round.

@@ -93,6 +93,7 @@ async fn ask(probed: &Probed, state: &LinkState, times: u32) -> Result<bool, Fai
         let measured = probed.probe(0).await?;
         all.echo_bytes = measured.echo_bytes;
         all.round_trips_ns.extend(measured.round_trips_ns);
+        all.late_ns = all.late_ns.max(measured.late_ns);
         add(&mut all.up.loss, measured.up.loss);
         add(&mut all.down.loss, measured.down.loss);
         // One line does not go on in the next probe.

@@ -98,6 +98,8 @@ pub(super) struct Done {
     pub(super) up: OneWay,
     /// Packets that it sent over the way down to count loss.
     pub(super) loss_sent: u64,
+    /// How late it woke to send, on the average, in nanoseconds, if it had to.
+    pub(super) late_ns: Option<u64>,
 }
 
 impl Report {
@@ -143,7 +145,8 @@ mod tests {
         let rate = vec![Group { bytes: 1.5, time_ns: 2.5 }; Groups::MOST];
         let counts = LossSample { sent: u64::MAX, received: u64::MAX, unsure: u64::MAX };
         let up = OneWay { rate, loss: Some(counts) };
-        let report = Report { done: Some(Done { up, loss_sent: u64::MAX }) };
+        let report =
+            Report { done: Some(Done { up, loss_sent: u64::MAX, late_ns: Some(u64::MAX) }) };
         let head = Head { id: [0; 16], number: 0, state: 0, kind: Kind::Report, sequence: 0 };
         let packet = report.packet(head).unwrap();
         assert!(packet.len() <= crate::emulation::RAW_LIMIT, "{}", packet.len());

@@ -15,7 +15,7 @@ use rand::rngs::SysRng;
 use super::packet::{HEADER, Head, Kind, ProbeId, Report};
 use super::plan::{BUDGET_NS, Plan};
 use super::schedule::Schedule;
-use super::session::{Answering, Asking};
+use super::session::{Answering, Asking, Lag};
 use crate::emulation::{Links, RAW_OVERHEAD};
 use crate::timer::Timer;
 
@@ -204,7 +204,7 @@ impl Prober {
         let number = head.number;
         let schedule = Schedule::new([plan.down.rate, plan.down.loss]);
         // Without a timer nothing is sent, and that is told.
-        let _ = self
+        let lag = self
             .play(&end, head, schedule, began, |kind, _| {
                 if let Side::Answers { number: current, answering } = &mut *lock(&end.side)
                     && *current == number
@@ -213,10 +213,12 @@ impl Prober {
                     answering.loss_sent += 1;
                 }
             })
-            .await;
+            .await
+            .unwrap_or_default();
         if let Side::Answers { number: current, answering } = &mut *lock(&end.side)
             && *current == number
         {
+            answering.lag = lag;
             answering.all_sent = true;
         }
     }
@@ -250,7 +252,7 @@ impl Prober {
         }
     }
 
-    /// Sends a schedule that began at `began`; `sending` is told each packet.
+    /// Sends a schedule that began at `began`; `sending` is told each packet. Gives how late it woke.
     async fn play(
         &self,
         end: &End,
@@ -258,11 +260,17 @@ impl Prober {
         mut schedule: Schedule,
         began: Instant,
         mut sending: impl FnMut(Kind, u64),
-    ) -> io::Result<()> {
+    ) -> io::Result<Lag> {
         let mut timer = Timer::new()?;
+        let mut lag = Lag::default();
         while let Some(due_ns) = schedule.due_ns() {
-            timer.until(began + Duration::from_nanos(due_ns)).await?;
+            let due = began + Duration::from_nanos(due_ns);
+            let sleeps = due > Instant::now();
+            timer.until(due).await?;
             let woke = Instant::now();
+            if sleeps {
+                lag.woke(woke.saturating_duration_since(due).as_nanos() as u64);
+            }
             let now_ns = woke.saturating_duration_since(began).as_nanos() as u64;
             while let Some(next) = schedule.take(now_ns) {
                 let head = Head { kind: next.kind, sequence: next.sequence, ..head };
@@ -274,7 +282,7 @@ impl Prober {
                 timer.until(woke + LEAST_SLEEP).await?;
             }
         }
-        Ok(())
+        Ok(lag)
     }
 }
 
@@ -334,7 +342,8 @@ impl Probed {
             let note = |kind, now_ns| {
                 let _ = end.asking(|asking| asking.sending(kind, now_ns));
             };
-            self.prober.play(end, head, schedule, began, note).await?;
+            let lag = self.prober.play(end, head, schedule, began, note).await?;
+            let _ = end.asking(|asking| asking.lag = lag);
             self.ask(head, spec, began + Duration::from_nanos(BUDGET_NS)).await?;
         }
         let measured = end.asking(|asking| asking.measurement(wire.host_drops()));

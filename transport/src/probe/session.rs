@@ -7,6 +7,26 @@ use super::packet::{Done, Kind, Report};
 use super::plan::{ECHO_BYTES, Phase, Plan, Train};
 use crate::emulation::RAW_OVERHEAD;
 
+/// How late a host woke to send.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Lag {
+    sum_ns: u64,
+    times: u64,
+}
+
+impl Lag {
+    /// It woke `ns` late.
+    pub(super) fn woke(&mut self, ns: u64) {
+        self.sum_ns += ns;
+        self.times += 1;
+    }
+
+    /// On the average, in nanoseconds.
+    pub(super) fn mean_ns(&self) -> Option<u64> {
+        self.sum_ns.checked_div(self.times)
+    }
+}
+
 /// What has come over one way since a probe began.
 #[derive(Debug, Clone)]
 pub(super) struct Arrivals {
@@ -61,6 +81,7 @@ pub(super) struct Asking {
     round_trips_ns: Vec<Option<u64>>,
     pub(super) arrivals: Arrivals,
     pub(super) loss_sent: u64,
+    pub(super) lag: Lag,
     done: Option<Done>,
 }
 
@@ -71,6 +92,7 @@ impl Asking {
             round_trips_ns: Vec::new(),
             arrivals: Arrivals::new(&plan.down, host_drops),
             loss_sent: 0,
+            lag: Lag::default(),
             done: None,
         }
     }
@@ -112,9 +134,13 @@ impl Asking {
     /// What all of it comes to. Without a report nobody knows how much was sent over the way down, nor
     /// what came over the way up.
     pub(super) fn measurement(&self, host_drops: u64) -> Measurement {
+        let here = self.lag.mean_ns().unwrap_or(0);
+        let there = self.done.as_ref().and_then(|done| done.late_ns).unwrap_or(here);
         let mut measured = Measurement {
             echo_bytes: ECHO_BYTES,
             round_trips_ns: self.round_trips_ns.iter().flatten().copied().collect(),
+            // Either host wakes to send, when the packet is due, and to receive.
+            late_ns: 2 * (here + there),
             up: OneWay::default(),
             down: OneWay { loss: None, ..self.arrivals.one_way(0, host_drops) },
         };
@@ -134,6 +160,7 @@ impl Asking {
 pub(super) struct Answering {
     pub(super) arrivals: Arrivals,
     pub(super) loss_sent: u64,
+    pub(super) lag: Lag,
     /// Whether all of its own is sent.
     pub(super) all_sent: bool,
 }
@@ -141,11 +168,15 @@ pub(super) struct Answering {
 impl Answering {
     pub(super) fn new(plan: &Plan, host_drops: u64) -> Answering {
         let arrivals = Arrivals::new(&plan.up, host_drops);
-        Answering { arrivals, loss_sent: 0, all_sent: false }
+        Answering { arrivals, loss_sent: 0, lag: Lag::default(), all_sent: false }
     }
 
     pub(super) fn report(&self, host_drops: u64) -> Report {
-        let up = || self.arrivals.one_way(0, host_drops);
-        Report { done: self.all_sent.then(|| Done { up: up(), loss_sent: self.loss_sent }) }
+        let done = || Done {
+            up: self.arrivals.one_way(0, host_drops),
+            loss_sent: self.loss_sent,
+            late_ns: self.lag.mean_ns(),
+        };
+        Report { done: self.all_sent.then(done) }
     }
 }

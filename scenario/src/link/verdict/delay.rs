@@ -111,7 +111,10 @@ pub(super) fn tolerance(configured_ns: f64) -> f64 {
 /// their distribution `F` that is beta distributed with `(k, n - k + 1)` (David and Nagaraja, Order
 /// Statistics, 2.1). So the constant is within `x_k - F^-1(q)` at the quantiles `q` of that, exactly, and
 /// the 5th percentile within these and `F^-1(0.05)`.
-pub fn judge_delay(link: &LinkSpec, bytes: u64, round_trips_ns: &[u64]) -> Finding {
+///
+/// `late_ns` is how late hosts wake on the average for what a round trip needs: so much more is not the
+/// link's, and the lower end of the interval is lower by it.
+pub fn judge_delay(link: &LinkSpec, bytes: u64, round_trips_ns: &[u64], late_ns: u64) -> Finding {
     let expected = RoundTrips::of(link, bytes);
     let configured = expected.quantile(SHARE);
     let count = round_trips_ns.len();
@@ -124,7 +127,7 @@ pub fn judge_delay(link: &LinkSpec, bytes: u64, round_trips_ns: &[u64]) -> Findi
     let measured = sorted[rank - 1] as f64;
     let (k, rest) = (rank as f64, (count - rank + 1) as f64);
     let at = |tail| measured + configured - expected.quantile(beta::quantile(k, rest, tail));
-    let (low, high) = (at(1.0 - TAIL), at(TAIL));
+    let (low, high) = (at(1.0 - TAIL) - late_ns as f64, at(TAIL));
     let tolerance = tolerance(configured);
     let verdict = if configured < low - tolerance || configured > high + tolerance {
         Verdict::Wrong

@@ -71,6 +71,8 @@ pub struct Measurement {
     pub echo_bytes: u64,
     /// Their round trips in nanoseconds, in the order of sending.
     pub round_trips_ns: Vec<u64>,
+    /// How late both hosts together woke for one of them, on the average, in nanoseconds.
+    pub late_ns: u64,
     /// From the task node to the helper node.
     pub up: OneWay,
     /// From the helper node to the task node.
@@ -160,7 +162,12 @@ impl LinkCheck {
             link: link.into(),
             profile: state.profile.clone(),
             slot,
-            round_trip_ms: judge_delay(&state.spec, measured.echo_bytes, &measured.round_trips_ns),
+            round_trip_ms: judge_delay(
+                &state.spec,
+                measured.echo_bytes,
+                &measured.round_trips_ns,
+                measured.late_ns,
+            ),
             up: DirectionCheck::of_probe(up, &measured.up),
             down: DirectionCheck::of_probe(down, &measured.down),
         }
