@@ -1,14 +1,12 @@
 //! The policies of the problem `placement` against brute force and against what they must learn.
 
-use fogbit_neural::{Dense, Layer, Network, Standardiser};
 use fogbit_policy::placement::{
-    AlwaysOffloadPolicy, LearnedPolicy, OnlinePolicy, OraclePolicy, PlacementPolicy, RulePolicy,
-    decision_row,
+    AlwaysOffloadPolicy, OnlinePolicy, OraclePolicy, PlacementPolicy, RulePolicy,
 };
 use fogbit_scenario::draw::{Key, Purpose, Stream};
 use fogbit_scenario::placement::cost::expected_latency_s;
 use fogbit_scenario::placement::{CostModel, Execution, Fate, Site, SiteSight, Task};
-use fogbit_scenario::topology::{OnlinePlacement, PlacementFeatures, RulePlacement, TransferModel};
+use fogbit_scenario::topology::{OnlinePlacement, RulePlacement, TransferModel};
 use proptest::prelude::*;
 
 fn task(cycles: u64, input_bytes: u64) -> Task {
@@ -116,12 +114,3 @@ fn online_is_not_deceived_by_refusals() {
     }
     assert!(offloaded <= 5, "{offloaded} of 100");
 }
-
-/// A network of one layer, `offload - local = weights . row + bias`.
-fn network(weights: [f32; 4], bias: f32) -> Network {
-    let mut layer = Dense::zeros(4, 2);
-    layer.parameters.weight[4..].copy_from_slice(&weights);
-    layer.parameters.bias[1] = bias;
-    Network::from_layers(4, vec![Layer::Dense(layer)]).expect("layers that fit")
-}
-
