@@ -31,7 +31,7 @@ fn report(middle: &str, stopped: bool) -> String {
     let folder = tempfile::tempdir().unwrap();
     let dir = ResultsDir::create(&folder.path().join("out")).unwrap();
     let context = PlacementContext {
-        models: Arc::new(Models::prepare(&plan).unwrap()),
+        models: Arc::new(Models::prepare(&plan, true).unwrap()),
         decisions: None,
         board: Arc::new(PlacementBoard::new(&plan)),
         stop: Arc::new(AtomicBool::new(stopped)),
