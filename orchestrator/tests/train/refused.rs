@@ -67,7 +67,7 @@ fn arguments_that_are_wrong() {
     assert!(told(&["--samples", "10"]).contains("from 100"));
     assert!(told(&["--hidden", "64,0"]).contains("hidden layer"));
     assert!(told(&["--features", "round"]).contains("logarithmic"));
-    assert!(told(&["--learning-rate", "nan"]).contains("finite"));
+    assert!(told(&["--learning-rate", "nan"]).contains("finite number"));
     assert!(told(&["--policy", "rule"]).contains("policies of that kind: learned"));
     let several = told(&["--set", "policies.second.kind=learned"]);
     assert!(several.contains("learned, second"), "{several}");

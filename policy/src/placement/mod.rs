@@ -53,8 +53,8 @@ pub const CATALOGUE: &[Entry] = &[
     Entry {
         kind: "learned",
         summary: "a decision network, trained before the run",
-        parameters: "model, train = { seed = 1, samples = 25000, epochs = 60, hidden = [32, 16], \
-                     features = \"logarithmic\", learning_rate = 1e-3, batch = 64, \
+        parameters: "model, train = { seed = 1, samples = 50000, epochs = 80, hidden = [32, 16], \
+                     features = \"logarithmic\", learning_rate = 1e-3, batch = 128, \
                      units = \"fixed\" }",
     },
     Entry {

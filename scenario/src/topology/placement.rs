@@ -279,8 +279,8 @@ pub struct LearnedPlacement {
     pub train: PlacementTraining,
 }
 
-/// How a decision network is trained. Shape, learning rate and batch are those of the notebook of
-/// seed 000; it had raw features, 5,000 tasks and 10 epochs.
+/// How a decision network is trained. Shape and learning rate are those of the notebook of seed 000; it
+/// had raw features, 5,000 tasks, 10 epochs and batches of 64.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PlacementTraining {
@@ -306,12 +306,12 @@ impl Default for PlacementTraining {
     fn default() -> PlacementTraining {
         PlacementTraining {
             seed: 1,
-            samples: 25_000,
-            epochs: 60,
+            samples: 50_000,
+            epochs: 80,
             hidden: vec![32, 16],
             features: PlacementFeatures::Logarithmic,
             learning_rate: 1e-3,
-            batch: 64,
+            batch: 128,
             units: PlacementUnits::Fixed,
         }
     }

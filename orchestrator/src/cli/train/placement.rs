@@ -39,7 +39,7 @@ const DEFAULT_POLICY: &str = "learned";
 #[command(after_help = "Examples:\n  \
     fogbit train placement topologies/learned.toml --out learned.safetensors\n  \
     fogbit train placement topologies/learned.toml --samples 50000 --hidden 64,64\n  \
-    fogbit train placement topologies/learned.toml --units notebook --features raw --epochs 10 --samples 5000\n\n\
+    fogbit train placement topologies/learned.toml --units notebook --features raw --epochs 10 --samples 5000 --batch 64\n\n\
     The last one is the notebook that the policy comes from: 99.4 % of its labels are \"offload\".")]
 pub(crate) struct TrainPlacementArgs {
     /// The topology file (TOML) of a problem `placement`, for example topologies/learned.toml
@@ -243,13 +243,15 @@ impl TrainPlacementArgs {
     fn overrides(&self) -> Vec<(&'static str, &'static str, String)> {
         let hidden: Vec<String> = self.hidden.iter().map(u32::to_string).collect();
         let hidden = (!hidden.is_empty()).then(|| format!("[{}]", hidden.join(",")));
+        // TOML writes nan in small letters.
+        let learning_rate = self.learning_rate.map(|rate| rate.to_string().to_lowercase());
         [
             ("epochs", "epochs", self.epochs.map(|n| n.to_string())),
             ("samples", "samples", self.samples.map(|n| n.to_string())),
             ("hidden", "hidden", hidden),
             ("features", "features", self.features.clone()),
             ("units", "units", self.units.clone()),
-            ("learning-rate", "learning_rate", self.learning_rate.map(|rate| rate.to_string())),
+            ("learning-rate", "learning_rate", learning_rate),
             ("batch", "batch", self.batch.map(|n| n.to_string())),
             ("seed", "seed", self.seed.map(|n| n.to_string())),
         ]
