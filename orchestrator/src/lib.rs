@@ -2,6 +2,7 @@
 //! the regret ledger, and writes results and reports.
 
 pub mod backend;
+pub mod bench;
 pub mod board;
 pub mod cli;
 pub mod compare;

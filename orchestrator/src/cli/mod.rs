@@ -1,5 +1,6 @@
 //! The command line.
 
+mod bench;
 mod compare;
 mod doctor;
 mod explain;
@@ -69,6 +70,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     Render(render::RenderArgs),
     #[command(subcommand)]
+    Bench(bench::BenchCommand),
+    #[command(subcommand)]
     Policy(policy::PolicyCommand),
     #[command(subcommand)]
     Train(train::TrainCommand),
@@ -101,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::Compare(args) => compare::compare(args),
         Command::Explain(args) => explain::explain(args),
         Command::Render(args) => render::render(args),
+        Command::Bench(command) => bench::bench(command),
         Command::Policy(command) => policy::run(command),
         Command::Train(command) => train::train(command),
         Command::Profile(command) => profile::run(command),

@@ -8,7 +8,7 @@ use fogbit_scenario::placement::PlacementInstance;
 
 use super::board::PlacementBoard;
 use super::collect::PlacementCollector;
-use super::ledger::PlacementLedger;
+use super::ledger::{PlacementLedger, Watch};
 use super::models::Models;
 use super::plan::PlacementPlan;
 use crate::backend::RunFailure;
@@ -28,6 +28,8 @@ pub struct PlacementContext {
     pub board: Arc<PlacementBoard>,
     /// Set to stop as soon as possible.
     pub stop: Arc<AtomicBool>,
+    /// Where the steps of all trials are kept too, in the order in which they come; none keeps none.
+    pub watch: Option<Watch>,
 }
 
 impl PlacementContext {
@@ -44,7 +46,8 @@ impl PlacementContext {
             Some(dir) => Some(dir.decisions(self.plan.name(policy), instance.seed)?),
             None => None,
         };
-        PlacementLedger::new(&self.plan, instance, decisions)
+        let ledger = PlacementLedger::new(&self.plan, instance, decisions)?;
+        Ok(ledger.watched(self.watch.clone()))
     }
 }
 

@@ -4,7 +4,7 @@
 //! lie, and has the scenario under the trial's seed. It does not know where steps come from.
 
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use fogbit_scenario::placement::{PlacementInstance, Site, Step};
 
@@ -48,7 +48,11 @@ pub struct PlacementLedger {
     expected_ms: Vec<f64>,
     decisions: Option<Box<dyn Write + Send>>,
     row: String,
+    watch: Option<Watch>,
 }
+
+/// Who wants to see the steps of trials as they are booked.
+pub type Watch = Arc<Mutex<Vec<Step>>>;
 
 impl std::fmt::Debug for PlacementLedger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -118,7 +122,14 @@ impl PlacementLedger {
             instance,
             decisions,
             row: String::new(),
+            watch: None,
         })
+    }
+
+    /// Has every step that is booked from now on added to `watch`.
+    pub fn watched(mut self, watch: Option<Watch>) -> PlacementLedger {
+        self.watch = watch;
+        self
     }
 
     /// Slots that are booked.
@@ -148,6 +159,9 @@ impl PlacementLedger {
         let priced = Priced::new(step.execution.site, &self.expected_ms);
         let pairs = pairs(&mut self.instance, step);
         self.book(slot, step, &priced, &pairs);
+        if let Some(watch) = &self.watch {
+            watch.lock().unwrap_or_else(PoisonError::into_inner).push(step.clone());
+        }
         self.write(step, &priced).map_err(|error| LedgerError::Write { slot, error })
     }
 

@@ -66,10 +66,9 @@ pub fn play(
         |error: std::io::Error| TrialError::Record { slot: 0, reason: error.to_string() };
     let ledger = context.ledger(policy, instance.clone()).map_err(unwritable)?;
     let mut recorder = SimRecorder { ledger, board: &context.board, policy, told: Told::default() };
-    let shadowed = PlacementInstance::has_shadows(&context.plan.policies[policy].spec);
     let mut trial = TrialLoop {
         tasks: instance.task_node.tasks.clone(),
-        shadow: shadowed.then(|| instance.task_node.shadow.clone()),
+        shadow: instance.shadows(&context.plan.policies[policy].spec),
         sites: instance.sites(),
         slots: instance.task_node.slots,
     };

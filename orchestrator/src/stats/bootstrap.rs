@@ -65,6 +65,7 @@ fn weighted_sum(values: &[f64], times: &[u32]) -> f64 {
 }
 
 /// The stream of the bootstrap as 32-bit words.
+#[derive(Debug)]
 struct Words {
     stream: Stream,
     /// Number of the next word, from 0.
@@ -90,6 +91,25 @@ impl Words {
         };
         self.next += 1;
         word
+    }
+}
+
+/// Draws values anew, for statistics that are no means: the same words in the same order.
+#[derive(Debug)]
+pub struct Resampler(Words);
+
+impl Default for Resampler {
+    fn default() -> Resampler {
+        Resampler(Words::new())
+    }
+}
+
+impl Resampler {
+    /// As many of `values` as there are, with replacement, into `drawn`.
+    pub fn draw(&mut self, values: &[f64], drawn: &mut Vec<f64>) {
+        let n = values.len() as u64;
+        drawn.clear();
+        drawn.extend(values.iter().map(|_| values[((self.0.word() * n) >> 32) as usize]));
     }
 }
 

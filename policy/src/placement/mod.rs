@@ -65,7 +65,7 @@ pub const CATALOGUE: &[Entry] = &[
     Entry {
         kind: "oracle",
         summary: "the least latency by the analytic model with the true state: the zero of regret",
-        parameters: "shadow = false",
+        parameters: "shadow = false, shadow_share = 0.1",
     },
 ];
 

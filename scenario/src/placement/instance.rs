@@ -153,8 +153,19 @@ pub struct PlacementInstance {
     cost: CostModel,
 }
 
-/// Share of slots whose tasks an oracle with `shadow = true` tries at all sites.
-pub const SHADOW_SHARE: f64 = 0.1;
+/// The slots whose tasks are tried at all sites.
+#[derive(Debug, Clone)]
+pub struct Shadows {
+    draws: Uniform,
+    share: f64,
+}
+
+impl Shadows {
+    /// Whether the task of `slot` is tried at all sites.
+    pub fn include(&mut self, slot: u64) -> bool {
+        self.draws.happens(slot, self.share)
+    }
+}
 
 impl PlacementInstance {
     pub(super) fn new(scenario: &PlacementScenario, seed: u64) -> PlacementInstance {
@@ -237,11 +248,6 @@ impl PlacementInstance {
         }
     }
 
-    /// Whether an oracle with `shadow = true` tries the task of `slot` at all sites.
-    pub fn is_shadowed(&mut self, slot: u64) -> bool {
-        self.task_node.shadow.happens(slot, SHADOW_SHARE)
-    }
-
     /// What `site` truly is in `slot`: what a task node would see that measured without error.
     pub fn truth(&mut self, slot: u64, site: Site) -> SiteSight {
         match site {
@@ -284,8 +290,11 @@ impl PlacementInstance {
         Key::derive(self.seed, Purpose::Policy(name), 0)
     }
 
-    /// Whether the policy that `spec` describes has tasks tried at all sites.
-    pub fn has_shadows(spec: &PlacementPolicySpec) -> bool {
-        matches!(spec, PlacementPolicySpec::Oracle(oracle) if oracle.shadow)
+    /// The slots whose tasks the policy that `spec` describes has tried at all sites; none where it
+    /// has no task tried twice.
+    pub fn shadows(&self, spec: &PlacementPolicySpec) -> Option<Shadows> {
+        let PlacementPolicySpec::Oracle(oracle) = spec else { return None };
+        let draws = || self.task_node.shadow.clone();
+        oracle.shadow.then(|| Shadows { draws: draws(), share: oracle.shadow_share })
     }
 }

@@ -16,7 +16,7 @@ mod transfer;
 
 pub use cost::CostModel;
 pub use instance::{
-    HelperPart, LinkKeys, PlacementInstance, SHADOW_SHARE, TaskDraws, TaskNodePart, Uniform,
+    HelperPart, LinkKeys, PlacementInstance, Shadows, TaskDraws, TaskNodePart, Uniform,
     UniformSpec,
 };
 pub use monitor::RttMonitor;

@@ -1,7 +1,7 @@
 //! A topology of the problem `placement` that has been checked.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -124,6 +124,19 @@ impl PlacementScenario {
     pub fn model_fault(&self, policy: &str, fault: Fault) -> Fault {
         let place = self.model_places.get(policy).cloned().map(Box::new);
         Fault { place, ..fault }
+    }
+
+    /// Checks a topology that was made by a program; `path` names it and is what relative paths
+    /// within it start from. Places in faults are those of its text.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn from_topology(
+        topology: &PlacementTopology,
+        path: &Path,
+    ) -> Result<PlacementScenario, Faults> {
+        let text = toml::to_string_pretty(topology).expect("a topology can be written as TOML");
+        PlacementScenario::from_file(&TopologyFile::from_text(path, text))
     }
 
     /// The topology with every default filled in.

@@ -390,12 +390,20 @@ impl Default for OnlinePlacement {
 }
 
 /// Parameters of `oracle`.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OraclePlacement {
     /// Whether a sample of the tasks is executed at all other sites too, one after the other, so
     /// that the break-even is measured.
     pub shadow: bool,
+    /// The share of the tasks that are in this sample (0 to 1).
+    pub shadow_share: f64,
+}
+
+impl Default for OraclePlacement {
+    fn default() -> OraclePlacement {
+        OraclePlacement { shadow: false, shadow_share: 0.1 }
+    }
 }
 
 /// Something the run is expected to show. `below` another policy means that the 95 % confidence

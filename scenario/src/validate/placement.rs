@@ -186,9 +186,11 @@ impl Check<'_, '_> {
                 self.within(below(place, "ridge"), "ridge", online.ridge, 1e-12, 1e12);
             }
             PlacementPolicySpec::Learned(learned) => self.learned(place, learned, path),
-            PlacementPolicySpec::AlwaysLocal(_)
-            | PlacementPolicySpec::AlwaysOffload(_)
-            | PlacementPolicySpec::Oracle(_) => {}
+            PlacementPolicySpec::Oracle(oracle) => {
+                let share = below(place, "shadow_share");
+                self.within(share, "shadow_share", oracle.shadow_share, 0.0, 1.0);
+            }
+            PlacementPolicySpec::AlwaysLocal(_) | PlacementPolicySpec::AlwaysOffload(_) => {}
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a seed makes of a topology.
 
+use fogbit_scenario::topology::{OraclePlacement, PlacementPolicySpec};
 use fogbit_scenario::placement::{Site, SiteSight, Task, UniformSpec};
 
 use crate::good;
@@ -20,7 +21,7 @@ kind = "rule"
 "#;
 
 /// Slot, cycles, input, load of the task node, load of h1, round trip to h1, whether it is
-/// shadowed: from `golden.py`'s key and draw, `low + u (high - low)`.
+/// shadowed where a tenth is: from `golden.py`'s key and draw, `low + u (high - low)`.
 const DRAWS: [(u64, u64, u64, f64, f64, u64, bool); 3] = [
     (1, 447_004_133, 47_633, 0.6607227247990373, 0.3496269734655637, 18_754_695, false),
     (2, 583_913_157, 122_037, 0.1423000360246799, 0.36720802263708124, 22_921_812, false),
@@ -30,13 +31,14 @@ const DRAWS: [(u64, u64, u64, f64, f64, u64, bool); 3] = [
 #[test]
 fn draws_are_as_frozen() {
     let mut instance = good(TEXT).instance(7);
+    let mut shadows = instance.shadows(&shadowing(0.1)).unwrap();
     for (slot, cycles, input_bytes, local, load, rtt, shadowed) in DRAWS {
         let task = Task { cycles, input_bytes, output_bytes: 2000 };
         assert_eq!(instance.task(slot), task, "slot {slot}");
         assert_eq!(instance.local_load(slot), local, "slot {slot}");
         assert_eq!(instance.helper_load(1, slot), load, "slot {slot}");
         assert_eq!(instance.drawn_rtt_ns(1, slot), Some(rtt), "slot {slot}");
-        assert_eq!(instance.is_shadowed(slot), shadowed, "slot {slot}");
+        assert_eq!(shadows.include(slot), shadowed, "slot {slot}");
     }
 }
 
@@ -57,11 +59,20 @@ fn parts_draw_the_same_on_the_other_side_of_a_wire() {
 }
 
 #[test]
-fn a_share_of_a_tenth_is_shadowed() {
-    let mut instance = good(TEXT).instance(3);
-    let count = (1..=10_000).filter(|slot| instance.is_shadowed(*slot)).count();
+fn the_share_that_is_wanted_is_shadowed() {
+    let instance = good(TEXT).instance(3);
     // Within four deviations.
-    assert!((880..=1120).contains(&count), "{count}");
+    for (share, counts) in [(0.0, 0..=0), (0.1, 880..=1120), (1.0, 10_000..=10_000)] {
+        let mut shadows = instance.shadows(&shadowing(share)).unwrap();
+        let count = (1..=10_000).filter(|slot| shadows.include(*slot)).count();
+        assert!(counts.contains(&count), "{share}: {count}");
+    }
+    assert!(instance.shadows(&PlacementPolicySpec::Oracle(OraclePlacement::default())).is_none());
+}
+
+/// An oracle that has so many tasks tried at all sites.
+fn shadowing(shadow_share: f64) -> PlacementPolicySpec {
+    PlacementPolicySpec::Oracle(OraclePlacement { shadow: true, shadow_share })
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use fogbit_policy::placement::{DecisionModel, LearnedPolicy};
 use fogbit_scenario::link::verdict::LinkCheck;
-use fogbit_scenario::placement::{PlacementInstance, Step};
+use fogbit_scenario::placement::Step;
 use fogbit_scenario::topology::PlacementPolicySpec;
 use fogbit_transport::placement::{PlacementOrder, PlacementReport};
 use fogbit_transport::probe::Prober;
@@ -72,7 +72,7 @@ async fn played(
     let mut decider = decider(&spec, &order)?;
     let mut trial = PlacementTrial {
         tasks: instance.task_node.tasks.clone(),
-        shadow: PlacementInstance::has_shadows(&spec).then(|| instance.task_node.shadow.clone()),
+        shadow: instance.shadows(&spec),
         sites: instance.sites(),
         slots: instance.task_node.slots,
     };

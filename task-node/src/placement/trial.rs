@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use fogbit_policy::placement::{OraclePolicy, PlacementPolicy};
 use fogbit_scenario::placement::{
-    Execution, PlacementInstance, SHADOW_SHARE, Site, SiteSight, Step, Task, TaskDraws, Uniform,
+    Execution, PlacementInstance, Shadows, Site, SiteSight, Step, Task, TaskDraws,
 };
 
 use crate::trial::{TrialEnd, TrialError};
@@ -134,7 +134,7 @@ pub struct PlacementTrial {
     /// The tasks.
     pub tasks: TaskDraws,
     /// The slots whose tasks are tried at all sites, if any are.
-    pub shadow: Option<Uniform>,
+    pub shadow: Option<Shadows>,
     /// Number of sites: the task node and the helper nodes.
     pub sites: usize,
     /// The last slot.
@@ -190,7 +190,7 @@ impl PlacementTrial {
     ) -> Result<(), TrialError> {
         step.shadows.clear();
         let Some(shadow) = &mut self.shadow else { return Ok(()) };
-        if !shadow.happens(step.slot, SHADOW_SHARE) {
+        if !shadow.include(step.slot) {
             return Ok(());
         }
         for site in (0..self.sites).map(Site::at).filter(|site| *site != step.execution.site) {

@@ -44,10 +44,9 @@ pub(crate) fn play(scenario: &PlacementScenario, name: &str, seed: u64) -> Vec<S
     let instance = scenario.instance(seed);
     let (_, spec) = scenario.policies().find(|(known, _)| *known == name).expect("a policy");
     let mut decider = decider(spec, &instance);
-    let shadow = PlacementInstance::has_shadows(spec);
     let mut trial = PlacementTrial {
         tasks: instance.task_node.tasks.clone(),
-        shadow: shadow.then(|| instance.task_node.shadow.clone()),
+        shadow: instance.shadows(spec),
         sites: instance.sites(),
         slots: scenario.slots(),
     };

@@ -45,6 +45,7 @@ pub(super) fn run(args: &RunArgs, file: &TopologyFile) -> Result<Exit, Failure> 
         decisions: (!args.no_decisions).then(|| dir.clone()),
         board: Arc::clone(&board),
         stop: Arc::new(AtomicBool::new(false)),
+        watch: None,
     };
     let display = Display::start(board, args.quiet);
     let (backend, format) = (args.backend, args.format);
