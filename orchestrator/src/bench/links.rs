@@ -98,13 +98,8 @@ mod tests {
         };
         let mut counts = LinkCounts::default();
         counts.add(&json!([row("up", "right", "right"), row("down", "right", "WRONG")]));
-        let right = LinkCounts {
-            verdicts: 5,
-            not_resolved: 2,
-            wrong: 0,
-            loss_verdicts: 2,
-            wrong_loss: 1,
-        };
+        let right =
+            LinkCounts { verdicts: 5, not_resolved: 2, wrong: 0, loss_verdicts: 2, wrong_loss: 1 };
         assert_eq!(counts, right);
         assert!(!counts.are_wrong(), "one of two may be chance");
         counts.add(&json!([row("up", "WRONG", "right")]));

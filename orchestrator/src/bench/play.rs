@@ -170,7 +170,11 @@ struct Keep<'c> {
 }
 
 impl Keep<'_> {
-    fn keep(mut self, mut outcome: PlacementOutcome, watch: &Watch) -> Result<Played, ResultsError> {
+    fn keep(
+        mut self,
+        mut outcome: PlacementOutcome,
+        watch: &Watch,
+    ) -> Result<Played, ResultsError> {
         let (dir, plan) = (self.dir, &self.context.plan);
         outcome.collector.add_unplayed(plan);
         let status = outcome.status(plan);
@@ -192,4 +196,3 @@ impl Keep<'_> {
         Ok(Played { steps, links, valid, status, failure })
     }
 }
-

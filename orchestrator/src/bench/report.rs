@@ -1,1 +1,3 @@
-pub fn render(_: &super::summary::BenchSummary, _: &crate::results::Manifest) -> String { String::new() }
+pub fn render(_: &super::summary::BenchSummary, _: &crate::results::Manifest) -> String {
+    String::new()
+}

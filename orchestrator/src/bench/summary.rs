@@ -104,9 +104,8 @@ impl BenchSummary {
             loss: Vec::new(),
             rate: Vec::new(),
         };
-        let none = |none: &super::design::NoBreakEven| {
-            BreakEvenRow::none(&none.profile, none.formula_ms)
-        };
+        let none =
+            |none: &super::design::NoBreakEven| BreakEvenRow::none(&none.profile, none.formula_ms);
         for (experiment, played) in suite.experiments.iter().zip(played) {
             let Some(played) = played else { continue };
             if let Some(links) = &played.links {

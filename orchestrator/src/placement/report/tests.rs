@@ -34,6 +34,7 @@ fn report(middle: &str, stopped: bool) -> String {
         models: Arc::new(Models::prepare(&plan, true).unwrap()),
         decisions: None,
         board: Arc::new(PlacementBoard::new(&plan)),
+        watch: None,
         stop: Arc::new(AtomicBool::new(stopped)),
         plan: Arc::clone(&plan),
     };
