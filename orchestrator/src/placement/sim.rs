@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use fogbit_scenario::placement::{PlacementInstance, Step};
+use fogbit_scenario::topology::PlacementPolicySpec;
 use fogbit_task_node::placement::{
     InstanceOracle, PlacementDecider, PlacementRecorder, PlacementTrial as TrialLoop, SimFog,
 };
@@ -72,9 +73,13 @@ pub fn play(
         sites: instance.sites(),
         slots: instance.task_node.slots,
     };
+    let spec = &context.plan.policies[policy].spec;
     let mut decider = match context.models.policy(&context.plan, policy, &instance) {
         Some(policy) => PlacementDecider::Policy(policy),
-        None => PlacementDecider::Oracle(InstanceOracle(instance.clone())),
+        None if matches!(spec, PlacementPolicySpec::Oracle(_)) => {
+            PlacementDecider::Oracle(InstanceOracle(instance.clone()))
+        }
+        None => return Err(TrialError::Order(format!("`{}` has no model", spec.kind()))),
     };
     let mut fog = SimFog::new(&instance);
     let started = Instant::now();

@@ -5,6 +5,7 @@ mod common;
 
 mod figures;
 mod lifecycle;
+mod process;
 mod refused;
 mod results;
 

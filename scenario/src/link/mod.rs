@@ -151,7 +151,7 @@ impl LinkSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LinkState {
     /// Name of its profile; with settings of its own, that of the profile they start from with a
-    /// `*`.
+    /// `*`, or `own` where they start from none.
     pub profile: String,
     /// What it does.
     pub spec: LinkSpec,

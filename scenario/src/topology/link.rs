@@ -187,8 +187,12 @@ impl LinkProfile {
                 let base = own.base.as_deref().unwrap_or("loopback");
                 let settings = own.over(&known(base, &["base"])?.settings);
                 let changed = LinkSettings { base: None, ..own.clone() } != LinkSettings::default();
-                let mark = if changed { "*" } else { "" };
-                Ok(LinkState { profile: format!("{base}{mark}"), spec: settings.spec()? })
+                let profile = match (&own.base, changed) {
+                    (Some(base), true) => format!("{base}*"),
+                    (None, true) => "own".into(),
+                    (_, false) => base.into(),
+                };
+                Ok(LinkState { profile, spec: settings.spec()? })
             }
         }
     }

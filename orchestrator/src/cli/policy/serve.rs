@@ -46,6 +46,11 @@ const MOST_VALUES: usize = 100_000_000;
 pub(super) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
     let known: Vec<&str> = CATALOGUE.iter().map(|entry| entry.kind).collect();
     if !known.contains(&args.name.as_str()) {
+        let mut placement = fogbit_policy::placement::CATALOGUE.iter();
+        if placement.any(|entry| entry.kind == args.name) {
+            let message = format!("`{}` is a policy of the problem `placement`", args.name);
+            return Err(Failure::usage(message).help("policies of `one-bit` alone are served"));
+        }
         return Err(Failure::usage(format!("no policy is called `{}`", args.name))
             .help(format!("policies: {}", known.join(", "))));
     }

@@ -21,8 +21,9 @@ use crate::exit::{Exit, Failure};
     subcommand_required = true,
     after_help = "Examples:\n  \
     fogbit train placement topologies/learned.toml                        how good would it be?\n  \
-    fogbit train placement topologies/learned.toml --out m.safetensors    and keep it\n  \
-    fogbit run topologies/learned.toml --set policies.learned.model=m.safetensors"
+    fogbit train placement topologies/learned.toml --out topologies/m.safetensors    and keep it\n  \
+    fogbit run topologies/learned.toml --set policies.learned.model=m.safetensors\n\n\
+    A model is looked for beside the topology file."
 )]
 pub(crate) enum TrainCommand {
     Placement(placement::TrainPlacementArgs),
