@@ -334,7 +334,8 @@ impl Design {
             let rounded = |rate: &f64| ((rate * 1e3).round() / 1e3).clamp(RATES.0, RATES.1);
             // The fastest tells what does not depend on the rate.
             let fast = 8.0 * demand.around();
-            let ladder = std::iter::once(&fast).chain(&rates).map(|rate| steady(Some(rounded(rate))));
+            let ladder =
+                std::iter::once(&fast).chain(&rates).map(|rate| steady(Some(rounded(rate))));
             let mut experiment = self.experiment(name, &asked, &ladder.collect::<Vec<_>>())?;
             experiment.demand = Some(demand);
             all.push(experiment);
@@ -384,7 +385,12 @@ impl Design {
         })
     }
 
-    fn topology_of(&self, name: &str, asked: &Asked<'_>, links: &[LinkProfile]) -> PlacementTopology {
+    fn topology_of(
+        &self,
+        name: &str,
+        asked: &Asked<'_>,
+        links: &[LinkProfile],
+    ) -> PlacementTopology {
         let mut topology = self.topology.clone();
         topology.about = Some(format!("Experiment {name} of `fogbit bench network`"));
         topology.slots = asked.tasks * links.len() as u64;

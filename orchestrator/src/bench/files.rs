@@ -155,8 +155,7 @@ fn long(summary: &BenchSummary) -> Vec<Row> {
     let mut rows = Vec::new();
     long_grid(summary, &mut rows);
     for row in &summary.break_even {
-        let about =
-            About { part: "break-even", profile: row.profile.clone(), ..About::default() };
+        let about = About { part: "break-even", profile: row.profile.clone(), ..About::default() };
         about.rows(
             &[
                 ("break_even_formula_ms", Some(row.formula_ms)),

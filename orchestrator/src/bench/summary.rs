@@ -104,9 +104,8 @@ impl BenchSummary {
             loss: Vec::new(),
             rate: Vec::new(),
         };
-        let none = |none: &super::design::NoBreakEven| {
-            BreakEvenRow::none(&none.profile, none.formula_ms)
-        };
+        let none =
+            |none: &super::design::NoBreakEven| BreakEvenRow::none(&none.profile, none.formula_ms);
         for (experiment, played) in suite.experiments.iter().zip(played) {
             let Some(played) = played else { continue };
             if let Some(links) = &played.links {
@@ -128,7 +127,7 @@ impl BenchSummary {
         };
         summary.bench.complete = played.iter().filter(complete).count() as u64;
         summary.bench.links_wrong = summary.links.are_wrong();
-        summary.bench.valid = played.iter().flatten().all(|played| played.valid);
+        summary.bench.valid = summary.links.are_in_time();
         summary
     }
 

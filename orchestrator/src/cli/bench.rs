@@ -342,7 +342,8 @@ impl Ending<'_> {
         };
         let seconds = self.started.elapsed().as_secs_f64();
         let bench = BenchFacts { status, seconds, ..self.bench.clone() };
-        let summary = BenchSummary::new(bench, suite, played, |experiment| self.players(experiment));
+        let summary =
+            BenchSummary::new(bench, suite, played, |experiment| self.players(experiment));
         self.manifest.end(status, failure.clone(), summary.bench.valid);
         if let Err(error) = self.write(&summary) {
             let reason = "the results could not be written".to_owned();

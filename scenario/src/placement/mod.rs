@@ -16,8 +16,7 @@ mod transfer;
 
 pub use cost::CostModel;
 pub use instance::{
-    HelperPart, LinkKeys, PlacementInstance, Shadows, TaskDraws, TaskNodePart, Uniform,
-    UniformSpec,
+    HelperPart, LinkKeys, PlacementInstance, Shadows, TaskDraws, TaskNodePart, Uniform, UniformSpec,
 };
 pub use monitor::RttMonitor;
 pub use scenario::{HelperNode, LocalNode, PAYLOAD_LIMIT, PlacementScenario, kept_model};

@@ -1,7 +1,7 @@
 //! What a seed makes of a topology.
 
-use fogbit_scenario::topology::{OraclePlacement, PlacementPolicySpec};
 use fogbit_scenario::placement::{Site, SiteSight, Task, UniformSpec};
+use fogbit_scenario::topology::{OraclePlacement, PlacementPolicySpec};
 
 use crate::good;
 

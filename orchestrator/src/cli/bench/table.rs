@@ -82,7 +82,15 @@ fn grid(summary: &BenchSummary) -> Table {
 fn break_even(summary: &BenchSummary) -> Table {
     let mut table = new_table(Rows::Close);
     table.set_header(right([
-        "profile", "formula", "lossless", "measured", "95 % from", "to", "apart", "local", "slope",
+        "profile",
+        "formula",
+        "lossless",
+        "measured",
+        "95 % from",
+        "to",
+        "apart",
+        "local",
+        "slope",
     ]));
     for row in &summary.break_even {
         let apart = row.relative.map_or("-".into(), |apart| format!("{:+.1} %", 100.0 * apart));
@@ -125,7 +133,13 @@ fn loss(summary: &BenchSummary) -> Table {
 fn rate(summary: &BenchSummary) -> Table {
     let mut table = new_table(Rows::Close);
     table.set_header(right([
-        "payload", "every ms", "payload rate", "pipelined", "formula", "one by one", "formula",
+        "payload",
+        "every ms",
+        "payload rate",
+        "pipelined",
+        "formula",
+        "one by one",
+        "formula",
     ]));
     let rate = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value:.3}"));
     for row in &summary.rate {
@@ -162,7 +176,11 @@ fn notes(text: &mut String, summary: &BenchSummary) {
             links.wrong + links.wrong_loss,
             links.verdicts - links.wrong - links.wrong_loss,
             links.not_resolved,
-            if summary.bench.links_wrong { ": a link is WRONG (experiments/*/links.json)" } else { "" }
+            if summary.bench.links_wrong {
+                ": a link is WRONG (experiments/*/links.json)"
+            } else {
+                ""
+            }
         );
     }
 }

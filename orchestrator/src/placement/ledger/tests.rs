@@ -117,8 +117,7 @@ fn decisions_are_rows() {
     let plan = plan();
     let file = Shared::default();
     let instance = plan.scenario.instance(1);
-    let mut ledger =
-        PlacementLedger::new(&plan, instance, Some(Box::new(file.clone()))).unwrap();
+    let mut ledger = PlacementLedger::new(&plan, instance, Some(Box::new(file.clone()))).unwrap();
     let mut step = honest(&plan, 1);
     step.predicted_s = vec![0.5, f64::INFINITY, 0.25];
     step.execution.fate = Fate::Refused(3);
