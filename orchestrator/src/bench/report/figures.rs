@@ -67,7 +67,8 @@ pub(super) fn break_even(summary: &BenchSummary) -> String {
     lines.push(level("local", local_ms, (0.0, most)));
     for (index, row) in rows.iter().enumerate() {
         let known = row.points.iter().filter_map(|p| Some((p.rtt_ms, p.offloaded_ms?)));
-        lines.push(line(index, &row.profile, known.collect()));
+        // The legend names them: at their ends they would be in each other's way.
+        lines.push(Line { label: String::new(), ..line(index, &row.profile, known.collect()) });
         let mut dot = |x: f64, hollow: bool, what: &str| {
             if (0.0..=most).contains(&x) {
                 let title = format!("{}: {what} {} ms", row.profile, fixed(x, 1));
