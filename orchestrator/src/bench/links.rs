@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::placement::links::{LATE_NS, MOST_LATE};
+
 /// A right link is found wrong once in so many verdicts on chance alone.
 const CHANCE: f64 = 1e-3;
 /// More wrong verdicts than chance gives in all but this share of suites are no chance.
@@ -21,6 +23,13 @@ pub struct LinkCounts {
     pub loss_verdicts: u64,
     /// Those of them that contradict what is configured.
     pub wrong_loss: u64,
+    /// Findings from counting the packets of tasks that contradict what is configured. They count for
+    /// nothing else: a packet that is under way when its state ends looks lost.
+    pub wrong_passive: u64,
+    /// Packets delivered by the links.
+    pub packets: u64,
+    /// Those that were delivered more than 5 ms late.
+    pub late: u64,
 }
 
 impl LinkCounts {
@@ -28,16 +37,30 @@ impl LinkCounts {
     pub fn add(&mut self, links: &Value) {
         for row in links.as_array().into_iter().flatten() {
             // The round trip is that of both directions.
-            let up = row["direction"] == "up";
-            for (name, loss) in
-                [("rtt_ms", false), ("rate_mbit_s", false), ("loss", true), ("passive_loss", true)]
-            {
-                if name == "rtt_ms" && !up {
-                    continue;
-                }
-                self.count(&row[format!("{name}_verdict")], loss);
+            if row["direction"] == "up" {
+                self.count(&row["rtt_ms_verdict"], false);
+            }
+            self.count(&row["rate_mbit_s_verdict"], false);
+            self.count(&row["loss_verdict"], true);
+            self.wrong_passive += u64::from(row["passive_loss_verdict"] == "WRONG");
+            for bucket in row["lateness_buckets_ns"].as_array().into_iter().flatten() {
+                let packets = bucket[1].as_u64().unwrap_or(0);
+                self.packets += packets;
+                // The last bucket has no limit.
+                let late = bucket[0].as_u64().is_none_or(|limit| limit > LATE_NS);
+                self.late += if late { packets } else { 0 };
             }
         }
+    }
+
+    /// Share of the packets that were late.
+    pub fn late_share(&self) -> f64 {
+        self.late as f64 / self.packets.max(1) as f64
+    }
+
+    /// Whether the host kept to the links' schedule.
+    pub fn are_in_time(&self) -> bool {
+        self.late_share() <= MOST_LATE
     }
 
     fn count(&mut self, verdict: &Value, loss: bool) {
@@ -93,15 +116,25 @@ mod tests {
         let row = |direction: &str, rate: &str, loss: &str| {
             json!({
                 "direction": direction, "rtt_ms_verdict": "right", "rate_mbit_s_verdict": rate,
-                "loss_verdict": loss, "passive_loss_verdict": "not resolved",
+                "loss_verdict": loss, "passive_loss_verdict": "WRONG",
+                "lateness_buckets_ns": [[1_000_000, 90], [8_000_000, 3], [u64::MAX, 7]],
             })
         };
         let mut counts = LinkCounts::default();
         counts.add(&json!([row("up", "right", "right"), row("down", "right", "WRONG")]));
-        let right =
-            LinkCounts { verdicts: 5, not_resolved: 2, wrong: 0, loss_verdicts: 2, wrong_loss: 1 };
+        let right = LinkCounts {
+            verdicts: 5,
+            not_resolved: 0,
+            wrong: 0,
+            loss_verdicts: 2,
+            wrong_loss: 1,
+            wrong_passive: 2,
+            packets: 200,
+            late: 20,
+        };
         assert_eq!(counts, right);
         assert!(!counts.are_wrong(), "one of two may be chance");
+        assert!(!counts.are_in_time());
         counts.add(&json!([row("up", "WRONG", "right")]));
         assert!(counts.are_wrong());
     }

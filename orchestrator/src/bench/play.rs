@@ -50,8 +50,6 @@ pub struct Played {
     pub steps: Vec<Step>,
     /// Links as configured and as measured: the rows of `links.json`.
     pub links: Option<Value>,
-    /// Whether the host kept up.
-    pub valid: bool,
     /// How far it got.
     pub status: RunStatus,
     /// Why it failed.
@@ -192,7 +190,6 @@ impl Keep<'_> {
         self.manifest.end(status, failure.clone(), outcome.valid);
         dir.write("manifest.json", &self.manifest.to_json())?;
         let steps = std::mem::take(&mut *watch.lock().unwrap_or_else(PoisonError::into_inner));
-        let (links, valid) = (outcome.links, outcome.valid);
-        Ok(Played { steps, links, valid, status, failure })
+        Ok(Played { steps, links: outcome.links, status, failure })
     }
 }

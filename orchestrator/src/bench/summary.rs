@@ -127,7 +127,7 @@ impl BenchSummary {
         };
         summary.bench.complete = played.iter().filter(complete).count() as u64;
         summary.bench.links_wrong = summary.links.are_wrong();
-        summary.bench.valid = played.iter().flatten().all(|played| played.valid);
+        summary.bench.valid = summary.links.are_in_time();
         summary
     }
 

@@ -75,7 +75,7 @@ pub(crate) struct NetworkArgs {
     #[arg(long, value_name = "NAMES", env = "FOGBIT_PROFILES", value_delimiter = ',')]
     profiles: Vec<String>,
 
-    /// Experiments side by side over processes [default: twice the processors, at most 8; 1 where
+    /// Experiments side by side over processes [default: four times the processors, at most 8; 1 where
     /// work is really computed]
     #[arg(long, value_name = "N", env = "FOGBIT_JOBS", value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: Option<u16>,
@@ -209,7 +209,7 @@ fn unwritten(error: ResultsError) -> Failure {
 fn at_once(args: &NetworkArgs, plan: &PlacementPlan) -> usize {
     let real = plan.scenario.topology().task.execution == Execution::Real;
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let default = if real { 1 } else { (2 * processors).min(8) };
+    let default = if real { 1 } else { (4 * processors).min(8) };
     args.jobs.map_or(default, usize::from)
 }
 

@@ -18,9 +18,9 @@ pub struct MeasuredLinks {
 }
 
 /// A packet that is delivered later than this after its time is late, in nanoseconds.
-const LATE_NS: u64 = 5_000_000;
+pub const LATE_NS: u64 = 5_000_000;
 /// A run is not to be believed if more than this share of the packets was late.
-const MOST_LATE: f64 = 0.01;
+pub const MOST_LATE: f64 = 0.01;
 
 impl MeasuredLinks {
     /// Adds those of the trial of `policy` under `seed`.

@@ -1,3 +1,0 @@
-pub fn render(_: &super::summary::BenchSummary, _: &crate::results::Manifest) -> String {
-    String::new()
-}
