@@ -12,6 +12,7 @@ pub mod explain;
 pub mod exporter;
 pub mod graph;
 pub mod ledger;
+pub mod links;
 pub mod logs;
 pub mod netem;
 pub mod placement;

@@ -10,6 +10,7 @@ use fogbit_task_node::TruthOracle;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{Account, Replica, Totals, curve_slots};
+use crate::links::TrialLinks;
 use crate::results::pairs::default_versus;
 use crate::stats::Running;
 
@@ -125,6 +126,8 @@ pub struct TrialResult {
     pub failure: Option<String>,
     /// Whether it failed by its own policy: then the other trials go on.
     pub of_policy: bool,
+    /// What was measured of its links, in real time over emulated ones.
+    pub links: TrialLinks,
 }
 
 /// One trial without its curves.

@@ -3,10 +3,12 @@
 
 use fogbit_scenario::draw::{Key, Purpose, Stream};
 use fogbit_scenario::link::verdict::{
-    EndCounts, Finding, Group, Groups, Lateness, LossSample, PassiveCounts, RoundTrips, Verdict,
-    clopper_pearson, inflation, judge_delay, judge_loss, judge_rate,
+    EndCounts, Finding, Group, Groups, Lateness, LinkCheck, LossSample, Measurement, OneWay,
+    PassiveCounts, RoundTrips, Verdict, clopper_pearson, inflation, judge_delay, judge_loss,
+    judge_rate,
 };
 use fogbit_scenario::link::{Direction, LinkSpec, Loss};
+use fogbit_scenario::topology::LinkProfile;
 use serde_json::Value;
 
 fn reference() -> Value {
@@ -356,4 +358,36 @@ fn two_links_differ_where_their_intervals_do() {
     assert_eq!(here.differs(&Finding::not_measured(Some(10.0)), 0.0), None);
     let unbounded = Finding { high: None, ..here };
     assert_eq!(unbounded.differs(&there, 0.0), Some(false));
+}
+
+#[test]
+fn what_tasks_explain_is_nothing_against_a_link() {
+    let link = |rtt_ms: f64, rate: f64, loss: f64| {
+        let text =
+            format!("rtt_ms = {rtt_ms}\nup_mbit_s = {rate}\ndown_mbit_s = {rate}\nloss = {loss}");
+        let profile: LinkProfile = toml::from_str(&text).unwrap();
+        profile.resolve().unwrap()
+    };
+    // What a link of 40 ms, 10 Mbit/s and a loss of a tenth would show.
+    let way = || OneWay {
+        rate: vec![],
+        loss: Some(LossSample { sent: 2000, received: 1800, unsure: 0 }),
+    };
+    let seen = Measurement {
+        echo_bytes: 64,
+        round_trips_ns: (0..100).map(|n| 40_200_000 + n).collect(),
+        up: way(),
+        down: way(),
+    };
+    let verdicts = |check: &LinkCheck| [check.round_trip_ms.verdict, check.up.loss.verdict];
+    // Longer and more lossy than configured: tasks may have been in front, or have filled the queue.
+    let check = LinkCheck::of_probe("edge", 1, &link(20.0, 10.0, 0.01), &seen);
+    assert_eq!(verdicts(&check), [Verdict::Wrong; 2]);
+    assert_eq!(verdicts(&check.beside_tasks()), [Verdict::NotResolved; 2]);
+    // Shorter and less lossy: no task can do that.
+    let check = LinkCheck::of_probe("edge", 1, &link(60.0, 10.0, 0.3), &seen);
+    assert_eq!(verdicts(&check), [Verdict::Wrong; 2]);
+    assert_eq!(verdicts(&check.beside_tasks()), [Verdict::Wrong; 2]);
+    let check = LinkCheck::of_probe("edge", 1, &link(40.0, 10.0, 0.1), &seen);
+    assert_eq!(verdicts(&check.beside_tasks()), [Verdict::Right; 2]);
 }

@@ -4,10 +4,11 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use fogbit_scenario::draw::Key;
 use fogbit_scenario::link::verdict::{EndCounts, Lateness as Told, LinkCheck, PassiveCounts};
-use fogbit_scenario::link::{LinkPath, LinkState};
+use fogbit_scenario::link::{Direction, LinkPath, LinkState};
 use fogbit_transport::Links;
 use fogbit_transport::emulation::Lateness;
 use fogbit_transport::probe::{ProbeId, Probed, Prober, counts};
@@ -18,8 +19,7 @@ use fogbit_transport::wire::{CountsAnswer, CountsAsk};
 pub(crate) struct KeptLink {
     /// Name of the helper node.
     helper: String,
-    links: Links,
-    peer: SocketAddr,
+    way: Arc<WayUp>,
     path: LinkPath,
     probed: Option<Probed>,
     /// Which of the path's states it is in.
@@ -40,14 +40,24 @@ impl KeptLink {
         (path, key): (LinkPath, Key),
         id: ProbeId,
     ) -> KeptLink {
-        links.set(peer, path.at(1).spec.up, key);
+        let way = Arc::new(WayUp::set(links, peer, (&path, key), 1));
+        KeptLink::over(way, prober, helper, (path, 1), id)
+    }
+
+    /// The link whose way up is `way`, and which has the state of `slot` now.
+    pub(crate) fn over(
+        way: Arc<WayUp>,
+        prober: &Arc<Prober>,
+        helper: &str,
+        (path, slot): (LinkPath, u64),
+        id: ProbeId,
+    ) -> KeptLink {
         KeptLink {
             helper: helper.to_owned(),
-            links: links.clone(),
-            peer,
-            probed: prober.open(id, peer, &path),
+            probed: prober.open(id, way.peer, &path),
+            way,
+            state: state_in(&path, slot),
             path,
-            state: 0,
             before: Default::default(),
             late: Default::default(),
             check: None,
@@ -56,14 +66,13 @@ impl KeptLink {
 
     /// The state that the link has in `slot`, if that is another one than now.
     pub(crate) fn next(&self, slot: u64) -> Option<usize> {
-        let begun = self.path.states().take_while(|(first, _)| *first <= slot).count();
-        Some(begun - 1).filter(|state| *state != self.state)
+        Some(state_in(&self.path, slot)).filter(|state| *state != self.state)
     }
 
     /// The way up becomes that of `state`.
     pub(crate) fn change(&mut self, state: usize) {
         self.state = state;
-        self.links.change(self.peer, self.now().1.spec.up);
+        self.way.change(self.now().1.spec.up);
     }
 
     /// Measures the link in its present state, on both ways.
@@ -80,21 +89,33 @@ impl KeptLink {
         Ok(self.check.insert(check))
     }
 
+    /// The probe shared the link with tasks; gives what it says nevertheless.
+    pub(crate) fn beside_tasks(&mut self) -> Option<&LinkCheck> {
+        self.check = self.check.take().map(LinkCheck::beside_tasks);
+        self.check.as_ref()
+    }
+
+    /// What is told of the present state if it could not be measured.
+    pub(crate) fn unmeasured(&self) -> LinkCheck {
+        let (slot, state) = self.now();
+        LinkCheck::of_probe(&self.helper, slot, state, &Default::default())
+    }
+
     /// The question of what the helper node has counted.
     pub(crate) fn ask(&self) -> CountsAsk {
-        CountsAsk { state: self.state as u32, counts: counts(&self.links, self.peer).0 }
+        CountsAsk { state: self.state as u32, counts: self.way.counts().0 }
     }
 
     /// The answer to it, after a probe: what comes from now on is counted.
     pub(crate) fn begin(&mut self, asked: EndCounts, answer: &CountsAnswer) {
-        let (heard, late) = counts(&self.links, self.peer);
+        let (heard, late) = self.way.counts();
         self.before = PassiveCounts::exchanged(asked, answer.counts, heard);
         self.late = [late, answer.lateness.clone()];
     }
 
     /// The answer to it, before a change or at the end: what was found of this state.
     pub(crate) fn end(&mut self, asked: EndCounts, answer: &CountsAnswer) -> Option<LinkCheck> {
-        let (heard, late) = counts(&self.links, self.peer);
+        let (heard, late) = self.way.counts();
         let now = PassiveCounts::exchanged(asked, answer.counts, heard);
         let mut check = self.check.take()?;
         let spec = self.now().1.spec;
@@ -105,14 +126,56 @@ impl KeptLink {
     }
 
     /// The present state, and the slot from which on it holds.
-    fn now(&self) -> (u64, &LinkState) {
+    pub(crate) fn now(&self) -> (u64, &LinkState) {
         self.path.states().nth(self.state).expect("it is one of the path's states")
     }
 }
 
-impl Drop for KeptLink {
+/// Which of the path's states holds in `slot`, from 0.
+fn state_in(path: &LinkPath, slot: u64) -> usize {
+    path.states().take_while(|(first, _)| *first <= slot).count() - 1
+}
+
+/// What is sent to one helper node takes the link, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct WayUp {
+    links: Links,
+    peer: SocketAddr,
+    is_replaced: AtomicBool,
+}
+
+impl WayUp {
+    /// Puts what is sent to `peer` on the link as it is in `slot`.
+    pub(crate) fn set(
+        links: &Links,
+        peer: SocketAddr,
+        (path, key): (&LinkPath, Key),
+        slot: u64,
+    ) -> WayUp {
+        links.set(peer, path.at(slot).spec.up, key);
+        WayUp { links: links.clone(), peer, is_replaced: AtomicBool::new(false) }
+    }
+
+    /// It becomes `direction`.
+    pub(crate) fn change(&self, direction: Direction) {
+        self.links.change(self.peer, direction);
+    }
+
+    /// Another one is put in its place, which outlasts this one.
+    pub(crate) fn replace(&self) {
+        self.is_replaced.store(true, Ordering::Relaxed);
+    }
+
+    fn counts(&self) -> (EndCounts, Lateness) {
+        counts(&self.links, self.peer)
+    }
+}
+
+impl Drop for WayUp {
     fn drop(&mut self) {
-        self.links.remove(self.peer);
+        if !self.is_replaced.load(Ordering::Relaxed) {
+            self.links.remove(self.peer);
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use fogbit_policy::Policy;
 use fogbit_scenario::contexts::ContextDigest;
 use fogbit_scenario::feedback::Outcome;
 use fogbit_scenario::instance::asks_an_oracle;
+use fogbit_scenario::link::verdict::LinkCheck;
 use fogbit_scenario::topology::{ExternalProgram, PolicySpec};
 use fogbit_scenario::{Contexts, TaskSource};
 use fogbit_transport::codec::CONTROL_LIMIT;
@@ -19,10 +20,10 @@ use fogbit_transport::wire::{
 };
 use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, Member, WireError};
 use quinn::Connection;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 
 use crate::external::{ExternalFolder, ExternalPolicy, ExternalTrial, Waiting};
-use crate::live::{LiveFog, LiveRecorder, LiveTrial, Punctuality};
+use crate::live::{Findings, LiveFog, LiveRecorder, LiveTrial, Punctuality, Ways};
 use crate::lockstep::QuicFog;
 use crate::metrics::{TaskNodeMetrics, TrialMetrics};
 use crate::trial::{Decider, NoOracle, Oracle, Recorder, Step, Trial, TrialError};
@@ -49,7 +50,7 @@ pub async fn serve(
     external: ExternalFolder,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let prober = Prober::of_links(&member.links);
+    let ways = Ways::new(Prober::of_links(&member.links));
     let member = Arc::new(member);
     tokio::pin!(shutdown);
     let result = loop {
@@ -59,7 +60,7 @@ pub async fn serve(
             stream = member.control.accept_bi() => match stream {
                 Ok((send, receive)) => {
                     let (member, metrics) = (Arc::clone(&member), metrics.clone());
-                    let member = (member, Arc::clone(&prober));
+                    let member = (member, ways.clone());
                     tokio::spawn(play(member, metrics, external.clone(), send, receive));
                 }
                 Err(error) => match CloseCode::of(&error) {
@@ -75,7 +76,7 @@ pub async fn serve(
 
 /// Receives one order, plays it and tells how it went.
 async fn play(
-    (member, prober): (Arc<Member>, Arc<Prober>),
+    (member, ways): (Arc<Member>, Ways),
     metrics: TaskNodeMetrics,
     external: ExternalFolder,
     send: quinn::SendStream,
@@ -86,7 +87,7 @@ async fn play(
         Ok(TaskNodeOrder::OneBit(order)) => *order,
         Ok(TaskNodeOrder::Placement(order)) => {
             let send = FrameSender::new(send, CONTROL_LIMIT);
-            return crate::placement::play(member, prober, *order, send, receive).await;
+            return crate::placement::play(member, ways.prober(), *order, send, receive).await;
         }
         Err(error) => {
             tracing::warn!(%error, "an order that cannot be read");
@@ -96,7 +97,7 @@ async fn play(
     tracing::info!(trial = ?order.trial, policy = order.name, "trial begins");
     let send = Arc::new(Mutex::new(FrameSender::new(send, CONTROL_LIMIT)));
     let started = Instant::now();
-    let player = Player { member, metrics, external, order, send: Arc::clone(&send) };
+    let player = Player { member, ways, metrics, external, order, send: Arc::clone(&send) };
     let report = match player.play(receive).await {
         Ok(()) => TrialReport::Done {
             nanoseconds: u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX),
@@ -121,6 +122,7 @@ async fn play(
 /// One order, and what it is played with.
 struct Player {
     member: Arc<Member>,
+    ways: Ways,
     metrics: TaskNodeMetrics,
     external: ExternalFolder,
     order: TrialOrder,
@@ -154,6 +156,8 @@ impl Player {
             Pace::Wall { slot_nanoseconds, timeout_nanoseconds } => {
                 let decider = self.decider(&spec, &metrics)?.ok_or_else(|| unplayable(&spec))?;
                 let (helpers, addresses) = self.watched();
+                let (findings, found) = mpsc::unbounded_channel();
+                let telling = tokio::spawn(tell_of_links(Arc::clone(&self.send), found));
                 let live = LiveTrial {
                     trial: self.order.trial,
                     helpers,
@@ -161,12 +165,16 @@ impl Player {
                     slot: Duration::from_nanos(slot_nanoseconds.max(1)),
                     timeout: Duration::from_nanos(timeout_nanoseconds),
                     links: self.order.links.clone(),
+                    ways: self.ways.clone(),
+                    findings: Arc::new(Findings::new(findings)),
                     deadline: self.order.deadline,
                 };
                 // It ends with the stream, or with the trial.
                 let notices = tokio::spawn(hear_of_helpers(receive, addresses));
                 let played = self.live(live, tasks, decider, &metrics).await;
                 notices.abort();
+                // Whoever finds something is gone now.
+                let _ = telling.await;
                 played
             }
         }
@@ -265,6 +273,7 @@ impl Player {
             return played.map(|_| ());
         }
         recorder.tell().await?;
+        fog.end().await;
         played.map(|_| ())
     }
 
@@ -334,6 +343,19 @@ async fn hear_of_helpers(
     }
     // Dropping the senders would end the keepers before the trial.
     std::future::pending().await
+}
+
+/// In real time: tells the orchestrator what is found of links.
+async fn tell_of_links(
+    send: Arc<Mutex<FrameSender>>,
+    mut found: mpsc::UnboundedReceiver<(u32, LinkCheck)>,
+) {
+    while let Some((number, check)) = found.recv().await {
+        let report = TrialReport::Link { number, check: Box::new(check) };
+        if send.lock().await.send(&report).await.is_err() {
+            return;
+        }
+    }
 }
 
 /// What the orchestrator is told, in bounded batches; whoever tells waits where it does not keep up.

@@ -8,7 +8,7 @@ use fogbit_scenario::draw::Key;
 use fogbit_scenario::feedback::Outcome;
 use fogbit_scenario::instance::{HelperSpec, TaskSpec};
 use fogbit_scenario::link::LinkPath;
-use fogbit_scenario::link::verdict::EndCounts;
+use fogbit_scenario::link::verdict::{EndCounts, LinkCheck};
 use serde::{Deserialize, Serialize};
 
 use crate::emulation::Lateness;
@@ -218,6 +218,13 @@ pub enum TrialReport {
         /// nothing or has not learnt since.
         estimates: Vec<f64>,
     },
+    /// In real time: what is known of a link while it was in one state.
+    Link {
+        /// Of this trial, from 0; a later report of the same number takes the place of the former one.
+        number: u32,
+        /// Configured beside measured.
+        check: Box<LinkCheck>,
+    },
     /// A policy that knows more than a task node can see (`optimal`, `full-information`) asks for
     /// its choice in the slot after those told. The orchestrator knows the contexts of that slot by
     /// itself: a question about invented ones would be a way to the weights.
@@ -330,6 +337,10 @@ pub enum LiveRequest {
         /// The task itself, where its way counts.
         payload: Payload,
     },
+    /// The link is going to be probed.
+    Probe(ProbeHello),
+    /// What has been counted of the link.
+    Counts(CountsAsk),
 }
 
 /// Helper node to task node, in real time.
@@ -358,6 +369,10 @@ pub enum LiveReply {
         /// The answer.
         payload: Payload,
     },
+    /// Answer to [`LiveRequest::Probe`].
+    Probe(ProbeReady),
+    /// Answer to [`LiveRequest::Counts`].
+    Counts(Box<CountsAnswer>),
 }
 
 /// Task node to helper node, where their link is emulated, before the first probe of it: under which

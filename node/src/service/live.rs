@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use fogbit_scenario::HelperSpec;
 use fogbit_scenario::feedback::Outcome;
 use fogbit_transport::timer::Timer;
-use fogbit_transport::wire::{LiveReply, LiveRequest, StateReport};
+use fogbit_transport::wire::{LiveReply, LiveRequest, ProbeHello, StateReport};
 use fogbit_transport::{FrameReceiver, FrameSender, Payload};
 
 use super::SessionFailure;
@@ -46,11 +46,15 @@ pub(super) async fn serve(
     let answer = Payload { bytes: spec.model.deadline().map_or(0, |d| d.response_bytes) };
     let Live { slot, reports, mut replaced } = live;
     send.send(&LiveReply::Opened).await?;
-    let first = match receive.receive().await? {
-        // No run gets as far as the largest number, and counting must not go beyond it.
-        Some(LiveRequest::Begin { slot }) => slot.clamp(1, u64::MAX / 2),
-        Some(LiveRequest::Offload { .. }) => return Err(SessionFailure::NotBegun),
-        None => return Ok(()),
+    let first = loop {
+        match receive.receive().await? {
+            // No run gets as far as the largest number, and counting must not go beyond it.
+            Some(LiveRequest::Begin { slot }) => break slot.clamp(1, u64::MAX / 2),
+            Some(LiveRequest::Offload { .. }) => return Err(SessionFailure::NotBegun),
+            Some(LiveRequest::Probe(hello)) => send.send(&probe(&mut way_back, hello)?).await?,
+            Some(LiveRequest::Counts(_)) => send.send(&counts(&way_back)?).await?,
+            None => return Ok(()),
+        }
     };
     let begun = Instant::now();
     let mut session = LiveSession::new(&spec, first);
@@ -94,6 +98,14 @@ pub(super) async fn serve(
                     let (slot, task) = match request? {
                         Some(LiveRequest::Offload { slot, task, .. }) => (slot, task),
                         Some(LiveRequest::Begin { .. }) => return Err(SessionFailure::BegunTwice),
+                        Some(LiveRequest::Probe(hello)) => {
+                            send.send(&probe(&mut way_back, hello)?).await?;
+                            continue;
+                        }
+                        Some(LiveRequest::Counts(_)) => {
+                            send.send(&counts(&way_back)?).await?;
+                            continue;
+                        }
                         None => return Ok(()),
                     };
                     let told = match session.offload(slot, &task)? {
@@ -117,6 +129,16 @@ pub(super) async fn serve(
         let _ = reports.send(report).await;
     }
     served
+}
+
+fn probe(way_back: &mut Option<WayBack>, hello: ProbeHello) -> Result<LiveReply, SessionFailure> {
+    let way = way_back.as_mut().ok_or(SessionFailure::NoLink)?;
+    Ok(LiveReply::Probe(way.probe(hello)))
+}
+
+fn counts(way_back: &Option<WayBack>) -> Result<LiveReply, SessionFailure> {
+    let way = way_back.as_ref().ok_or(SessionFailure::NoLink)?;
+    Ok(LiveReply::Counts(Box::new(way.counts())))
 }
 
 fn is_taken(outcome: Outcome) -> bool {

@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 
 use self::seeds::{Opened, SharedSeeds};
 use self::steering::Computers;
-use self::way_back::WayBack;
+use self::way_back::WaysBack;
 use crate::compute::{ComputeSetupError, serve_compute};
 use crate::metrics::HelperMetrics;
 use crate::session::SessionError;
@@ -52,6 +52,8 @@ enum SessionFailure {
     NotBegun,
     #[error("a session begins once")]
     BegunTwice,
+    #[error("a question about a link that is not emulated")]
+    NoLink,
     #[error("no timer: {0}")]
     Timer(#[from] std::io::Error),
     #[error(transparent)]
@@ -70,7 +72,8 @@ impl SessionFailure {
             SessionFailure::NotYours(_)
             | SessionFailure::Request(_)
             | SessionFailure::NotBegun
-            | SessionFailure::BegunTwice => CloseCode::BadRequest,
+            | SessionFailure::BegunTwice
+            | SessionFailure::NoLink => CloseCode::BadRequest,
             SessionFailure::NoSuchState(_) | SessionFailure::Load(_) => CloseCode::BadRequest,
             SessionFailure::Timer(_) | SessionFailure::Computer(_) => CloseCode::Failed,
         }
@@ -86,7 +89,11 @@ pub async fn serve(
     metrics: HelperMetrics,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let problems = Problems { seeds: SharedSeeds::new(metrics), computers: Computers::default() };
+    let problems = Problems {
+        seeds: SharedSeeds::new(metrics),
+        computers: Computers::default(),
+        ways_back: WaysBack::default(),
+    };
     let prober = Prober::of_links(&member.links);
     let member = Arc::new(member);
     tokio::pin!(shutdown);
@@ -118,7 +125,7 @@ pub async fn serve(
 /// Keeps what the orchestrator says of one seed for as long as the stream is open.
 async fn keep_seed(
     member: Arc<Member>,
-    Problems { seeds, computers }: Problems,
+    Problems { seeds, computers, .. }: Problems,
     send: quinn::SendStream,
     receive: quinn::RecvStream,
 ) {
@@ -225,9 +232,7 @@ async fn serve_stream(
     let mut frames = (FrameSender::new(send, DATA_LIMIT), FrameReceiver::new(receive, DATA_LIMIT));
     let (send, receive) = (&mut frames.0, &mut frames.1);
     let served = match opening {
-        Ok(Opening::Session(open)) => {
-            serve_session(&problems.seeds, from, open, send, receive).await
-        }
+        Ok(Opening::Session(open)) => serve_session(&problems, from, open, send, receive).await,
         Ok(Opening::Steering(open)) => {
             steering::serve(&problems.computers, from, open, send, receive).await
         }
@@ -257,6 +262,7 @@ async fn serve_stream(
 struct Problems {
     seeds: SharedSeeds,
     computers: Computers,
+    ways_back: WaysBack,
 }
 
 /// The task node of a session.
@@ -270,19 +276,19 @@ struct Caller {
 }
 
 async fn serve_session(
-    seeds: &SharedSeeds,
+    problems: &Problems,
     from: Caller,
     OpenSession { trial }: OpenSession,
     send: &mut FrameSender,
     receive: &mut FrameReceiver,
 ) -> Result<(), SessionFailure> {
-    let Opened { spec, metrics, live, link_key } = seeds.open(trial, &from.name)?;
+    let Opened { spec, metrics, live, link_key } = problems.seeds.open(trial, &from.name)?;
     match live {
         None => lockstep::serve(&spec, metrics, send, receive).await,
         Some(live) => {
             let way_back = link_key.zip(spec.link.clone()).map(|(key, path)| {
                 // The answer that the session is open takes this way already.
-                WayBack::set(from.links, from.address, path, key)
+                problems.ways_back.set(&from, path, key)
             });
             let session = live::Opened { spec, metrics, live, way_back };
             live::serve(trial.policy, session, send, receive).await

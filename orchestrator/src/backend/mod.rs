@@ -11,6 +11,7 @@ use fogbit_scenario::Instance;
 
 use crate::board::Board;
 use crate::ledger::Ledger;
+use crate::links::MeasuredLinks;
 use crate::logs::{ContextLog, context_file, feature_names};
 use crate::plan::{Collector, Plan, Status};
 use crate::results::ResultsDir;
@@ -68,6 +69,8 @@ pub struct Outcome {
     pub collector: Collector,
     /// Why the run failed, if it did.
     pub failure: Option<RunFailure>,
+    /// Links as configured and as measured, in real time over emulated ones.
+    pub links: MeasuredLinks,
 }
 
 /// Why a run failed as a whole.

@@ -20,6 +20,7 @@ use rayon::prelude::*;
 use super::{Context, Outcome, RunFailure, failed_policies};
 use crate::board::{Board, Told};
 use crate::ledger::{Ledger, Replica};
+use crate::links::MeasuredLinks;
 use crate::logs::ContextLog;
 use crate::plan::{Collector, Plan, PlannedPolicy, Status, TrialResult};
 
@@ -39,7 +40,7 @@ pub fn run(context: &Context) -> Outcome {
         Ok(threads) => threads,
         Err(error) => {
             let failure = RunFailure { message: error.to_string(), help: None };
-            return Outcome { collector, failure: Some(failure) };
+            return Outcome { collector, failure: Some(failure), links: MeasuredLinks::default() };
         }
     };
     for seeds in plan.seeds.chunks(SEEDS_AT_ONCE) {
@@ -67,7 +68,7 @@ pub fn run(context: &Context) -> Outcome {
         }
     }
     let failure = failure.or_else(|| failed_policies(&collector, plan));
-    Outcome { collector, failure }
+    Outcome { collector, failure, links: MeasuredLinks::default() }
 }
 
 /// One thread for each core. Trials that somebody watches, and those without an end, all go on side
@@ -181,7 +182,8 @@ pub fn play_trial(
         Err(error) => return Err(error),
     };
     let of_policy = failure.is_some();
-    Ok(TrialResult { policy, seed: instance.seed, status, account, seconds, failure, of_policy })
+    let (seed, links) = (instance.seed, Vec::new());
+    Ok(TrialResult { policy, seed, status, account, seconds, failure, of_policy, links })
 }
 
 /// Who decides in a trial.

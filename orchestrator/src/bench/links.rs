@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::placement::links::{LATE_NS, MOST_LATE};
+use crate::links::{LATE_NS, MOST_LATE};
 
 /// A right link is found wrong once in so many verdicts on chance alone.
 const CHANCE: f64 = 1e-3;

@@ -177,19 +177,17 @@ impl Keep<'_> {
         outcome.collector.add_unplayed(plan);
         let status = outcome.status(plan);
         let seconds = self.started.elapsed().as_secs_f64();
-        let facts = RunFacts { backend: self.backend, status, valid: outcome.valid, seconds };
+        let (links, valid) = (outcome.links.summary(), outcome.links.are_in_time());
+        let facts = RunFacts { backend: self.backend, status, links, seconds };
         let summary = PlacementSummary::new(plan, &outcome.collector, facts);
         let row = outcome.collector.rows.iter().find_map(|row| row.failure.clone());
         let failure = outcome.failure.map(|failure| failure.message).or(row);
         files::write(dir, plan, &outcome.collector)?;
-        if let Some(links) = &outcome.links {
-            let json = serde_json::to_string_pretty(links).expect("a value is plain data") + "\n";
-            dir.write(files::LINKS_FILE, json.as_bytes())?;
-        }
+        outcome.links.write(dir)?;
         dir.write("summary.json", summary.to_json().as_bytes())?;
-        self.manifest.end(status, failure.clone(), outcome.valid);
+        self.manifest.end(status, failure.clone(), valid);
         dir.write("manifest.json", &self.manifest.to_json())?;
         let steps = std::mem::take(&mut *watch.lock().unwrap_or_else(PoisonError::into_inner));
-        Ok(Played { steps, links: outcome.links, status, failure })
+        Ok(Played { steps, links: outcome.links.to_json(), status, failure })
     }
 }

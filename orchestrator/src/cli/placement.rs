@@ -23,6 +23,9 @@ pub(crate) fn render(summary: &PlacementSummary, dir: &Path) -> String {
     if summary.run.segments.len() > MOST_SEGMENTS {
         let _ = writeln!(text, "{} segments: segments.csv has each", summary.run.segments.len());
     }
+    if let Some(links) = &summary.run.links {
+        let _ = writeln!(text, "{}", links.line());
+    }
     let _ = writeln!(text, "\n{}", break_even(summary));
     notes(&mut text, summary);
     if summary.pairs.iter().any(|pair| pair.low.is_some()) {

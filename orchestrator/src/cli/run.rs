@@ -29,10 +29,11 @@ use crate::board::Board;
 use crate::exit::{Exit, Failure, tell};
 use crate::expect::Judgement;
 use crate::exporter::{Exporter, process_registry};
+use crate::links::MeasuredLinks;
 use crate::plan::{Collector, Plan, Status};
 use crate::progress::Display;
 use crate::report;
-use crate::results::summary::Summary;
+use crate::results::summary::{RealTime, Summary};
 use crate::results::{Manifest, ResultsDir, ResultsError, RunStatus, file_time, write_curves};
 
 /// Play a topology and show what each policy loses against the best choice
@@ -344,7 +345,8 @@ async fn play(
             && let Some(failure) = log::write_full(&context, ending.dir.path()).await
         {
             let collector = Collector::new(&context.plan);
-            return ending.end(Outcome { collector, failure: Some(failure) }, told).await;
+            let links = MeasuredLinks::default();
+            return ending.end(Outcome { collector, failure: Some(failure), links }, told).await;
         }
         let Some(network) = network else {
             let joined = tokio::task::spawn_blocking(move || sim::run(&context)).await;
@@ -406,7 +408,11 @@ impl Ending {
             self.backend.name(),
             status,
             self.started.elapsed().as_secs_f64(),
-            real_time.then(|| (self.context.board.counted(), self.context.board.losses())),
+            real_time.then(|| RealTime {
+                begun: self.context.board.counted(),
+                losses: self.context.board.losses(),
+                links: outcome.links.summary(),
+            }),
         );
         self.manifest.end(status, reason, summary.run.valid);
         if let Err(failure) = finish(&self.dir, plan, &outcome, &summary, &self.manifest) {
@@ -451,6 +457,7 @@ fn finish(
     manifest: &Manifest,
 ) -> Result<(), Failure> {
     write_curves(dir, plan, &outcome.collector).map_err(unwritten)?;
+    outcome.links.write(dir).map_err(unwritten)?;
     dir.write("summary.json", summary.to_json().as_bytes()).map_err(unwritten)?;
     let html = report::render_with(dir.path(), manifest.clone())
         .map_err(|error| Failure::new(Exit::Internal, error))?;

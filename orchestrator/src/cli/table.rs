@@ -12,6 +12,7 @@ use crate::plan::SUMMARY_SLOTS;
 use crate::results::RunStatus;
 use crate::results::summary::{PolicySummary, Reading, Summary, TaskCounts};
 use crate::stats::MeanSd;
+use crate::validity::MOST_LATE;
 
 /// The results for people.
 pub(crate) fn render(summary: &Summary, dir: &Path) -> String {
@@ -30,7 +31,7 @@ pub(crate) fn render(summary: &Summary, dir: &Path) -> String {
     if run.status != RunStatus::Complete {
         let _ = writeln!(text, "This run is not complete: the table holds complete trials only.");
     }
-    if let (false, Some(late)) = (run.valid, run.late_share) {
+    if let (false, Some(late)) = (run.valid, run.late_share.filter(|late| *late > MOST_LATE)) {
         let _ = writeln!(
             text,
             "This run is INVALID: {} of its slots began later than a tenth of a slot (1 % may). The \
@@ -38,7 +39,17 @@ pub(crate) fn render(summary: &Summary, dir: &Path) -> String {
             percent(Some(late))
         );
     }
+    if run.links.is_some_and(|links| !links.are_in_time()) {
+        let _ = writeln!(
+            text,
+            "This run is INVALID: more than 1 % of the packets over its links were delivered more than \
+             5 ms late. The host did not keep up: fewer nodes or policies, or a faster host."
+        );
+    }
     let _ = writeln!(text, "{}", policies(summary));
+    if let Some(links) = &run.links {
+        let _ = writeln!(text, "{}", links.line());
+    }
     if summary.policies.iter().any(|p| p.tasks.refused > 0) {
         let _ = writeln!(text, "{}", losses(summary, "refused by full queues", |t| t.refused));
     }

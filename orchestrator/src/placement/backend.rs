@@ -12,6 +12,7 @@ use super::ledger::{PlacementLedger, Watch};
 use super::models::Models;
 use super::plan::PlacementPlan;
 use crate::backend::RunFailure;
+use crate::links::MeasuredLinks;
 use crate::plan::Status;
 use crate::results::{ResultsDir, RunStatus};
 
@@ -58,12 +59,8 @@ pub struct PlacementOutcome {
     pub collector: PlacementCollector,
     /// Why the run failed, if it did.
     pub failure: Option<RunFailure>,
-    /// Whether the run is to be believed: in real time it is not where the host did not keep up.
-    pub valid: bool,
-    /// Links as configured and as measured: a list of tables, one for each link, direction and
-    /// change, which is written to `links.json` and shown in the report as it is. None where
-    /// nothing was measured.
-    pub links: Option<serde_json::Value>,
+    /// Links as configured and as measured; none in virtual time.
+    pub links: MeasuredLinks,
 }
 
 impl PlacementOutcome {

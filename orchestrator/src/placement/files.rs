@@ -9,8 +9,6 @@ use super::tally::Kpis;
 use crate::results::{ResultsDir, ResultsError};
 use crate::stats::Running;
 
-/// The file of configured beside measured links.
-pub const LINKS_FILE: &str = "links.json";
 /// The file of every trial's segments.
 pub const SEGMENTS_FILE: &str = "segments.csv";
 

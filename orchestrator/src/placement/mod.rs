@@ -12,7 +12,6 @@ mod expect;
 pub mod files;
 pub mod graph;
 pub mod ledger;
-pub mod links;
 pub mod models;
 pub mod pairing;
 pub mod pairs;

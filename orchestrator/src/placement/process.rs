@@ -21,9 +21,9 @@ use super::backend::{PlacementContext, PlacementOutcome};
 use super::board::Told;
 use super::collect::{PlacementCollector, PlacementTrial};
 use super::ledger::{LedgerError, PlacementLedger};
-use super::links::{MeasuredLinks, TrialLinks};
 use crate::backend::RunFailure;
 use crate::backend::process::{Crew, CrewPlayer, Early, Fleet, MemberHandle, Options, failed};
+use crate::links::{MeasuredLinks, TrialLinks};
 use crate::plan::Status;
 
 /// Plays all trials of the plan, and has `then` make something of the outcome while the nodes are
@@ -37,7 +37,9 @@ pub async fn run<T>(
     let links = MeasuredLinks::default();
     let fleet = match Fleet::start(&crew(context), options).await {
         Ok(fleet) => fleet,
-        Err(failure) => return then(outcome(collector, &links, Some(failure))).await,
+        Err(failure) => {
+            return then(PlacementOutcome { collector, failure: Some(failure), links }).await;
+        }
     };
     let mut run = Run { context, fleet, collector, links };
     let failure = match run.play().await {
@@ -46,17 +48,9 @@ pub async fn run<T>(
     };
     let Run { fleet, collector, links, .. } = run;
     let code = fleet.code(failure.as_ref());
-    let made = then(outcome(collector, &links, failure)).await;
+    let made = then(PlacementOutcome { collector, failure, links }).await;
     fleet.end(code).await;
     made
-}
-
-fn outcome(
-    collector: PlacementCollector,
-    links: &MeasuredLinks,
-    failure: Option<RunFailure>,
-) -> PlacementOutcome {
-    PlacementOutcome { collector, failure, valid: links.are_in_time(), links: links.to_json() }
 }
 
 /// The nodes that the plan needs.

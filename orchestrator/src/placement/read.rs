@@ -6,7 +6,7 @@ use fogbit_scenario::TopologyFile;
 use fogbit_scenario::topology::Problem;
 use serde::Deserialize;
 
-use super::files::{Curve, LINKS_FILE};
+use super::files::Curve;
 use super::record::{COLUMNS, SITE_COLUMNS};
 use super::summary::PlacementSummary;
 use crate::results::decision_file;
@@ -25,15 +25,6 @@ pub fn problem(dir: &Path) -> Problem {
 /// If it is missing or something else.
 pub fn summary(dir: &Path) -> Result<PlacementSummary, ReadError> {
     json(&dir.join("summary.json"))
-}
-
-/// Reads `links.json`, if there is one.
-///
-/// # Errors
-/// If it is something else.
-pub fn links(dir: &Path) -> Result<Option<serde_json::Value>, ReadError> {
-    let path = dir.join(LINKS_FILE);
-    if path.exists() { json(&path).map(Some) } else { Ok(None) }
 }
 
 /// One row of a curve file.

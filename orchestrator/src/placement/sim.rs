@@ -17,6 +17,7 @@ use super::collect::{PlacementCollector, PlacementTrial};
 use super::ledger::PlacementLedger;
 use crate::backend::RunFailure;
 use crate::backend::sim::now;
+use crate::links::MeasuredLinks;
 use crate::plan::Status;
 
 /// Seeds that are played before their samples are pooled.
@@ -50,7 +51,7 @@ pub fn run(context: &PlacementContext) -> PlacementOutcome {
             }
         }
     }
-    PlacementOutcome { collector, failure, valid: true, links: None }
+    PlacementOutcome { collector, failure, links: MeasuredLinks::default() }
 }
 
 /// Plays one trial.

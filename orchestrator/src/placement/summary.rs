@@ -13,6 +13,7 @@ use super::plan::{PlacementPlan, Segment};
 use super::scores::Answer;
 use super::tally::{Kpis, MeasuredBreakEven, Tally};
 use crate::expect::Verdict;
+use crate::links::LinksSummary;
 use crate::plan::Status;
 use crate::results::RunStatus;
 use crate::results::summary::{Pair, PolicyRank};
@@ -64,6 +65,9 @@ pub struct PlacementRun {
     pub nodes: Vec<String>,
     /// Between events nothing changes by schedule.
     pub segments: Vec<Segment>,
+    /// What was measured of the links in real time.
+    #[serde(default)]
+    pub links: Option<LinksSummary>,
     /// Wall time of the whole run in seconds.
     pub seconds: f64,
     /// Version of Fogbit.
@@ -145,8 +149,8 @@ pub struct RunFacts<'b> {
     pub backend: &'b str,
     /// How far it got.
     pub status: RunStatus,
-    /// Whether the run is to be believed.
-    pub valid: bool,
+    /// What was measured of its links; by that it is to be believed or not.
+    pub links: Option<LinksSummary>,
     /// Wall time of the whole run in seconds.
     pub seconds: f64,
 }
@@ -166,12 +170,13 @@ impl PlacementSummary {
             backend: facts.backend.into(),
             slots: scenario.slots(),
             clock: scenario.topology().clock.kind().into(),
-            valid: facts.valid,
+            valid: facts.links.is_none_or(|links| links.are_in_time()),
             status: facts.status,
             seeds: plan.seeds.len() as u64,
             task_node: scenario.task_node().name.clone(),
             nodes: scenario.helpers().iter().map(|helper| helper.name.clone()).collect(),
             segments: plan.segments.to_vec(),
+            links: facts.links,
             seconds: facts.seconds,
             version: env!("CARGO_PKG_VERSION").into(),
         };

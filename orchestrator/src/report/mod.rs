@@ -6,6 +6,7 @@ pub(crate) mod beyond;
 mod choices;
 pub(crate) mod figures;
 mod intervals;
+pub(crate) mod links;
 pub(crate) mod markup;
 pub(crate) mod pairs;
 pub(crate) mod plot;
@@ -67,6 +68,7 @@ pub fn render_with(dir: &Path, manifest: Manifest) -> Result<String, ReportError
     out.push_str(&tables::policies(&data));
     out.push_str(&ranking::section(&data));
     out.push_str(&pairs::section(&data));
+    out.push_str(&links::section(data.links.as_ref()));
     out.push_str(&tables::expectations(&data));
     out.push_str(&tables::unfinished(&data));
     out.push_str("<h2>Figures</h2>\n");
@@ -97,6 +99,8 @@ struct Data {
     beyond: Vec<String>,
     /// When something changes by schedule.
     marks: Vec<Mark>,
+    /// Links as configured and as measured, where they were.
+    links: Option<serde_json::Value>,
 }
 
 impl Data {
@@ -108,7 +112,8 @@ impl Data {
         let looks = looks(summary.policies.iter().map(|policy| policy.kind.as_str()));
         let marks = scenario.as_ref().map(beyond::marks).unwrap_or_default();
         let beyond = scenario.as_ref().map(beyond::facts).unwrap_or_default();
-        Ok(Data { summary, manifest, looks, curves, beyond, marks })
+        let links = crate::links::read(dir)?;
+        Ok(Data { summary, manifest, looks, curves, beyond, marks, links })
     }
 
     fn curve(&self, curve: Curve) -> &[CurvePoint] {

@@ -11,6 +11,7 @@ pub use super::pairs::{Pair, PolicyRank, Reading};
 use super::pairs::{pairs, ranks};
 use crate::expect::{Verdict, evaluate};
 use crate::ledger::Totals;
+use crate::links::LinksSummary;
 use crate::plan::{Collector, Curve, Plan, SUMMARY_SLOTS, Status};
 use crate::stats::MeanSd;
 use crate::validity::Begun;
@@ -56,6 +57,9 @@ pub struct RunSummary {
     /// In real time how often a helper node was lost while the run went on.
     #[serde(default)]
     pub node_losses: Option<u64>,
+    /// In real time over emulated links, what was measured of these.
+    #[serde(default)]
+    pub links: Option<LinksSummary>,
     /// How far it got.
     pub status: RunStatus,
     /// Number of seeds.
@@ -187,16 +191,33 @@ pub fn metric_value(metric: Metric, totals: &Totals) -> f64 {
     }
 }
 
+/// What there is to say of a run in real time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RealTime {
+    /// The slots by which it is judged.
+    pub begun: Begun,
+    /// How often helper nodes were lost.
+    pub losses: u64,
+    /// What was measured of its links.
+    pub links: Option<LinksSummary>,
+}
+
+impl RealTime {
+    /// Whether the host kept up with slots and links.
+    fn is_valid(&self) -> bool {
+        self.begun.valid() && self.links.is_none_or(|links| links.are_in_time())
+    }
+}
+
 impl Summary {
-    /// Adds up a run; `real_time` are the slots by which it is judged, and how often helper nodes
-    /// were lost.
+    /// Adds up a run.
     pub fn new(
         plan: &Plan,
         collector: &Collector,
         backend: &str,
         status: RunStatus,
         seconds: f64,
-        real_time: Option<(Begun, u64)>,
+        real_time: Option<RealTime>,
     ) -> Summary {
         let scenario = &plan.scenario;
         let run = RunSummary {
@@ -205,9 +226,10 @@ impl Summary {
             backend: backend.into(),
             slots: scenario.length().slots(),
             clock: scenario.clock().kind().into(),
-            valid: real_time.is_none_or(|(begun, _)| begun.valid()),
-            late_share: real_time.map(|(begun, _)| begun.late_share()),
-            node_losses: real_time.map(|(_, losses)| losses),
+            valid: real_time.is_none_or(|real_time| real_time.is_valid()),
+            late_share: real_time.map(|real_time| real_time.begun.late_share()),
+            node_losses: real_time.map(|real_time| real_time.losses),
+            links: real_time.and_then(|real_time| real_time.links),
             status,
             seeds: plan.seeds.len() as u64,
             nodes: scenario.helpers().iter().map(|h| h.name.clone()).collect(),

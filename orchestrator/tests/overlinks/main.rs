@@ -5,6 +5,7 @@ mod alike;
 #[path = "../common/mod.rs"]
 mod common;
 mod real_time;
+mod verified;
 
 use std::path::{Path, PathBuf};
 

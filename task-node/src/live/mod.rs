@@ -7,6 +7,8 @@
 
 mod link;
 mod recorder;
+mod verify;
+mod ways;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -16,8 +18,9 @@ use std::time::{Duration, Instant};
 
 use fogbit_scenario::deadline::Deadline;
 use fogbit_scenario::feedback::Outcome;
-use fogbit_scenario::link::LinkPath;
+use fogbit_scenario::link::{LinkPath, LinkSpec};
 use fogbit_scenario::{Bit, Contexts};
+use fogbit_transport::probe::{BUDGET_NS, waves};
 use fogbit_transport::timer::Timer;
 use fogbit_transport::wire::{LinkEnd, LiveRequest, TrialId};
 use fogbit_transport::{Member, Payload};
@@ -27,14 +30,20 @@ use tokio::task::JoinSet;
 
 use self::link::{Event, Keeper, What};
 pub(crate) use self::recorder::LiveRecorder;
+pub(crate) use self::verify::Findings;
+pub(crate) use self::ways::Ways;
 use crate::connections::Connections;
 use crate::metrics::{TrialMetrics, seconds};
 use crate::trial::{Arrival, Fog, TrialError};
 
 /// Helper nodes that have not opened their sessions by then are absent at first.
 const OPENING: Duration = Duration::from_secs(5);
-/// Over emulated links so many round trips more.
-const OPENING_ROUND_TRIPS: u32 = 6;
+/// Over emulated links so many round trips more, half of them for its session and half for counts, besides
+/// the time that probes take.
+const OPENING_ROUND_TRIPS: u32 = 16;
+/// At the end of a trial links may take so long to tell what they have come to, and so many round trips.
+const ENDING: Duration = Duration::from_secs(2);
+const ENDING_ROUND_TRIPS: u32 = 6;
 /// Between the last session's opening and the first slot, so that all are told of it in time.
 const LEAD: Duration = Duration::from_millis(5);
 /// Events that may wait for the trial.
@@ -110,6 +119,10 @@ pub(crate) struct LiveTrial {
     pub(crate) timeout: Duration,
     /// The link to each helper node, where links are emulated.
     pub(crate) links: Vec<LinkEnd>,
+    /// Those of this process.
+    pub(crate) ways: Ways,
+    /// Where it is told what was found of the links.
+    pub(crate) findings: Arc<Findings>,
     /// What an answer has to keep to, if that makes the bit.
     pub(crate) deadline: Option<Deadline>,
 }
@@ -131,7 +144,11 @@ pub(crate) struct LiveFog {
     lateness: Histogram,
     state_age: Histogram,
     /// They keep the connections, for as long as the trial lasts.
-    _keepers: JoinSet<()>,
+    keepers: JoinSet<()>,
+    /// Tells the keepers to end.
+    over: watch::Sender<bool>,
+    /// How long they may take for it.
+    ending: Duration,
 }
 
 /// One helper node as the task node knows it.
@@ -153,6 +170,14 @@ impl Helper {
     }
 }
 
+/// How long probes of all links take at most: as many as do not disturb each other at a time, on a host
+/// that may be slow.
+fn measuring(links: &[LinkEnd]) -> Duration {
+    let first: Vec<LinkSpec> = links.iter().map(|link| link.path.first.spec).collect();
+    let waves = waves(&first).len() as u64;
+    Duration::from_nanos(2 * BUDGET_NS * waves)
+}
+
 #[derive(Debug)]
 struct Sent {
     slot: u64,
@@ -172,8 +197,12 @@ impl LiveFog {
         metrics: &TrialMetrics,
         punctuality: Arc<Punctuality>,
     ) -> Result<LiveFog, TrialError> {
-        let LiveTrial { trial, helpers, width, slot, timeout, links, deadline } = live;
+        let LiveTrial { trial, helpers, width, slot, timeout, links, ways, findings, deadline } =
+            live;
+        let measuring = measuring(&links);
         let mut links = links.into_iter();
+        let over = watch::Sender::new(false);
+        let mut ending = ENDING;
         let (tell, mut events) = mpsc::channel(WAITING_EVENTS);
         let (start, schedule) = watch::channel(None);
         let mut keepers = JoinSet::new();
@@ -190,12 +219,16 @@ impl LiveFog {
                 name,
                 width,
                 link: links.next(),
+                ways: ways.clone(),
+                findings: Arc::clone(&findings),
                 is_timed: deadline.is_some(),
                 address,
                 schedule: schedule.clone(),
+                over: over.subscribe(),
                 tell: tell.clone(),
             };
             opening = opening.max(OPENING + keeper.round_trip() * OPENING_ROUND_TRIPS);
+            ending = ending.max(ENDING + keeper.round_trip() * ENDING_ROUND_TRIPS);
             let link = keeper.link.as_ref().map(|link| link.path.clone());
             known.push(Helper { send: None, state: None, link });
             keepers.spawn(keeper.keep());
@@ -211,7 +244,7 @@ impl LiveFog {
             }
         };
         // Whoever is late comes as soon as it can, like one that was lost.
-        let _ = tokio::time::timeout(opening, opened).await;
+        let _ = tokio::time::timeout(opening + measuring, opened).await;
         let schedule = Schedule { first: Instant::now() + LEAD, slot };
         let _ = start.send(Some(schedule));
         Ok(LiveFog {
@@ -227,8 +260,27 @@ impl LiveFog {
             round_trip: metrics.round_trip(),
             lateness: metrics.lateness(),
             state_age: metrics.state_age(),
-            _keepers: keepers,
+            keepers,
+            over,
+            ending,
         })
+    }
+
+    /// Has the links tell what they have come to, and ends all sessions.
+    pub(crate) async fn end(mut self) {
+        self.over.send_replace(true);
+        let ended = async {
+            loop {
+                tokio::select! {
+                    biased;
+                    // Whoever has much to tell must not wait until nobody listens.
+                    Some(_) = self.events.recv() => {}
+                    ended = self.keepers.join_next() => if ended.is_none() { return },
+                }
+            }
+        };
+        let _ = tokio::time::timeout(self.ending, ended).await;
+        self.keepers.shutdown().await;
     }
 
     /// Takes in what happens until `deadline`, and then everything that has happened already.

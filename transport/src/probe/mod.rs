@@ -13,8 +13,10 @@ mod plan;
 mod prober;
 mod schedule;
 mod session;
+mod turns;
 
 pub use counts::counts;
 pub use packet::ProbeId;
 pub use plan::{BUDGET_NS, ECHO_BYTES, Phase, Plan, Train, waves};
 pub use prober::{Probed, Prober, Wire, new_id};
+pub use turns::{Turn, Turns};

@@ -38,7 +38,7 @@ const FEWEST_RATE_PACKETS: u64 = 24;
 /// Higher rates are not probed, in bits a second: two sides of a busy host would not sustain them.
 const FASTEST_BITS_S: u64 = 250_000_000;
 /// Rates of one process that are probed at the same time, in bits a second.
-const TOGETHER_BITS_S: u64 = 250_000_000;
+pub(super) const TOGETHER_BITS_S: u64 = 250_000_000;
 /// Links of one process that are probed at the same time.
 const TOGETHER: usize = 16;
 
@@ -177,9 +177,7 @@ fn loss_phase(way: &Direction, start_ns: u64, window_ns: u64) -> Option<Phase> {
 pub fn waves(links: &[LinkSpec]) -> Vec<Vec<usize>> {
     let mut waves: Vec<(u64, Vec<usize>)> = Vec::new();
     for (place, link) in links.iter().enumerate() {
-        let rates = [link.up.rate_bits_s, link.down.rate_bits_s];
-        let probed = rates.into_iter().flatten().filter(|rate| *rate <= FASTEST_BITS_S);
-        let rate: u64 = probed.sum();
+        let rate = probed_bits_s(link);
         match waves.last_mut() {
             Some((all, wave)) if wave.len() < TOGETHER && *all + rate <= TOGETHER_BITS_S => {
                 *all += rate;
@@ -189,6 +187,17 @@ pub fn waves(links: &[LinkSpec]) -> Vec<Vec<usize>> {
         }
     }
     waves.into_iter().map(|(_, wave)| wave).collect()
+}
+
+/// What a probe of `link` puts on both of its ways together, in bits a second.
+fn probed_bits_s(link: &LinkSpec) -> u64 {
+    let rates = [link.up.rate_bits_s, link.down.rate_bits_s];
+    rates.into_iter().flatten().filter(|rate| *rate <= FASTEST_BITS_S).sum()
+}
+
+/// What a probe of `link` takes of the [`TOGETHER_BITS_S`] that one process may probe at the same time.
+pub(super) fn share_bits_s(link: &LinkSpec) -> u64 {
+    probed_bits_s(link).clamp(TOGETHER_BITS_S / TOGETHER as u64, TOGETHER_BITS_S)
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! One trial in real time: the task node tells what it decided, the helper nodes what their states
 //! were, and the ledger brings both together.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use fogbit_scenario::Instance;
+use fogbit_scenario::link::verdict::LinkCheck;
 use fogbit_transport::codec::CONTROL_LIMIT;
 use fogbit_transport::wire::{TaskNodeOrder, TrialAnswer, TrialOrder, TrialReport};
 use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, WireError};
@@ -13,7 +15,7 @@ use super::hub::MemberHandle;
 use super::seed::NodeEvent;
 use crate::backend::Context;
 use crate::board::Told;
-use crate::ledger::{Account, Pairing, PairingError};
+use crate::ledger::{Pairing, PairingError};
 use crate::plan::{Status, TrialResult};
 use crate::validity::Begun;
 
@@ -21,6 +23,8 @@ use crate::validity::Begun;
 const SILENCE_ALLOWED: Duration = Duration::from_secs(1);
 /// How often slots are booked whose states do not come any more.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// More checks of links than these are not kept: helper nodes of an endless run may come and go for ever.
+const MOST_CHECKS: usize = 10_000;
 
 /// Why a trial failed.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +72,7 @@ pub(super) async fn drive(
         first_slot: None,
         slots_begun: 0,
         missed: 0,
+        links: BTreeMap::new(),
     };
     let played = tokio::select! {
         biased;
@@ -82,8 +87,9 @@ pub(super) async fn drive(
     };
     trial.publish();
     let seconds = trial.begun.elapsed().as_secs_f64();
-    let account: Account = trial.pairing.into_ledger().close()?;
-    Ok(TrialResult { policy, seed: instance.seed, status, account, seconds, failure, of_policy })
+    let links = trial.links.into_values().collect();
+    let (seed, account) = (instance.seed, trial.pairing.into_ledger().close()?);
+    Ok(TrialResult { policy, seed, status, account, seconds, failure, of_policy, links })
 }
 
 struct Trial<'c> {
@@ -103,6 +109,8 @@ struct Trial<'c> {
     slots_begun: u64,
     /// Slots counted as late that the task node has not told of yet.
     missed: u64,
+    /// What is known of links, by the number under which it was told.
+    links: BTreeMap<u32, LinkCheck>,
 }
 
 impl Trial<'_> {
@@ -183,6 +191,12 @@ impl Trial<'_> {
                     self.pairing.ledger_mut().believe(estimates);
                 }
                 self.begun(Begun { slots: begun.into(), late: late.min(begun).into() });
+                Ok(false)
+            }
+            TrialReport::Link { number, check } => {
+                if self.links.len() < MOST_CHECKS || self.links.contains_key(&number) {
+                    self.links.insert(number, *check);
+                }
                 Ok(false)
             }
             TrialReport::Done { .. } => Ok(true),

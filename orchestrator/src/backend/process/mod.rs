@@ -24,6 +24,7 @@ pub(crate) use self::fleet::{Crew, CrewPlayer, Early, Fleet, failed};
 pub(crate) use self::hub::MemberHandle;
 pub use self::targets::Targets;
 use super::{Context, Outcome, failed_policies};
+use crate::links::MeasuredLinks;
 use crate::plan::{Collector, Plan, PlannedPolicy};
 
 /// Who starts the nodes.
@@ -66,16 +67,19 @@ pub async fn run<T>(context: Context, options: Options, then: impl AsyncFnOnce(O
     let mut collector = Collector::new(&context.plan);
     let fleet = match Fleet::start(&crew(&context.plan), options).await {
         Ok(fleet) => fleet,
-        Err(failure) => return then(Outcome { collector, failure: Some(failure) }).await,
+        Err(failure) => {
+            let links = MeasuredLinks::default();
+            return then(Outcome { collector, failure: Some(failure), links }).await;
+        }
     };
-    let mut run = Run { context, fleet };
+    let mut run = Run { context, fleet, links: MeasuredLinks::default() };
     let played = run.play(&mut collector).await;
     let failure = match played {
         Ok(()) | Err(Early::Stopped) => failed_policies(&collector, &run.context.plan),
         Err(Early::Failed(failure)) => Some(failure),
     };
     let code = run.fleet.code(failure.as_ref());
-    let made = then(Outcome { collector, failure }).await;
+    let made = then(Outcome { collector, failure, links: run.links }).await;
     run.fleet.end(code).await;
     made
 }
@@ -96,6 +100,7 @@ fn crew(plan: &Plan) -> Crew {
 struct Run {
     context: Context,
     fleet: Fleet,
+    links: MeasuredLinks,
 }
 
 impl Run {

@@ -202,6 +202,8 @@ impl Run {
                 let why = result.failure.clone().unwrap_or_default();
                 failure = Some(self.fleet.explain_trial(&policy, &why).await);
             }
+            let policy = &self.context.plan.policies[result.policy].name;
+            self.links.add(policy, result.seed, std::mem::take(&mut result.links));
             collector.add(result);
         }
         if let Some(failure) = failure {

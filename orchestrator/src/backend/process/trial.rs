@@ -73,7 +73,8 @@ pub(super) async fn drive(
     };
     let seconds = trial.seconds.unwrap_or_else(|| started.elapsed().as_secs_f64());
     let account: Account = trial.replay.finish().map_err(std::io::Error::other)?.close()?;
-    Ok(TrialResult { policy, seed: instance.seed, status, account, seconds, failure, of_policy })
+    let (seed, links) = (instance.seed, Vec::new());
+    Ok(TrialResult { policy, seed, status, account, seconds, failure, of_policy, links })
 }
 
 struct Trial<'c> {
@@ -143,7 +144,9 @@ impl Trial<'_> {
                         false => TrialFailure::TaskNode(message),
                     });
                 }
-                TrialReport::Live { .. } => return Err(TrialFailure::OutOfPlace),
+                TrialReport::Live { .. } | TrialReport::Link { .. } => {
+                    return Err(TrialFailure::OutOfPlace);
+                }
             }
         }
     }

@@ -160,15 +160,19 @@ impl Ending {
         outcome.collector.add_unplayed(plan);
         let status = outcome.status(plan);
         let interrupted = context.stop.load(Ordering::Relaxed) && status == RunStatus::Partial;
-        let facts =
-            RunFacts { backend: self.backend.name(), status, valid: outcome.valid, seconds };
+        let facts = RunFacts {
+            backend: self.backend.name(),
+            status,
+            links: outcome.links.summary(),
+            seconds,
+        };
         let summary = PlacementSummary::new(plan, &outcome.collector, facts);
         let reason = outcome.failure.as_ref().map(|failure| failure.message.clone());
-        self.manifest.end(status, reason, outcome.valid);
+        self.manifest.end(status, reason, summary.run.valid);
         if let Err(failure) = self.write(plan, &outcome, &summary) {
             // It must not look as if the run were still going on.
             let reason = "the results could not be written".to_owned();
-            self.manifest.end(RunStatus::Failed, Some(reason), outcome.valid);
+            self.manifest.end(RunStatus::Failed, Some(reason), summary.run.valid);
             self.dir.overwrite("manifest.json", &self.manifest.to_json());
             return Err(failure);
         }
@@ -188,10 +192,7 @@ impl Ending {
     ) -> Result<(), Failure> {
         let dir = &self.dir;
         files::write(dir, plan, &outcome.collector).map_err(unwritten)?;
-        if let Some(links) = &outcome.links {
-            let json = serde_json::to_string_pretty(links).expect("a value is plain data") + "\n";
-            dir.write(files::LINKS_FILE, json.as_bytes()).map_err(unwritten)?;
-        }
+        outcome.links.write(dir).map_err(unwritten)?;
         dir.write("summary.json", summary.to_json().as_bytes()).map_err(unwritten)?;
         let html = report::render_with(dir.path(), self.manifest.clone())
             .map_err(|error| Failure::new(Exit::Internal, error))?;

@@ -3,7 +3,6 @@
 
 mod break_even;
 mod figures;
-mod links;
 mod spread;
 mod tables;
 
@@ -20,7 +19,8 @@ use crate::report::beyond::Mark;
 use crate::report::markup::{escape, parameters, put, seed_ranges, shortened};
 use crate::report::pairs::{HEAD, Named, forest};
 use crate::report::{
-    ReportError, banner_of, count, events, footer_of, looks, page, status_word, tables as common,
+    ReportError, banner_of, count, events, footer_of, links, looks, page, status_word,
+    tables as common,
 };
 use crate::results::Manifest;
 use crate::results::read as results;
@@ -92,7 +92,7 @@ impl Data {
             looks: looks(summary.policies.iter().map(|policy| policy.kind.as_str())),
             curves,
             marks: segments.map(mark).collect(),
-            links: read::links(dir)?,
+            links: crate::links::read(dir)?,
             scenario,
             summary,
             manifest,

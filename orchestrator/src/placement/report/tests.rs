@@ -41,13 +41,13 @@ fn report(middle: &str, stopped: bool) -> String {
     let mut outcome = sim::run(&context);
     outcome.collector.add_unplayed(&plan);
     let status = outcome.status(&plan);
-    let facts = RunFacts { backend: "sim", status, valid: true, seconds: 1.5 };
+    let facts = RunFacts { backend: "sim", status, links: None, seconds: 1.5 };
     let summary = PlacementSummary::new(&plan, &outcome.collector, facts);
     files::write(&dir, &plan, &outcome.collector).unwrap();
     dir.write("summary.json", summary.to_json().as_bytes()).unwrap();
     dir.write("topology.toml", plan.scenario.resolved_toml().as_bytes()).unwrap();
     let links = r#"[{"link": "<edge>", "configured": 70.0, "measured": 70.31}]"#;
-    dir.write(files::LINKS_FILE, links.as_bytes()).unwrap();
+    dir.write(crate::links::LINKS_FILE, links.as_bytes()).unwrap();
     let html = render_with(dir.path(), Manifest::begin("sim", &plan.seeds)).unwrap();
     check(&html);
     html

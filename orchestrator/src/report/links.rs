@@ -2,14 +2,14 @@
 
 use serde_json::{Map, Value};
 
-use crate::report::markup::{escape, fixed, put};
+use super::markup::{escape, fixed, put};
 
 /// Of more rows than these only the first are shown.
 const MOST_ROWS: usize = 100;
 
 /// The table of `links.json`: a row for each check, a column for each of its keys that holds one
 /// value; empty where nothing was measured.
-pub(super) fn section(links: Option<&Value>) -> String {
+pub(crate) fn section(links: Option<&Value>) -> String {
     let rows: Vec<&Map<String, Value>> = links
         .and_then(Value::as_array)
         .into_iter()
