@@ -16,7 +16,10 @@ use super::Caller;
 /// The ways back to all task nodes. The sessions of a task node that plays several policies share its
 /// way: it is set once, or counts of it would begin anew in the midst of being taken.
 #[derive(Debug, Clone, Default)]
-pub(super) struct WaysBack(Arc<Mutex<BTreeMap<SocketAddr, (Key, Weak<()>)>>>);
+pub(super) struct WaysBack(Arc<Mutex<BTreeMap<SocketAddr, Known>>>);
+
+/// The draws of a way, and whether a session still has it.
+type Known = (Key, Weak<()>);
 
 /// The way to one task node, which changes with the slots of a session.
 #[derive(Debug)]

@@ -168,7 +168,7 @@ fn a_joined_task_node_measures_its_links_once() {
     create_tokens(&tokens);
     let file = topology(dir.path(), "160", &POLICIES);
     let orchestrator = Joining::start(&file, &["--quiet"], &tokens, &out);
-    let token = |role: &str| tokens.join(role).join("token");
+    let token = |role: &str| tokens.join(format!("{role}.token"));
     let mut nodes: Vec<_> = LINKS
         .iter()
         .map(|(name, ..)| node("node", &orchestrator.address, &token("helper"), &["--name", name]))
@@ -228,6 +228,7 @@ fn a_run_without_links_has_nothing_to_say_of_them() {
     let dir = tempfile::tempdir().unwrap();
     let (file, out) = (dir.path().join("plain.toml"), dir.path().join("out"));
     let text = "slots = 20\n[clock]\nkind = \"wall\"\nslot = \"10ms\"\n[nodes]\ncount = 2\n\
+                weights = { kind = \"signs\", signs = [-1, -1, -1, 1, 1] }\n\
                 [policies.random]\nkind = \"random\"\n";
     std::fs::write(&file, text).unwrap();
     let output = fogbit().args(["run", "--quiet", "--out"]).args([&out, &file]).output().unwrap();

@@ -24,8 +24,11 @@ pub(crate) struct Ways {
     pub(super) prober: Arc<Prober>,
     /// Whose turn it is to probe.
     pub(super) turns: Turns,
-    open: Arc<Mutex<BTreeMap<SocketAddr, (Key, Weak<Way>)>>>,
+    open: Arc<Mutex<BTreeMap<SocketAddr, Known>>>,
 }
+
+/// The draws of a way, and the way if somebody still has it.
+type Known = (Key, Weak<Way>);
 
 /// The way to one helper node, as long as somebody has it.
 #[derive(Debug)]
