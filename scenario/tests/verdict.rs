@@ -376,6 +376,7 @@ fn what_tasks_explain_is_nothing_against_a_link() {
     let seen = Measurement {
         echo_bytes: 64,
         round_trips_ns: (0..100).map(|n| 40_200_000 + n).collect(),
+        late_ns: 0,
         up: way(),
         down: way(),
     };
