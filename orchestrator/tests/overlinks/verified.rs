@@ -167,7 +167,7 @@ fn a_joined_task_node_measures_its_links_once() {
     let (tokens, out) = (dir.path().join("tokens"), dir.path().join("out"));
     create_tokens(&tokens);
     let file = topology(dir.path(), "160", &POLICIES);
-    let orchestrator = Joining::start(&file, &["--quiet"], &tokens, &out);
+    let orchestrator = Joining::start(&file, &[], &tokens, &out);
     let token = |role: &str| tokens.join(format!("{role}.token"));
     let mut nodes: Vec<_> = LINKS
         .iter()
