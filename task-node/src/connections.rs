@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use fogbit_transport::endpoint::SILENCE;
 use fogbit_transport::{Member, MemberError};
 use quinn::Connection;
 
@@ -35,7 +36,7 @@ impl Connections {
             return Ok(connection.clone());
         }
         let connection = match over_link {
-            true => member.connect_over_link(helper, address).await?,
+            true => member.connect_over_link(helper, address, SILENCE).await?,
             false => member.connect(helper, address).await?,
         };
         *slot = Some(connection.clone());

@@ -41,6 +41,10 @@ impl KeptLink {
         id: ProbeId,
     ) -> KeptLink {
         let way = Arc::new(WayUp::set(links, peer, (&path, key), 1));
+        if path.at(1).spec.up.is_dead() {
+            // Somebody has to be reached first; the link is what it is to be from slot 1 on.
+            way.change(Direction::UNIMPAIRED);
+        }
         KeptLink::over(way, prober, helper, (path, 1), id)
     }
 
@@ -67,6 +71,12 @@ impl KeptLink {
     /// The state that the link has in `slot`, if that is another one than now.
     pub(crate) fn next(&self, slot: u64) -> Option<usize> {
         Some(state_in(&self.path, slot)).filter(|state| *state != self.state)
+    }
+
+    /// Whether packets get through on the way up once it is in `state`, and whether they do now.
+    pub(crate) fn gets_through(&self, state: usize) -> (bool, bool) {
+        let at = |state| self.path.states().nth(state).is_some_and(|(_, s)| !s.spec.up.is_dead());
+        (at(state), at(self.state))
     }
 
     /// The way up becomes that of `state`.
@@ -123,6 +133,11 @@ impl KeptLink {
         check.up.count(&spec.up, up, told(&late.since(&self.late[0])));
         check.down.count(&spec.down, down, told(&answer.lateness.since(&self.late[1])));
         Some(check)
+    }
+
+    /// What was found of this state, without counts.
+    pub(crate) fn give_up(&mut self) -> Option<LinkCheck> {
+        self.check.take()
     }
 
     /// The present state, and the slot from which on it holds.

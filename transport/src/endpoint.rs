@@ -10,6 +10,9 @@ use crate::emulation::{EmulatedSocket, Links};
 
 /// A peer that is silent for this long is gone.
 pub const SILENCE: Duration = Duration::from_secs(10);
+/// A link that may lose everything for a while is given up after this long: that its end is gone is
+/// known otherwise.
+pub const OUTAGE: Duration = Duration::from_secs(3600);
 /// How often a quiet connection shows that it is alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
 /// The largest UDP payload that is probed for, in bytes.
@@ -64,19 +67,21 @@ fn bind_socket(address: SocketAddr) -> std::io::Result<UdpSocket> {
 /// each of them make this side keep what it has not read yet.
 pub fn transport_config(streams: u32) -> Arc<TransportConfig> {
     // Loopback takes far larger packets than Ethernet; elsewhere the probes just find less.
-    settings(streams, LARGEST_PACKET)
+    settings(streams, LARGEST_PACKET, SILENCE)
 }
 
 /// The settings of a connection that may be put on an emulated link: those of every connection, with
 /// packets that are no larger than on a real one (UDP payload of at most 1,452 bytes). Each side
 /// decides for the packets that it sends.
-pub fn link_transport_config(streams: u32) -> Arc<TransportConfig> {
-    settings(streams, LARGEST_PACKET_ON_LINKS)
+/// It is given up after `silence` without a sign of the other side: a link may lose everything for a
+/// while.
+pub fn link_transport_config(streams: u32, silence: Duration) -> Arc<TransportConfig> {
+    settings(streams, LARGEST_PACKET_ON_LINKS, silence)
 }
 
-fn settings(streams: u32, largest_packet: u16) -> Arc<TransportConfig> {
+fn settings(streams: u32, largest_packet: u16, silence: Duration) -> Arc<TransportConfig> {
     let mut config = TransportConfig::default();
-    config.max_idle_timeout(Some(SILENCE.try_into().expect("ten seconds fit")));
+    config.max_idle_timeout(Some(silence.try_into().expect("minutes fit")));
     config.keep_alive_interval(Some(KEEP_ALIVE));
     config.max_concurrent_bidi_streams(VarInt::from_u32(streams));
     config.max_concurrent_uni_streams(VarInt::from_u32(0));

@@ -199,9 +199,10 @@ impl Member {
         &self,
         helper: &str,
         address: SocketAddr,
+        silence: Duration,
     ) -> Result<Connection, MemberError> {
         let mut client = self.client.clone();
-        client.transport_config(link_transport_config(STREAMS));
+        client.transport_config(link_transport_config(STREAMS, silence));
         self.dial(client, helper, address).await
     }
 
@@ -219,9 +220,10 @@ impl Member {
 
     /// Whoever connects to this helper node from now on does so over an emulated link: packets are no
     /// larger than on a real one.
-    pub fn expect_links(&self) {
+    /// They are given up after `silence`.
+    pub fn expect_links(&self, silence: Duration) {
         if let Some(mut server) = self.server.clone() {
-            server.transport_config(link_transport_config(STREAMS));
+            server.transport_config(link_transport_config(STREAMS, silence));
             self.endpoint.set_server_config(Some(server));
         }
     }

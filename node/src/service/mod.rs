@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use fogbit_transport::codec::{CONTROL_LIMIT, DATA_LIMIT};
 use fogbit_transport::compute::{HEAD_LIMIT, Opening, read_frame};
+use fogbit_transport::endpoint::{OUTAGE, SILENCE};
 use fogbit_transport::identity::PeerName;
 use fogbit_transport::probe::Prober;
 use fogbit_transport::wire::{HelperOrder, OpenSession, SeedReady, StateReport, TrialId};
@@ -134,7 +135,7 @@ async fn keep_seed(
     let (number, told) = match receive.expect().await {
         Ok(HelperOrder::OneBit(order)) => {
             if order.link_key.is_some() {
-                member.expect_links();
+                member.expect_links(SILENCE);
             }
             let (reports, told) = mpsc::channel(WAITING_REPORTS);
             let number = order.number;
@@ -143,7 +144,7 @@ async fn keep_seed(
         }
         Ok(HelperOrder::Placement(order)) => {
             if order.link.is_some() {
-                member.expect_links();
+                member.expect_links(OUTAGE);
             }
             let number = order.number;
             computers.begin(*order);

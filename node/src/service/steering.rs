@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use fogbit_scenario::link::Direction;
 use fogbit_scenario::work::{Planned, TimedServer};
 use fogbit_transport::placement::{ComputeOrder, LinkOrder, OpenSteering, Steered, Steering};
 use fogbit_transport::probe::{ProbeId, counts};
@@ -101,8 +102,12 @@ async fn steer(
 ) -> Result<(), SessionFailure> {
     let mut server = TimedServer::new(order.computer);
     let _probed = order.link.as_ref().and_then(|LinkOrder { path, key }| {
-        // The answer that the session is open takes this way already.
-        from.links.set(from.address, path.at(1).spec.down, *key);
+        // The answer that the session is open takes this way already, unless nothing would come.
+        let mut first = path.at(1).spec.down;
+        if first.is_dead() {
+            first = Direction::UNIMPAIRED;
+        }
+        from.links.set(from.address, first, *key);
         from.prober.open(probe, from.address, path)
     });
     send.send(&Steered::Opened).await?;

@@ -10,6 +10,7 @@ use crate::exit::{Exit, Failure};
 use crate::graph;
 use crate::placement::{self, plan::segments};
 use crate::report::beyond;
+use crate::train::placement::check_models;
 
 /// Check a topology file without running it
 ///
@@ -29,6 +30,7 @@ pub(crate) fn validate(args: ValidateArgs) -> Result<Exit, Failure> {
     let file = args.topology.file()?;
     if file.problem()? == Problem::Placement {
         let scenario = args.topology.placement(&file)?;
+        check_models(&scenario)?;
         print(&match args.resolved {
             true => scenario.resolved_toml(),
             false => format!("{} is valid: {}\n", args.topology.file.display(), said(&scenario)),

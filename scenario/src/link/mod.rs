@@ -102,6 +102,11 @@ impl Direction {
             && self.rate_bits_s.is_none()
     }
 
+    /// Whether no connection could be opened over it within reason: more is lost than gets through.
+    pub fn is_dead(&self) -> bool {
+        self.loss.mean() > 0.5
+    }
+
     /// The shortest propagation of a packet that does not skip it, in nanoseconds.
     pub fn floor_ns(&self) -> u64 {
         self.delay_ns - self.jitter_ns.min(self.delay_ns)

@@ -85,13 +85,16 @@ async fn played(
     let never = AtomicBool::new(false);
     if real_time {
         let mut fog = WallFog::new(instance.clone(), order.trial, helpers)?;
-        trial.play(&mut fog, &mut decider, &mut recorder, &never).await?;
+        let played = trial.play(&mut fog, &mut decider, &mut recorder, &never).await;
+        // However it ended, what was done is told.
         recorder.tell().await?;
+        played?;
         recorder.tell_links(fog.end().await?).await
     } else {
         let mut fog = SimFog::with_servers(instance, helpers);
-        trial.play(&mut fog, &mut decider, &mut recorder, &never).await?;
-        recorder.tell().await
+        let played = trial.play(&mut fog, &mut decider, &mut recorder, &never).await;
+        recorder.tell().await?;
+        played.map(drop)
     }
 }
 

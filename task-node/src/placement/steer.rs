@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fogbit_scenario::draw::Key;
 use fogbit_scenario::link::LinkPath;
-use fogbit_scenario::link::verdict::LinkCheck;
+use fogbit_scenario::link::verdict::{EndCounts, LinkCheck};
 use fogbit_transport::codec::DATA_LIMIT;
 use fogbit_transport::compute::Opening;
+use fogbit_transport::endpoint::OUTAGE;
 use fogbit_transport::placement::{OpenSteering, Steered, Steering};
 use fogbit_transport::probe::{Prober, new_id};
 use fogbit_transport::wire::{CountsAnswer, TrialId};
@@ -39,7 +40,12 @@ pub(super) struct Steer {
     receive: FrameReceiver,
     link: Option<KeptLink>,
     pings: u64,
+    /// Answers that were given up and may come still; they come before later ones.
+    owed: u32,
 }
+
+/// What steers a link is waited for no longer: over one that loses everything nothing comes.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 impl Steer {
     /// Connects and opens the session of `trial`.
@@ -54,7 +60,7 @@ impl Steer {
         let link =
             link.map(|link| KeptLink::set((&member.links, prober), &name, address, link, id));
         let connection = match link {
-            Some(_) => member.connect_over_link(&name, address).await?,
+            Some(_) => member.connect_over_link(&name, address, OUTAGE).await?,
             None => member.connect(&name, address).await?,
         };
         let opened = async {
@@ -64,21 +70,23 @@ impl Steer {
             Ok((send, FrameReceiver::new(receive, DATA_LIMIT)))
         };
         let (send, receive) = opened.await.map_err(|error| helper_error(&name, error))?;
-        let mut steer = Steer { name, connection, send, receive, link, pings: 0 };
+        let mut steer = Steer { name, connection, send, receive, link, pings: 0, owed: 0 };
         match steer.hear().await? {
             Steered::Opened => Ok(steer),
             other => Err(steer.unexpected(&other)),
         }
     }
 
-    /// How long a small packet takes there and back now, in nanoseconds.
-    pub(super) async fn ping(&mut self) -> Result<u64, TrialError> {
+    /// How long a small packet takes there and back now, in nanoseconds; none if it does not come back
+    /// within `limit`.
+    pub(super) async fn ping(&mut self, limit: Duration) -> Result<Option<u64>, TrialError> {
         self.pings += 1;
         let number = self.pings;
         let begun = Instant::now();
-        match self.ask(&Steering::Ping { number }).await? {
-            Steered::Pong { number: told } if told == number => Ok(nanoseconds(begun)),
-            other => Err(self.unexpected(&other)),
+        match self.ask_within(&Steering::Ping { number }, limit).await? {
+            None => Ok(None),
+            Some(Steered::Pong { number: told }) if told == number => Ok(Some(nanoseconds(begun))),
+            Some(other) => Err(self.unexpected(&other)),
         }
     }
 
@@ -94,21 +102,35 @@ impl Steer {
             None => None,
         };
         if let Some(state) = next {
-            match self.ask(&Steering::Link { state: state as u32 }).await? {
-                Steered::Linked => {}
-                other => return Err(self.unexpected(&other)),
-            }
+            self.change(state).await?;
+        } else if self.link.as_ref().is_some_and(|link| !link.gets_through(0).0) {
+            // The session was opened while the link did nothing.
+            self.change(0).await?;
         }
         let Some(link) = &mut self.link else { return Ok(Begun::default()) };
-        if let Some(state) = next {
-            link.change(state);
-        }
         let found = Some(link.probe().await?.clone());
-        let (asked, answer) = self.exchange().await?;
-        if let Some(link) = &mut self.link {
+        if let (Some((asked, answer)), Some(link)) = (self.exchange().await?, &mut self.link) {
             link.begin(asked, &answer);
         }
         Ok(Begun { over, found })
+    }
+
+    /// Both ways of the link become those of `state`. The helper node hears of it while packets get
+    /// through: before the way up changes, or after it.
+    async fn change(&mut self, state: usize) -> Result<(), TrialError> {
+        let through = self.link.as_ref().map(|link| link.gets_through(state));
+        let first = matches!(through, Some((true, false)));
+        if let (true, Some(link)) = (first, &mut self.link) {
+            link.change(state);
+        }
+        match self.ask_within(&Steering::Link { state: state as u32 }, PATIENCE).await? {
+            Some(Steered::Linked) | None => {}
+            Some(other) => return Err(self.unexpected(&other)),
+        }
+        if let (false, Some(link)) = (first, &mut self.link) {
+            link.change(state);
+        }
+        Ok(())
     }
 
     /// Counts what the present state of the link has done; gives what was found of it.
@@ -116,19 +138,47 @@ impl Steer {
         if self.link.is_none() {
             return Ok(None);
         }
-        let (asked, answer) = self.exchange().await?;
-        Ok(self.link.as_mut().and_then(|link| link.end(asked, &answer)))
+        let exchanged = self.exchange().await?;
+        Ok(self.link.as_mut().and_then(|link| match exchanged {
+            Some((asked, answer)) => link.end(asked, &answer),
+            // What was found by the probe stands alone.
+            None => link.give_up(),
+        }))
     }
 
-    async fn exchange(
-        &mut self,
-    ) -> Result<(fogbit_scenario::link::verdict::EndCounts, CountsAnswer), TrialError> {
-        let Some(link) = &self.link else { return Err(self.unexpected(&Steered::Linked)) };
+    /// Both ends count; none where the other one does not answer.
+    async fn exchange(&mut self) -> Result<Option<(EndCounts, CountsAnswer)>, TrialError> {
+        let Some(link) = &self.link else { return Ok(None) };
         let ask = link.ask();
         let asked = ask.counts;
-        match self.ask(&Steering::Counts(ask)).await? {
-            Steered::Counts(answer) => Ok((asked, answer)),
-            other => Err(self.unexpected(&other)),
+        match self.ask_within(&Steering::Counts(ask), PATIENCE).await? {
+            None => Ok(None),
+            Some(Steered::Counts(answer)) => Ok(Some((asked, answer))),
+            Some(other) => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// Asks, and waits for the answer for no longer than `limit`.
+    async fn ask_within(
+        &mut self,
+        request: &Steering,
+        limit: Duration,
+    ) -> Result<Option<Steered>, TrialError> {
+        let asked = tokio::time::timeout(limit, async {
+            self.tell(request).await?;
+            self.owed += 1;
+            while self.owed > 1 {
+                // What was given up before comes first.
+                self.hear().await?;
+                self.owed -= 1;
+            }
+            let answer = self.hear().await?;
+            self.owed -= 1;
+            Ok(answer)
+        });
+        match asked.await {
+            Ok(answer) => answer.map(Some),
+            Err(_) => Ok(None),
         }
     }
 

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::{BackendKind, Format, RunArgs, results_dir, runtime, signal, unwritten};
 use crate::backend::process::{Nodes, Targets};
 use crate::cli::network::Network;
+use crate::cli::train::until_stopped;
 use crate::cli::{placement as shown, print};
 use crate::exit::{Exit, Failure, tell};
 use crate::expect::Judgement;
@@ -34,7 +35,7 @@ pub(super) fn run(args: &RunArgs, file: &TopologyFile) -> Result<Exit, Failure> 
     let runtime = runtime()?;
     let network = Network::prepare(args, &runtime)?;
     let plan = Arc::new(plan(args, scenario)?);
-    let models = Arc::new(Models::prepare(&plan, args.quiet)?);
+    let models = Arc::new(until_stopped(|_| Models::prepare(&plan, args.quiet))??);
     let dir = results_dir(args, &plan.scenario.name())?;
     let manifest = Manifest::begin(args.backend.name(), &plan.seeds);
     describe(&dir, &plan.scenario, &models, &manifest).map_err(unwritten)?;

@@ -4,6 +4,7 @@ mod placement;
 mod shown;
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use clap::Subcommand;
 
@@ -35,9 +36,14 @@ pub(crate) fn train(command: TrainCommand) -> Result<Exit, Failure> {
     }
 }
 
-/// Does `work`, which is told by its argument when the user wants it to end; a second signal ends
-/// the process.
-fn until_stopped<T: Send>(work: impl FnOnce(&AtomicBool) -> T + Send) -> Result<T, Failure> {
+/// After a signal this long is waited for the end of the work before the process is ended.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Does `work`, which is told by its argument when the user wants it to end; a second signal, or
+/// work that does not listen, ends the process.
+pub(super) fn until_stopped<T: Send>(
+    work: impl FnOnce(&AtomicBool) -> T + Send,
+) -> Result<T, Failure> {
     let runtime = runtime()?;
     let stop = AtomicBool::new(false);
     let done = std::thread::scope(|scope| {
@@ -59,8 +65,9 @@ fn until_stopped<T: Send>(work: impl FnOnce(&AtomicBool) -> T + Send) -> Result<
             tokio::select! {
                 biased;
                 _ = &mut end => {}
-                // Whoever asks twice does not want to wait; nothing has been written yet.
+                // Whoever asks twice does not want to wait. A file is there whole or not at all.
                 () = signal() => std::process::exit(Exit::Interrupted as i32),
+                () = tokio::time::sleep(GRACE) => std::process::exit(Exit::Interrupted as i32),
             }
         });
         work.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))

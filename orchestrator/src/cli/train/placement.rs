@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use clap::Args;
@@ -107,6 +107,11 @@ pub(crate) struct TrainPlacementArgs {
 }
 
 pub(super) fn train(args: TrainPlacementArgs) -> Result<Exit, Failure> {
+    // What comes after the training takes its time as well, and is to end when the user wants it.
+    until_stopped(|stop| train_until(&args, stop))?
+}
+
+fn train_until(args: &TrainPlacementArgs, stop: &AtomicBool) -> Result<Exit, Failure> {
     if let Some(out) = &args.out {
         look_for_room(out, args.force)?;
     }
@@ -114,15 +119,13 @@ pub(super) fn train(args: TrainPlacementArgs) -> Result<Exit, Failure> {
     let setting = setting(&scenario, &policy)?;
     let mut progress = TrainingProgress::start(&policy, setting.epochs, args.quiet);
     let started = Instant::now();
-    let trained = until_stopped(|stop| {
-        fit(&scenario, setting, |epoch| {
-            progress.epoch(epoch);
-            match stop.load(Ordering::Relaxed) {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
-            }
-        })
-    })?;
+    let trained = fit(&scenario, setting, |epoch| {
+        progress.epoch(epoch);
+        match stop.load(Ordering::Relaxed) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    });
     let seconds = started.elapsed().as_secs_f64();
     drop(progress);
     let trained = match trained {
@@ -173,6 +176,10 @@ fn look_for_room(out: &Path, force: bool) -> Result<(), Failure> {
     if out.is_dir() {
         return Err(Failure::usage(format!("--out {}: it is a folder", out.display()))
             .help("the path of a file, for example learned.safetensors"));
+    }
+    if std::fs::symlink_metadata(out).is_ok_and(|found| !found.is_file()) {
+        return Err(Failure::usage(format!("--out {}: it is no regular file", out.display()))
+            .help("a device, a pipe or a link is not replaced"));
     }
     if out.exists() && !force {
         return Err(Failure::usage(format!("--out {}: there is such a file", out.display()))

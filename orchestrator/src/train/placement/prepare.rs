@@ -40,10 +40,28 @@ pub struct PlacementModels(pub BTreeMap<String, PreparedModel>);
 /// If a file holds no model of such a policy, underlined where the topology file names it (exit
 /// code 2), or a training comes to nothing.
 pub fn prepare(scenario: &PlacementScenario, quiet: bool) -> Result<PlacementModels, Failure> {
+    // All files before any training: a slip should not cost the time of one.
+    let mut models = read_all(scenario, quiet)?;
+    for (name, learned) in learners(scenario) {
+        if !models.0.contains_key(name) {
+            models.0.insert(name.to_owned(), make(scenario, name, learned, quiet)?);
+        }
+    }
+    Ok(models)
+}
+
+/// Reads the models that the topology names, and trains none.
+///
+/// # Errors
+/// Every model that cannot be used, at its place.
+pub fn check_models(scenario: &PlacementScenario) -> Result<(), Failure> {
+    read_all(scenario, true).map(drop)
+}
+
+fn read_all(scenario: &PlacementScenario, quiet: bool) -> Result<PlacementModels, Failure> {
     let mut faults = Vec::new();
     let mut models = PlacementModels::default();
     let files: BTreeMap<&str, _> = scenario.model_files().into_iter().collect();
-    // All files before any training: a slip should not cost the time of one.
     for (name, learned) in learners(scenario) {
         let Some(path) = files.get(name) else { continue };
         match read(path, learned) {
@@ -54,15 +72,7 @@ pub fn prepare(scenario: &PlacementScenario, quiet: bool) -> Result<PlacementMod
             Err(fault) => faults.push(scenario.model_fault(name, fault)),
         }
     }
-    if !faults.is_empty() {
-        return Err(Faults(faults).into());
-    }
-    for (name, learned) in learners(scenario) {
-        if !models.0.contains_key(name) {
-            models.0.insert(name.to_owned(), make(scenario, name, learned, quiet)?);
-        }
-    }
-    Ok(models)
+    if faults.is_empty() { Ok(models) } else { Err(Faults(faults).into()) }
 }
 
 /// The policies that need a model.
