@@ -16,7 +16,7 @@ use super::{PlacementPolicy, least};
 ///
 /// The features are those in which the truth is linear, all of them in seconds: time to compute at
 /// the frequency and load that the site states, time of the payload at the measured rates, round
-/// trips that loss costs, the round-trip time, and 1 ([`features`]). The true coefficients of the
+/// trips that loss costs, the round-trip time, and 1 (`features`). The true coefficients of the
 /// analytic model are 1, or 1 and some for headers, and the service overhead; the policy knows
 /// nothing of that. An observation fades only with others at the same site: what is known of a site
 /// is not forgotten while nothing runs there.
