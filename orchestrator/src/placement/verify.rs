@@ -21,7 +21,7 @@ use super::read::{self, Decision, ToldFate};
 use super::summary::{PlacementSummary, PolicySummary, TrialSummary};
 use crate::exit::{Exit, Failure};
 use crate::plan::Status;
-use crate::results::read::ReadError;
+use crate::results::read::{ReadError, manifest};
 use crate::stats::MeanSd;
 use crate::verify::Compared;
 
@@ -55,6 +55,7 @@ pub fn verify(dir: &Path) -> Result<Compared, Failure> {
         compared.find("summary.json: segments", "topology.toml has others");
         return Ok(compared);
     }
+    check_head(dir, &summary, &scenario, &mut compared)?;
     let mut facts: BTreeMap<&str, Vec<Fact>> = BTreeMap::new();
     for trial in &summary.trials {
         let found = verify_trial(dir, &scenario, &segments, trial, &mut compared)?;
@@ -71,6 +72,61 @@ pub fn verify(dir: &Path) -> Result<Compared, Failure> {
         check_break_even(&summary, &facts, &mut compared);
     }
     Ok(compared)
+}
+
+/// Holds what is said of the run as a whole against topology, manifest and links.
+fn check_head(
+    dir: &Path,
+    summary: &PlacementSummary,
+    scenario: &PlacementScenario,
+    compared: &mut Compared,
+) -> Result<(), Failure> {
+    let run = &summary.run;
+    let manifest = manifest(dir).map_err(|error| unreadable(&error))?;
+    let in_time = links_are_in_time(dir)?;
+    let clock = scenario.topology().clock.kind();
+    let nodes: Vec<&str> = scenario.helpers().iter().map(|node| node.name.as_str()).collect();
+    let pairs = [
+        ("problem", run.problem == "placement"),
+        ("slots", run.slots == scenario.slots()),
+        ("clock", run.clock == clock),
+        ("seeds", run.seeds == manifest.seeds.len() as u64),
+        ("backend", run.backend == manifest.backend),
+        ("status", run.status == manifest.status),
+        ("valid", run.valid == manifest.valid && run.valid == in_time),
+        ("task_node", run.task_node == scenario.task_node().name),
+        ("nodes", run.nodes == nodes),
+    ];
+    for (key, _) in pairs.iter().filter(|(_, right)| !right) {
+        compared.find(
+            format!("summary.json: run.{key}"),
+            "not what topology.toml, manifest.json and links.json say",
+        );
+    }
+    for policy in &summary.policies {
+        let known = scenario.policies().find(|(name, _)| *name == policy.name);
+        if known.is_none_or(|(_, spec)| spec.kind() != policy.kind) {
+            compared
+                .find(format!("summary.json: {}", policy.name), "not a policy of topology.toml");
+        }
+    }
+    Ok(())
+}
+
+/// Whether at most 1 % of the packets of `links.json` were delivered more than 5 ms late.
+fn links_are_in_time(dir: &Path) -> Result<bool, Failure> {
+    let links = crate::links::read(dir).map_err(|error| unreadable(&error))?;
+    let (mut packets, mut late) = (0, 0);
+    for row in links.iter().filter_map(|links| links.as_array()).flatten() {
+        for bucket in row["lateness_buckets_ns"].as_array().into_iter().flatten() {
+            let count = bucket[1].as_u64().unwrap_or(0);
+            packets += count;
+            if bucket[0].as_u64().is_none_or(|limit| limit > 5_000_000) {
+                late += count;
+            }
+        }
+    }
+    Ok(late * 100 <= packets)
 }
 
 /// Compares a trial; gives what its rows say.
@@ -254,10 +310,15 @@ fn check_over_seeds(
         let mean = values.iter().sum::<f64>() / n;
         let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
         let sd = (values.len() > 1).then(|| (squares / (n - 1.0)).sqrt());
+        let mut sorted = values.clone();
+        sorted.sort_by(f64::total_cmp);
+        let middle = |index: usize| sorted.get(index).copied().unwrap_or(f64::NAN);
+        let median = (middle(sorted.len().saturating_sub(1) / 2) + middle(sorted.len() / 2)) / 2.0;
         let right = match (told, values.is_empty()) {
             (None, empty) => empty,
             (Some(told), false) => {
                 close(told.mean, mean, 0.0)
+                    && told.median.is_none_or(|told| close(told, median, 0.0))
                     && match (told.sd, sd) {
                         (Some(a), Some(b)) => close(a, b, mean.abs()),
                         (a, b) => a == b,

@@ -201,6 +201,9 @@ fn verify_finds_what_was_changed() {
     for pointer in [
         "/policies/2/whole/latency_local_ms/p95",
         "/policies/2/segments/1/rtt_ms/p50",
+        "/policies/2/mean_latency_ms/median",
+        "/run/slots",
+        "/run/seeds",
         "/policies/2/whole/throughput_mbit_s",
         "/policies/2/mean_latency_ms/sd",
         "/policies/2/whole/auc",
@@ -215,6 +218,19 @@ fn verify_finds_what_was_changed() {
             Some(count) => Value::from(count + 1),
             None => Value::from(value.as_f64().expect(pointer) * 1.001),
         };
+        std::fs::write(&path, changed.to_string()).unwrap();
+        assert_eq!(verify().0, Some(1), "{pointer}");
+    }
+    // What is said of the run as a whole.
+    for (pointer, put) in [
+        ("/run/valid", Value::Bool(false)),
+        ("/run/backend", "process".into()),
+        ("/run/clock", "wall".into()),
+        ("/run/task_node", "laptop".into()),
+        ("/policies/2/kind", "online".into()),
+    ] {
+        let mut changed = told.clone();
+        *changed.pointer_mut(pointer).unwrap() = put;
         std::fs::write(&path, changed.to_string()).unwrap();
         assert_eq!(verify().0, Some(1), "{pointer}");
     }
