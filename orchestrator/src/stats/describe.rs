@@ -89,9 +89,13 @@ impl Running {
 pub fn quantile(ascending: &[f64], p: f64) -> f64 {
     let h = (ascending.len() - 1) as f64 * p.clamp(0.0, 1.0);
     let below = h as usize;
-    let low = ascending[below];
+    let (low, share) = (ascending[below], h - below as f64);
+    if share == 0.0 {
+        // Whatever the next one is; it may be infinite.
+        return low;
+    }
     let high = ascending[(below + 1).min(ascending.len() - 1)];
-    low + (h - below as f64) * (high - low)
+    low + share * (high - low)
 }
 
 /// The median of at least one value, in any order; of an even number the mean of the middle two.
