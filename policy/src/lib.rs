@@ -6,6 +6,7 @@
 //!
 //! How to add one is in `docs/architecture.md`.
 
+pub mod cascade;
 pub mod one_bit;
 pub mod placement;
 

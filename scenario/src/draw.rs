@@ -62,6 +62,17 @@ pub enum Purpose<'a> {
     /// The tasks that a decision network is trained on (problem `placement`); the seed is that of
     /// the training. Children for each thing that is drawn, draw `i` for task `i`.
     TrainingTasks,
+    /// Whether the walk over the images jumps, draw `t` for image `t` (problem `cascade`).
+    ImageReset,
+    /// Where the walk over the images jumps to, draw `t` for image `t` (problem `cascade`).
+    ImagePlace,
+    /// How far beyond the place of the walk an image is, draw `t` for image `t` (problem `cascade`).
+    ImageWithin,
+    /// The state of the arrivals, draw `t` for slot `t` (problem `cascade`).
+    ImageArrivals,
+    /// The images that a deep Q-network is trained on (problem `cascade`); the seed is that of the
+    /// training. Children for each thing that is drawn.
+    TrainingImages,
     /// Private randomness of the policy of this name.
     Policy(&'a str),
     /// First weights of a neural network (child `l` of the key for layer `l`).
@@ -95,6 +106,11 @@ impl Purpose<'_> {
             Purpose::LinkRoundTrip => "link.rtt".into(),
             Purpose::Shadow => "task.shadow".into(),
             Purpose::TrainingTasks => "train.tasks".into(),
+            Purpose::ImageReset => "image.reset".into(),
+            Purpose::ImagePlace => "image.place".into(),
+            Purpose::ImageWithin => "image.within".into(),
+            Purpose::ImageArrivals => "image.arrivals".into(),
+            Purpose::TrainingImages => "train.images".into(),
             Purpose::Policy(name) => format!("policy/{name}"),
             Purpose::NetworkWeights => "network.weights".into(),
             Purpose::NetworkShuffle => "network.shuffle".into(),

@@ -6,6 +6,7 @@
 //! read) → [`Instance`] (one seed: each node's own weights and keys). Nothing here performs I/O but
 //! reading files, and nothing reads a clock.
 
+pub mod cascade;
 pub mod contexts;
 pub mod cqi;
 pub mod deadline;

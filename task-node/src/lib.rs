@@ -6,6 +6,7 @@
 //! and [`serve`] plays the trials that an orchestrator orders. [`ExternalPolicy`] is a policy that is a
 //! program of its own.
 
+pub mod cascade;
 mod connections;
 mod external;
 mod links;

@@ -2,6 +2,7 @@
 //!
 //! The doc comments of the fields feed the JSON schema (`fogbit schema`).
 
+mod cascade;
 mod clock;
 pub mod document;
 mod event;
@@ -19,11 +20,13 @@ mod policy;
 mod problem;
 mod rivals;
 mod seeds;
+mod tokens;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use cascade::*;
 pub use clock::{Clock, SlotClock, TimeSpan, WallClock};
 pub use event::{Action, Event};
 pub use expect::{Bound, Expect, Metric};
@@ -47,6 +50,8 @@ pub use rivals::{
     DiscountedToof, EpsilonGreedy, FullInformation, LinUcb, MleUcb, OfuEcolog, Thompson,
 };
 pub use seeds::{SeedBlock, Seeds};
+pub(crate) use tokens::gcd;
+pub use tokens::{Ratio, Tokens};
 
 use crate::tagged::tagged_enum;
 

@@ -12,17 +12,21 @@ pub enum Problem {
     OneBit,
     /// Each task runs on the task node or on a helper node; what counts is how long it takes.
     Placement,
+    /// Each image is classified on the task node, and may be sent to a helper node that does it better,
+    /// as far as a token bucket allows; what counts is the loss.
+    Cascade,
 }
 
 impl Problem {
     /// All of them.
-    pub const ALL: [Problem; 2] = [Problem::OneBit, Problem::Placement];
+    pub const ALL: [Problem; 3] = [Problem::OneBit, Problem::Placement, Problem::Cascade];
 
     /// The name in topology files.
     pub fn name(self) -> &'static str {
         match self {
             Problem::OneBit => "one-bit",
             Problem::Placement => "placement",
+            Problem::Cascade => "cascade",
         }
     }
 }

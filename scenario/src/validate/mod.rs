@@ -1,5 +1,6 @@
 //! From the file's types to a [`Scenario`]: what types alone cannot say.
 
+mod cascade;
 mod computers;
 mod deadline;
 mod events;
@@ -13,6 +14,7 @@ mod policies;
 use std::path::Path;
 use std::time::Duration;
 
+pub(crate) use self::cascade::validate_cascade;
 use self::links::link_paths;
 use self::nodes::Shape;
 pub(crate) use self::placement::validate_placement;

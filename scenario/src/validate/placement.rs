@@ -13,8 +13,8 @@ use crate::placement::{HelperNode, LocalNode, PlacementScenario};
 use crate::scenario::trace_path;
 use crate::topology::places::{Places, Step, way};
 use crate::topology::{
-    LearnedPlacement, LinkDefaults, PlacementClock, PlacementPolicySpec, PlacementTopology,
-    PlacementTraining, Range, TimeSpan,
+    LearnedPlacement, LinkDefaults, LinkEvent, PlacementClock, PlacementPolicySpec,
+    PlacementTopology, PlacementTraining, Range, TimeSpan,
 };
 
 /// An answer cannot be given up sooner.
@@ -117,7 +117,7 @@ impl Check<'_, '_> {
         let defaults = LinkDefaults { profile: topology.links.profile.clone() };
         let task = &topology.task_node.name;
         let first = self.links(task, &names, Some(&defaults), &topology.link_list);
-        let changes = self.link_events(topology, &names);
+        let changes = self.link_events(&topology.events, &names);
         if first.iter().all(Option::is_none) && changes.is_empty() {
             return Vec::new();
         }
@@ -133,14 +133,14 @@ impl Check<'_, '_> {
     }
 
     /// The changes of links; without a number it is that of all links.
-    fn link_events(
+    pub(super) fn link_events(
         &mut self,
-        topology: &PlacementTopology,
+        events: &[LinkEvent],
         names: &[&str],
     ) -> Vec<(Option<usize>, LinkChange)> {
         let mut before = 1;
         let mut changes = Vec::new();
-        for (index, event) in topology.events.iter().enumerate() {
+        for (index, event) in events.iter().enumerate() {
             let place = way!["event", index];
             self.slot_of(&place, event.at, &mut before);
             let node = self.named(&below(&place, "link"), event.link.as_deref(), names);

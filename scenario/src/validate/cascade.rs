@@ -1,0 +1,343 @@
+//! What can be wrong with a topology of the problem `cascade`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use super::links::unimpaired;
+use super::network::{NAME_HELP, bad_name};
+use super::policies::is_file_name;
+use super::{Check, LONGEST_SPAN, MOST_SLOTS, SHORTEST_SPAN, below};
+use crate::cascade::{
+    CascadeScenario, EdgeNode, ImageRow, ImageTable, TokenBucket, TraceRow, read_trace,
+};
+use crate::fault::{Faults, Place};
+use crate::link::{LinkChange, LinkPath};
+use crate::scenario::trace_path;
+use crate::topology::places::{Places, Step, way};
+use crate::topology::{
+    Arrivals, CascadeClock, CascadePolicySpec, CascadeTopology, DqnTraining, LinkDefaults, Score,
+    TimeSpan, is_node_name,
+};
+
+/// An answer cannot be given up sooner.
+const SHORTEST_TIMEOUT: TimeSpan = TimeSpan(Duration::from_millis(10));
+/// Policies hold tables over the levels of the bucket.
+const MOST_LEVELS: u32 = 100_000;
+/// A GB.
+const MOST_KB: f64 = 1e6;
+/// An hour.
+const LONGEST_MS: f64 = 3.6e6;
+
+/// Checks everything, fills in the defaults and reads the trace.
+pub(crate) fn validate_cascade(
+    topology: CascadeTopology,
+    places: &Places<'_>,
+    path: &Path,
+) -> Result<CascadeScenario, Faults> {
+    let mut check = Check { places, faults: Vec::new() };
+    check.images(topology.images);
+    check.seeds(&topology.seeds);
+    check.cascade_clock(&topology);
+    check.image_stream(&topology);
+    check.arrivals(&topology);
+    let bucket = check.bucket(&topology);
+    let edge = check.edge(&topology);
+    let link = check.cascade_link(&topology);
+    check.cascade_policies(&topology, path);
+    check.cascade_expectations(&topology);
+    let tables = check.image_trace(&topology, path);
+    let (Some(bucket), Some((train, test)), true) = (bucket, tables, check.faults.is_empty())
+    else {
+        return Err(check.into_faults());
+    };
+    let model_places = model_places(&topology, places);
+    let path = path.to_owned();
+    Ok(CascadeScenario { topology, train, test, bucket, edge, link, path, model_places })
+}
+
+/// Where the file names models. What is wrong with a model is found by whoever reads it.
+fn model_places(topology: &CascadeTopology, places: &Places<'_>) -> BTreeMap<String, Place> {
+    let named = topology
+        .policies
+        .iter()
+        .filter(|(_, spec)| matches!(spec, CascadePolicySpec::Dqn(dqn) if dqn.model.is_some()));
+    named.map(|(name, _)| (name.clone(), places.of(&way!["policies", name, "model"]))).collect()
+}
+
+impl Check<'_, '_> {
+    fn images(&mut self, images: u64) {
+        if !(1..=MOST_SLOTS).contains(&images) {
+            self.fail(
+                way!["images"],
+                format!("a trial cannot have {images} images"),
+                format!("from 1 to {MOST_SLOTS} images, for example images = 100000"),
+            );
+        }
+    }
+
+    fn cascade_clock(&mut self, topology: &CascadeTopology) {
+        let CascadeClock::Wall(wall) = &topology.clock else { return };
+        for (key, span, least) in
+            [("slot", wall.slot, SHORTEST_SPAN), ("timeout", wall.timeout, SHORTEST_TIMEOUT)]
+        {
+            if !(least..=LONGEST_SPAN).contains(&span) {
+                self.fail(
+                    way!["clock", key],
+                    format!("{key} = \"{span}\" is out of range"),
+                    format!("from {least} to {LONGEST_SPAN}, for example \"200ms\""),
+                );
+            }
+        }
+    }
+
+    fn image_stream(&mut self, topology: &CascadeTopology) {
+        let stream = &topology.stream;
+        self.within(way!["stream", "spread"], "spread", stream.spread, 0.0, 1.0);
+        self.within(way!["stream", "reset"], "reset", stream.reset, 0.0, 1.0);
+    }
+
+    fn arrivals(&mut self, topology: &CascadeTopology) {
+        match &topology.arrivals {
+            Arrivals::Constant(constant) => {
+                self.whole(way!["arrivals", "gap"], "gap", constant.gap, 1, 1000);
+            }
+            Arrivals::Markov(markov) => {
+                for (index, gap) in markov.gaps.into_iter().enumerate() {
+                    self.whole(way!["arrivals", "gaps", index], "a gap", gap, 1, 1000);
+                }
+                for (index, leave) in markov.leave.into_iter().enumerate() {
+                    let place = way!["arrivals", "leave", index];
+                    self.within(place, "the probability of leaving a state", leave, 1e-9, 1.0);
+                }
+            }
+        }
+    }
+
+    fn bucket(&mut self, topology: &CascadeTopology) -> Option<TokenBucket> {
+        let bucket = &topology.bucket;
+        let numbers = [("rate", &bucket.rate), ("depth", &bucket.depth)].map(|(key, tokens)| {
+            let exact = tokens.exact();
+            if exact.is_none() {
+                self.fail(
+                    way!["bucket", key],
+                    format!("{key} = {tokens} is no number of tokens"),
+                    "above 0, with at most nine digits on either side of the point: 0.1, 4, \"1/3\"",
+                );
+            }
+            exact
+        });
+        let [Some(rate), Some(depth)] = numbers else { return None };
+        if rate.value() > 1.0 {
+            self.fail(
+                way!["bucket", "rate"],
+                format!("rate = {} is above 1", bucket.rate),
+                "at most one token a slot: no more than one image comes in it",
+            );
+            return None;
+        }
+        if depth.value() < 1.0 {
+            self.fail(
+                way!["bucket", "depth"],
+                format!("depth = {} is below 1", bucket.depth),
+                "a bucket that never holds a token never lets an image pass",
+            );
+            return None;
+        }
+        let found = TokenBucket::new(rate, depth, MOST_LEVELS);
+        if found.is_none() {
+            self.fail(
+                way!["bucket"],
+                format!("this bucket has more than {MOST_LEVELS} levels"),
+                "rounder numbers: a level is a token over the common divisor of rate and depth",
+            );
+        }
+        found
+    }
+
+    fn edge(&mut self, topology: &CascadeTopology) -> EdgeNode {
+        let edge = &topology.edge;
+        self.whole(way!["edge", "workers"], "workers", edge.workers, 1, 64);
+        self.whole(way!["edge", "queue_limit"], "queue_limit", edge.queue_limit, 0, 10_000);
+        self.within(way!["edge", "image_kb"], "image_kb", edge.image_kb, 0.0, MOST_KB);
+        self.within(way!["edge", "service_ms"], "service_ms", edge.service_ms, 0.0, LONGEST_MS);
+        self.cascade_names(topology);
+        EdgeNode {
+            name: edge.name.clone(),
+            workers: edge.workers,
+            queue_limit: edge.queue_limit,
+            image_bytes: (edge.image_kb * 1e3).round() as u64,
+            service_ns: (edge.service_ms * 1e6).round() as u64,
+        }
+    }
+
+    fn cascade_names(&mut self, topology: &CascadeTopology) {
+        let (task, edge) = (topology.task_node.name.as_str(), topology.edge.name.as_str());
+        for (place, name) in [(way!["task-node", "name"], task), (way!["edge", "name"], edge)] {
+            if !is_node_name(name) {
+                self.fail(place, bad_name(name), NAME_HELP);
+            }
+        }
+        if task == edge {
+            self.two_called(way!["edge", "name"], edge);
+        }
+    }
+
+    fn cascade_link(&mut self, topology: &CascadeTopology) -> Option<LinkPath> {
+        let name = topology.edge.name.as_str();
+        let defaults = LinkDefaults { profile: topology.links.profile.clone() };
+        let first = self.links(&topology.task_node.name, &[name], Some(&defaults), &[]).pop()?;
+        let changes: Vec<LinkChange> = self
+            .link_events(&topology.events, &[name])
+            .into_iter()
+            .map(|(_, change)| change)
+            .collect();
+        if first.is_none() && changes.is_empty() {
+            return None;
+        }
+        Some(LinkPath { first: first.unwrap_or_else(unimpaired), changes })
+    }
+
+    fn cascade_policies(&mut self, topology: &CascadeTopology, path: &Path) {
+        if topology.policies.is_empty() {
+            self.fail(
+                way!["policies"],
+                "no policy",
+                "add at least one, for example [policies.mdp] with kind = \"mdp\"",
+            );
+        }
+        for (name, spec) in &topology.policies {
+            let place = way!["policies", name];
+            if !is_file_name(name) {
+                self.fail(
+                    place.clone(),
+                    format!("`{name}` cannot be the name of a policy"),
+                    "1 to 63 lower-case letters, digits, hyphens, dots and underscores: it names files",
+                );
+            }
+            self.cascade_parameters(&place, spec, path);
+        }
+    }
+
+    fn cascade_parameters(&mut self, place: &[Step], spec: &CascadePolicySpec, path: &Path) {
+        match spec {
+            CascadePolicySpec::Threshold(fixed) | CascadePolicySpec::LowerBound(fixed) => {
+                if let Some(threshold) = fixed.threshold {
+                    let place = below(place, "threshold");
+                    self.within(place, "threshold", threshold, -1e9, 1e9);
+                }
+            }
+            CascadePolicySpec::Mdp(mdp) => self.discount(place, mdp.discount),
+            CascadePolicySpec::Belief(belief) | CascadePolicySpec::HiddenState(belief) => {
+                self.discount(place, belief.discount);
+                self.whole(below(place, "places"), "places", belief.places, 8, 4096);
+            }
+            CascadePolicySpec::Dqn(dqn) => {
+                if let Some(model) = &dqn.model {
+                    let file = trace_path(path, model);
+                    if !file.is_file() {
+                        self.fail(
+                            below(place, "model"),
+                            format!("there is no model {}", file.display()),
+                            "what `fogbit train dqn` wrote, relative to this file; or leave it out: \
+                             the model is then trained at the start of the run",
+                        );
+                    }
+                }
+                self.dqn_training(&below(place, "train"), &dqn.train);
+            }
+            CascadePolicySpec::Clairvoyant(_) => {}
+        }
+    }
+
+    fn discount(&mut self, place: &[Step], discount: f64) {
+        if self.within(below(place, "discount"), "discount", discount, 0.0, 0.999_999_9)
+            && discount == 0.0
+        {
+            self.fail(below(place, "discount"), "discount = 0", "above 0, for example 0.9999");
+        }
+    }
+
+    fn dqn_training(&mut self, place: &[Step], train: &DqnTraining) {
+        let counts = [
+            ("iterations", train.iterations, 1, 1_000_000),
+            ("updates", train.updates, 1, 100_000),
+            ("batch", train.batch, 1, 100_000),
+            ("history", train.history, 2, 1000),
+        ];
+        for (key, value, low, high) in counts {
+            self.whole(below(place, key), key, value, low, high);
+        }
+        if !(1_000..=1_000_000_000).contains(&train.images) {
+            let message = format!("images = {} is out of range", train.images);
+            self.fail(below(place, "images"), message, "from 1000 to 1000000000");
+        }
+        let hidden = below(place, "hidden");
+        if train.hidden.len() > 16 {
+            let message = format!("{} hidden layers", train.hidden.len());
+            self.fail(hidden.clone(), message, "16 at most; 5 are those of the paper");
+        }
+        for (index, size) in train.hidden.iter().enumerate() {
+            let place = hidden.iter().cloned().chain([index.into()]).collect();
+            self.whole(place, "the size of a hidden layer", *size, 1, 4096);
+        }
+        for (key, rate) in [
+            ("learning_rate", train.learning_rate),
+            ("last_learning_rate", train.last_learning_rate),
+        ] {
+            self.within(below(place, key), key, rate, 1e-9, 10.0);
+        }
+        self.discount(place, train.discount);
+    }
+
+    fn cascade_expectations(&mut self, topology: &CascadeTopology) {
+        let known: Vec<&str> = topology.policies.keys().map(String::as_str).collect();
+        for (index, expect) in topology.expectations.iter().enumerate() {
+            let bounds = [("below", &expect.below), ("above", &expect.above)];
+            self.bounds(index, &expect.policy, bounds, &known);
+            if expect.seeds == 0 {
+                let place = way!["expect", index, "seeds"];
+                self.fail(place, "no seed shows nothing", "20 or more: seeds differ");
+            }
+        }
+    }
+
+    /// The images to learn from, and those of the trials.
+    fn image_trace(
+        &mut self,
+        topology: &CascadeTopology,
+        path: &Path,
+    ) -> Option<(ImageTable, ImageTable)> {
+        let trace = &topology.trace;
+        let rows = match read_trace(&trace_path(path, &trace.file)) {
+            Ok(rows) => rows,
+            Err(fault) if fault.place.is_some() => {
+                self.faults.push(fault);
+                return None;
+            }
+            Err(fault) => {
+                self.fail(way!["trace", "file"], fault.message, fault.help.unwrap_or_default());
+                return None;
+            }
+        };
+        let table = |wanted: fn(&TraceRow) -> bool| -> Option<ImageTable> {
+            let image = |row: &TraceRow| {
+                let metric = row.metric? as f32;
+                let weak_loss = row.weak_loss.or(trace.weak_loss)? as f32;
+                let reward = match trace.score {
+                    Score::Reward => row.reward as f32,
+                    Score::Metric => metric,
+                };
+                Some(ImageRow { id: row.id, metric, weak_loss, reward })
+            };
+            let rows: Option<Vec<ImageRow>> =
+                rows.iter().filter(|row| wanted(row)).map(image).collect();
+            rows.filter(|rows| !rows.is_empty()).map(ImageTable::new)
+        };
+        let tables = table(|row| row.train).zip(table(|row| row.test));
+        if tables.is_none() {
+            self.fail(way!["trace"], "the trace lacks metrics or losses", "docs/cascade.md");
+        }
+        tables
+    }
+}

@@ -1,0 +1,8 @@
+//! The trial loop of the problem `cascade`: an image comes, the weak classifier sees it, the policy
+//! decides, it is sent or kept. Written once for all backends.
+
+mod sim;
+mod trial;
+
+pub use sim::SimCamera;
+pub use trial::{CascadeFog, CascadeRecorder, CascadeTrial};
