@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use fogbit_scenario::Scenario;
+use fogbit_scenario::cascade::CascadeScenario;
 use fogbit_scenario::link::{Direction, LinkPath, LinkSpec, Loss};
 use fogbit_scenario::placement::PlacementScenario;
 
@@ -68,6 +69,17 @@ impl NamedLinks {
             helpers: scenario.helpers().iter().map(|helper| helper.name.clone()).collect(),
             links: scenario.links().to_vec(),
             slot: None,
+        }
+    }
+
+    /// Those of a topology of the problem `cascade`.
+    pub fn of_cascade(scenario: &CascadeScenario) -> NamedLinks {
+        NamedLinks {
+            topology: scenario.name(),
+            task: scenario.topology().task_node.name.clone(),
+            helpers: vec![scenario.edge().name.clone()],
+            links: scenario.link().cloned().into_iter().collect(),
+            slot: scenario.wall_ns().map(|(slot_ns, _)| Duration::from_nanos(slot_ns)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use fogbit_scenario::placement::PlacementScenario;
-use fogbit_scenario::topology::{PlacementTopology, Problem, Topology};
+use fogbit_scenario::topology::{CascadeTopology, PlacementTopology, Problem, Topology};
 
 use super::print;
 use super::topology::TopologyArgs;
@@ -138,12 +138,15 @@ enum ProblemName {
     OneBit,
     /// Each task runs on the task node or on a helper node
     Placement,
+    /// Each image is classified on the task node, or sent to a helper node
+    Cascade,
 }
 
 pub(crate) fn schema(args: SchemaArgs) -> Result<Exit, Failure> {
     let schema = match args.problem {
         ProblemName::OneBit => Topology::json_schema(),
         ProblemName::Placement => PlacementTopology::json_schema(),
+        ProblemName::Cascade => CascadeTopology::json_schema(),
     };
     let schema = serde_json::to_string_pretty(&schema)
         .map_err(|error| Failure::new(Exit::Internal, error))?;

@@ -34,6 +34,7 @@ pub(crate) fn render(args: RenderArgs) -> Result<Exit, Failure> {
     let links = match file.problem()? {
         Problem::OneBit => NamedLinks::of_one_bit(&args.topology.scenario(&file)?),
         Problem::Placement => NamedLinks::of_placement(&args.topology.placement(&file)?),
+        Problem::Cascade => NamedLinks::of_cascade(&args.topology.cascade(&file)?),
     };
     let text = match args.target {
         Target::Netem => netem::render(&links),

@@ -38,6 +38,7 @@ pub(crate) fn report(args: ReportArgs) -> Result<Exit, Failure> {
         _ if sweep => report::sweep::render(&args.dir),
         Problem::OneBit => report::render(&args.dir),
         Problem::Placement => placement::report::render(&args.dir),
+        Problem::Cascade => return Err(unknown_results(&args.dir)),
     };
     let html = html.map_err(Failure::usage)?;
     let path = args.dir.join("report.html");
@@ -46,6 +47,11 @@ pub(crate) fn report(args: ReportArgs) -> Result<Exit, Failure> {
     })?;
     print(&format!("{}\n", path.display()))?;
     Ok(Exit::Well)
+}
+
+/// Results of a problem that this command does not read.
+fn unknown_results(dir: &Path) -> Failure {
+    Failure::usage(format!("{} is a run of the problem `cascade`", dir.display()))
 }
 
 /// Recompute a results directory by a separate path and compare
@@ -70,6 +76,7 @@ pub(crate) fn verify(args: VerifyArgs) -> Result<Exit, Failure> {
     let verified = match placement::read::problem(&args.dir) {
         Problem::OneBit => verify::verify(&args.dir)?,
         Problem::Placement => placement::verify::verify(&args.dir)?,
+        Problem::Cascade => return Err(unknown_results(&args.dir)),
     };
     for Finding { place, difference } in &verified.findings {
         print(&format!("{place}: {difference}\n"))?;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use fogbit_scenario::cascade::CascadeScenario;
 use fogbit_scenario::placement::PlacementScenario;
 use fogbit_scenario::topology::Problem;
 use fogbit_scenario::{Scenario, TopologyFile};
@@ -88,6 +89,17 @@ impl TopologyArgs {
     /// Validates a topology of the problem `placement`, and narrows it down.
     pub(crate) fn placement(&self, file: &TopologyFile) -> Result<PlacementScenario, Failure> {
         let mut scenario = PlacementScenario::from_file(file)?;
+        let wanted = &self.selection.policy;
+        if !wanted.is_empty() {
+            self.selection.look_for(scenario.policies().map(|(name, _)| name))?;
+            scenario.keep_policies(|name| wanted.iter().any(|wanted| wanted == name));
+        }
+        Ok(scenario)
+    }
+
+    /// Validates a topology of the problem `cascade`, and narrows it down.
+    pub(crate) fn cascade(&self, file: &TopologyFile) -> Result<CascadeScenario, Failure> {
+        let mut scenario = CascadeScenario::from_file(file)?;
         let wanted = &self.selection.policy;
         if !wanted.is_empty() {
             self.selection.look_for(scenario.policies().map(|(name, _)| name))?;
