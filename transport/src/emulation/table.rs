@@ -43,9 +43,9 @@ pub(super) struct Table {
     asleep_ns: u64,
 }
 
-/// The pump sleeps at least this long. Where packets follow each other faster, at some 200 Mbit/s,
-/// it sends a few at once rather than being woken for each, which would cost more than the packets.
-const NAP_NS: u64 = 50_000;
+/// The pump sleeps at least this long. Where packets follow each other faster, above 100 Mbit/s, it
+/// sends a few at once rather than being woken for each, which would cost more than the packets.
+const NAP_NS: u64 = 100_000;
 
 /// The same address whether or not it is written as one of IPv6.
 pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
