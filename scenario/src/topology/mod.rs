@@ -5,7 +5,7 @@
 mod clock;
 pub mod document;
 mod event;
-mod expect;
+pub(crate) mod expect;
 mod external;
 mod feedback;
 mod length;
