@@ -11,6 +11,7 @@ pub mod expect;
 pub mod explain;
 pub mod exporter;
 pub mod graph;
+pub mod harness;
 pub mod ledger;
 pub mod links;
 pub mod logs;

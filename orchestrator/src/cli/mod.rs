@@ -19,6 +19,7 @@ mod ranking;
 mod render;
 mod results;
 mod run;
+mod stopping;
 mod sweep;
 mod table;
 mod topology;
