@@ -180,10 +180,8 @@ mod tests {
     use super::*;
 
     fn curve(pairs: &[(f64, f64)]) -> MetricCurve {
-        let samples: Vec<_> = pairs
-            .iter()
-            .map(|(entropy, reward)| EntropySample { entropy: *entropy, reward: *reward });
-        MetricCurve::fit(&samples.collect::<Vec<_>>())
+        let sample = |&(entropy, reward): &(f64, f64)| EntropySample { entropy, reward };
+        MetricCurve::fit(&pairs.iter().map(sample).collect::<Vec<_>>())
     }
 
     #[test]

@@ -80,25 +80,3 @@ fn the_curve_is_near_that_of_the_paper() {
         assert!((got - metric).abs() < 0.035, "at {entropy}: {got} for {metric}");
     }
 }
-
-#[test]
-fn zzz_time() {
-    for n in [50_000u32, 40_000] {
-        let samples: Vec<EntropySample> = (0..n)
-            .map(|i| EntropySample {
-                entropy: f64::from(i.wrapping_mul(2654435761)) / 2e9,
-                reward: f64::from(i % 3),
-            })
-            .collect();
-        let t = std::time::Instant::now();
-        let c = MetricCurve::fit(&samples);
-        eprintln!("fit {n}: {:?} {}", t.elapsed(), c.width);
-    }
-    let text: String = std::iter::once("id,metric,reward,weak_loss,strong_loss\n".to_owned())
-        .chain((0..50000).map(|i| format!("{i},0.{i},0.5,0.75,0.25\n")))
-        .collect();
-    std::fs::write("/tmp/t50.csv", text).unwrap();
-    let t = std::time::Instant::now();
-    let rows = read_trace(std::path::Path::new("/tmp/t50.csv")).unwrap();
-    eprintln!("read {}: {:?}", rows.len(), t.elapsed());
-}
