@@ -12,6 +12,7 @@
 
 mod adam;
 mod architecture;
+pub mod calibration;
 mod checkpoint;
 mod conv;
 mod fit;
