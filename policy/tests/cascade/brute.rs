@@ -49,7 +49,7 @@ fn average_gain(setting: &Setting, sends: impl Fn(u32, &ImageRow) -> bool) -> f6
     let mut levels = vec![0.0; bucket.depth as usize + 1];
     levels[bucket.depth as usize] = 1.0;
     let mut gain = 0.0;
-    for _ in 0..4000 {
+    for _ in 0..1500 {
         let mut next = vec![0.0; levels.len()];
         gain = 0.0;
         for (level, probability) in levels.iter().enumerate() {

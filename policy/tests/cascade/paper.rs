@@ -40,7 +40,19 @@ impl Case {
     }
 }
 
-/// Lower bound, MDP and baseline of every row, within .002 (.003 at r = .1, b = 1).
+/// Rows in which our MDP loses less than the paper's by more than .002: figure, r, x, and at most how
+/// much. It is the optimum for independent images there too: at b = 1 there is one threshold, and that
+/// which renewal theory gives (the largest E[m | m >= theta] / (P - 1 + 1 / F), found outside of this
+/// program) loses as much as ours, .2743 at r = .1. What the paper's was solved for is not known.
+const BETTER: [(&str, f64, f64, f64); 4] = [
+    ("Fig5a_spread", 0.1, 0.0, 0.003),
+    ("Fig6_tb", 0.05, 1.0, 0.003),
+    ("Fig6_tb", 0.05, 3.0, 0.003),
+    ("Fig6_tb", 0.1, 1.0, 0.007),
+];
+
+/// Lower bound and baseline of every row within .002 (.003 at r = .1, b = 1), and MDP too but for the
+/// rows of [`BETTER`].
 #[test]
 fn figures_of_the_paper() {
     let Some(data) = data("figures_of_the_paper") else { return };
@@ -83,7 +95,12 @@ fn figures_of_the_paper() {
                 "{line}: {kind} {:.5} (s.e. {:.5}), off by {off:+.5}",
                 found.loss, found.error
             );
-            if off.abs() > if loose { 0.003 } else { 0.002 } {
+            let most = if loose { 0.003 } else { 0.002 };
+            let better = BETTER.iter().find(|(figure, rate, at, _)| {
+                kind == "mdp" && *figure == cells[0] && *rate == case.rate && *at == x
+            });
+            let least = better.map_or(-most, |(_, _, _, by)| -by);
+            if !(least..=most).contains(&off) {
                 missed.push(format!("{line}: {kind} {found:?}"));
             }
         }
@@ -105,14 +122,12 @@ fn optimum_with_the_hidden_state() {
         let instance = scenario.instance(2);
         let images = stream(&instance);
         let found = play(&instance, &images, &mut *policy("hidden-state", &scenario, &instance));
-        let belief =
-            play(&instance, &images[..5_000_000], &mut *policy("belief", &scenario, &instance));
-        let same = play(
-            &instance,
-            &images[..5_000_000],
-            &mut *policy("hidden-state", &scenario, &instance),
-        );
-        println!("{spread} {reset} {arrivals}: {found:?}; belief {belief:?} against {same:?}");
+        let few = &images[..5_000_000];
+        let [told, belief] = ["hidden-state", "belief"]
+            .map(|kind| play(&instance, few, &mut *policy(kind, &scenario, &instance)));
+        println!("{spread} {reset} {arrivals}: {found:?}; belief {belief:?} against {told:?}");
         assert!((found.loss - expected).abs() < 5e-4, "{expected}: {found:?}");
+        // On the same images: what inference cannot know costs less than the figure is known to.
+        assert!((belief.loss - told.loss).abs() < 3e-4, "{told:?} {belief:?}");
     }
 }
