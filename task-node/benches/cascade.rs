@@ -89,8 +89,10 @@ fn trial(criterion: &mut Criterion) {
                     let rows = instance.table.rows();
                     let mut sum = Sum { rows, loss: 0.0, sent: 0, wasted: 0 };
                     let stop = AtomicBool::new(false);
-                    let play = pin!(trial.play(&mut fog, &mut *policy, &mut sum, &stop));
-                    let done = play.poll(&mut Context::from_waker(Waker::noop()));
+                    let done = {
+                        let play = pin!(trial.play(&mut fog, &mut *policy, &mut sum, &stop));
+                        play.poll(&mut Context::from_waker(Waker::noop()))
+                    };
                     assert!(matches!(done, Poll::Ready(Ok(_))), "nothing waits in virtual time");
                     (sum.loss, sum.sent, sum.wasted)
                 });

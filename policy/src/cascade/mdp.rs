@@ -28,7 +28,7 @@ use super::curve::RewardCurve;
 /// Multiplications of an elimination above which values are swept: a third of a second.
 const MOST_WORK: usize = 1 << 28;
 /// Level updates of all sweeps together: some seconds.
-const MOST_UPDATES: usize = 1 << 31;
+const MOST_UPDATES: usize = 1 << 29;
 /// Policies that are tried; five to ten is what it takes.
 const MOST_POLICIES: usize = 100;
 /// Sweeps between two improvements.

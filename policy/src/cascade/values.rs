@@ -28,6 +28,8 @@ const CLOSE: f64 = 1e-6;
 const SWEEPS: usize = 20;
 /// Sweeps at most, all together.
 const MOST_SWEEPS: usize = 20_000;
+/// State updates of all sweeps together, at most: some seconds.
+const MOST_UPDATES: usize = 1 << 31;
 /// How far a sweep goes towards the new values: the bucket and the stream may go round in circles
 /// together otherwise.
 const DAMPING: f64 = 0.75;
@@ -149,8 +151,9 @@ impl<'s> Sweeper<'s> {
     }
 
     fn solve(&mut self) {
+        let most = MOST_SWEEPS.min(MOST_UPDATES / self.values.len());
         let mut done = 0;
-        while done < MOST_SWEEPS {
+        while done < most {
             self.look_ahead();
             self.improve();
             let residuals = self.residuals();

@@ -39,9 +39,10 @@ fn knowing_more_loses_less() {
         );
         let scenario = scenario(file.path().to_str().expect("a path"), IMAGES, &text);
         let instance = scenario.instance(7);
-        let images = stream(&instance);
+        let images: Vec<_> = stream(&instance).collect();
         let outcomes = ORDER.map(|kind| {
-            let outcome = play(&instance, &images, &mut *policy(kind, &scenario, &instance));
+            let outcome =
+                play(&instance, images.iter().copied(), &mut *policy(kind, &scenario, &instance));
             println!("{text}: {kind} {outcome:?}");
             outcome
         });

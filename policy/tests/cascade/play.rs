@@ -20,9 +20,9 @@ pub(crate) fn scenario(file: &str, images: u64, text: &str) -> CascadeScenario {
 }
 
 /// All images of a trial.
-pub(crate) fn stream(instance: &CascadeInstance) -> Vec<Arrival> {
+pub(crate) fn stream(instance: &CascadeInstance) -> impl Iterator<Item = Arrival> + use<> {
     let mut stream = instance.stream();
-    (0..instance.images).map(|_| stream.next_image()).collect()
+    (0..instance.images).map(move |_| stream.next_image())
 }
 
 /// What a trial came to.
@@ -38,30 +38,32 @@ pub(crate) struct Outcome {
 /// Plays `policy` over the `images` of `instance`.
 pub(crate) fn play(
     instance: &CascadeInstance,
-    images: &[Arrival],
+    images: impl Iterator<Item = Arrival>,
     policy: &mut dyn CascadePolicy,
 ) -> Outcome {
     let (rows, bucket) = (instance.table.rows(), instance.bucket);
     let (mut level, mut spent, mut count) = (bucket.full(), false, 0u64);
-    let mut means = Vec::new();
-    for batch in images.chunks(BATCH) {
-        let mut sum = 0.0;
-        for arrival in batch {
-            level = bucket.later(level, spent, arrival.gap).0;
-            let row = rows[arrival.rank as usize];
-            let sight = Sight { metric: row.metric, gap: arrival.gap, level };
-            let wanted = policy.decide(&sight, &arrival.hidden);
-            spent = wanted && !policy.ignores_bucket() && bucket.affords(level);
-            let sent = spent || (wanted && policy.ignores_bucket());
-            count += u64::from(sent);
-            sum += f64::from(row.weak_loss) - if sent { f64::from(row.reward) } else { 0.0 };
+    let (mut means, mut sum, mut played) = (Vec::new(), 0.0, 0);
+    for arrival in images {
+        level = bucket.later(level, spent, arrival.gap).0;
+        let row = rows[arrival.rank as usize];
+        let sight = Sight { metric: row.metric, gap: arrival.gap, level };
+        let wanted = policy.decide(&sight, &arrival.hidden);
+        spent = wanted && !policy.ignores_bucket() && bucket.affords(level);
+        let sent = spent || (wanted && policy.ignores_bucket());
+        count += u64::from(sent);
+        sum += f64::from(row.weak_loss) - if sent { f64::from(row.reward) } else { 0.0 };
+        played += 1;
+        if played % BATCH == 0 {
+            means.push(sum / BATCH as f64);
+            sum = 0.0;
         }
-        means.push(sum / batch.len() as f64);
     }
+    assert!(played > 0 && played % BATCH == 0, "whole batches");
     let all = means.len() as f64;
     let loss = means.iter().sum::<f64>() / all;
     let squares: f64 = means.iter().map(|mean| (mean - loss).powi(2)).sum();
-    let sent = count as f64 / images.len() as f64;
+    let sent = count as f64 / played as f64;
     Outcome { loss, error: (squares / all / (all - 1.0).max(1.0)).sqrt(), sent }
 }
 
