@@ -1,10 +1,23 @@
 //! Policies of the problem `cascade`: keep an image, or send it to the strong classifier.
 
+mod belief;
+mod clairvoyant;
+mod curve;
+mod hidden_state;
+mod mdp;
+mod ring;
+#[cfg(test)]
+mod tests;
 mod threshold;
+mod values;
 
 use fogbit_scenario::cascade::{Hidden, Setting, Sight};
 use fogbit_scenario::topology::CascadePolicySpec;
 
+pub use belief::BeliefPolicy;
+pub use clairvoyant::ClairvoyantPolicy;
+pub use hidden_state::HiddenStatePolicy;
+pub use mdp::MdpPolicy;
 pub use threshold::ThresholdPolicy;
 
 /// A policy of the problem `cascade`.
@@ -70,11 +83,14 @@ pub const CATALOGUE: &[Entry] = &[
 /// Makes the policy that `spec` describes for `setting`.
 ///
 /// `None` for [`CascadePolicySpec::Dqn`], which is made of a model, and for
-/// [`CascadePolicySpec::Clairvoyant`], which is made of a trial.
+/// [`CascadePolicySpec::Clairvoyant`], which is made of a trial ([`ClairvoyantPolicy::new`]).
 pub fn build(spec: &CascadePolicySpec, setting: &Setting) -> Option<Box<dyn CascadePolicy>> {
     Some(match spec {
         CascadePolicySpec::Threshold(p) => Box::new(ThresholdPolicy::new(p, setting, true)),
         CascadePolicySpec::LowerBound(p) => Box::new(ThresholdPolicy::new(p, setting, false)),
-        _ => return None,
+        CascadePolicySpec::Mdp(p) => Box::new(MdpPolicy::new(p, setting)),
+        CascadePolicySpec::Belief(p) => Box::new(BeliefPolicy::new(p, setting)),
+        CascadePolicySpec::HiddenState(p) => Box::new(HiddenStatePolicy::new(p, setting)),
+        CascadePolicySpec::Dqn(_) | CascadePolicySpec::Clairvoyant(_) => return None,
     })
 }
