@@ -10,6 +10,7 @@
 
 mod adam;
 mod architecture;
+mod classifier;
 mod fit;
 mod init;
 mod kernel;
@@ -23,6 +24,10 @@ mod standardiser;
 mod tape;
 
 pub use adam::{Adam, AdamState};
+pub use classifier::{
+    CLASSES, Classifier, ClassifierError, ClassifierScratch, PIXELS, Preparation, SIDE, answer,
+    probabilities,
+};
 pub use fit::{Epoch, Fit, FitError, fit, shuffle};
 pub use layer::{Dense, Layer, Parameters};
 pub use loss::{CrossEntropy, Distillation, Loss, MeanSquare, argmax, softmax};
