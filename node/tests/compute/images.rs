@@ -8,7 +8,11 @@ use fogbit_node::compute::{ComputeEnd, ComputeService, ImageSpec};
 use fogbit_scenario::draw::{Key, Purpose};
 use fogbit_scenario::work::Execution;
 use fogbit_transport::cascade::ImageRequest;
-use fogbit_transport::compute::{ComputeCode, OffloadError, Offloaded, offload, offload_image};
+use fogbit_transport::codec::encode;
+use fogbit_transport::compute::{
+    ComputeCode, ComputeReply, HEAD_LIMIT, OffloadError, Offloaded, Opening, offload,
+    offload_image, read_frame,
+};
 use quinn::Connection;
 
 use crate::common::{Fog, TRIAL, request, soon, spec, task, until};
@@ -28,7 +32,7 @@ fn classifier() -> Classifier {
     Classifier::new(network, preparation, 1.5, Default::default()).unwrap()
 }
 
-/// Pictures by a generator of the test's own.
+/// Pictures of squares of different brightness, by a generator of the test's own.
 fn picture(number: u64) -> Vec<u8> {
     let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {
@@ -37,7 +41,8 @@ fn picture(number: u64) -> Vec<u8> {
         state ^= state << 17;
         (state >> 56) as u8
     };
-    (0..PIXELS).map(|_| next()).collect()
+    let squares: Vec<u8> = (0..49).map(|_| next()).collect();
+    (0..PIXELS).map(|pixel| squares[pixel / 28 / 4 * 7 + pixel % 28 / 4]).collect()
 }
 
 async fn fog(images: ImageSpec) -> Fog {
@@ -163,4 +168,31 @@ async fn images_are_classified_in_the_order_in_which_they_came() {
         assert!(queued_ns >= waited, "who came later waits longer behind images of one length");
         waited = queued_ns;
     }
+}
+
+/// What the helper node answers to an image that is announced and then is something else.
+#[tokio::test]
+async fn images_that_are_cut_off_or_too_long_harm_nobody() {
+    let mut fog = fog(timed(0, 10)).await;
+    for (length, expected) in [
+        (500, "1000 bytes of input announced, 500 came"),
+        (0, "1000 bytes of input announced, 0 came"),
+        (1001, "1000 bytes of input announced, 1001 came"),
+    ] {
+        let (mut send, mut receive) = fog.connection.open_bi().await.unwrap();
+        let mut bytes = Vec::new();
+        encode(&Opening::Image(image(1, 1000)), &mut bytes, HEAD_LIMIT).unwrap();
+        bytes.extend(vec![7; length]);
+        // It may have stopped reading.
+        let _ = soon(send.write_all(&bytes)).await;
+        let _ = send.finish();
+        let ComputeReply::Refused { code, message } =
+            soon(read_frame(&mut receive, HEAD_LIMIT)).await.unwrap()
+        else {
+            panic!("it was classified")
+        };
+        assert_eq!((code, message.as_str()), (ComputeCode::BadRequest, expected));
+        assert!(matches!(fog.end().await, ComputeEnd::Refused(_)));
+    }
+    assert!(send(&fog.connection, 9, &[7; 1000]).await.is_ok(), "the next one is classified");
 }
