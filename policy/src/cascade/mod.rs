@@ -67,14 +67,28 @@ pub const CATALOGUE: &[Entry] = &[
     },
 ];
 
-/// Makes the policy that `spec` describes for `setting`.
+/// A policy as it is before the first image of a trial, as often as it is wanted: solving for it once
+/// is enough.
+pub type Prototype = Box<dyn Fn() -> Box<dyn CascadePolicy> + Send + Sync>;
+
+/// The prototype of a policy that has seen nothing yet.
+pub fn cloning(policy: impl CascadePolicy + Clone + Sync + 'static) -> Prototype {
+    Box::new(move || Box::new(policy.clone()))
+}
+
+/// The prototype of the policy that `spec` describes for `setting`.
 ///
 /// `None` for [`CascadePolicySpec::Dqn`], which is made of a model, and for
 /// [`CascadePolicySpec::Clairvoyant`], which is made of a trial.
-pub fn build(spec: &CascadePolicySpec, setting: &Setting) -> Option<Box<dyn CascadePolicy>> {
+pub fn prototype(spec: &CascadePolicySpec, setting: &Setting) -> Option<Prototype> {
     Some(match spec {
-        CascadePolicySpec::Threshold(p) => Box::new(ThresholdPolicy::new(p, setting, true)),
-        CascadePolicySpec::LowerBound(p) => Box::new(ThresholdPolicy::new(p, setting, false)),
+        CascadePolicySpec::Threshold(p) => cloning(ThresholdPolicy::new(p, setting, true)),
+        CascadePolicySpec::LowerBound(p) => cloning(ThresholdPolicy::new(p, setting, false)),
         _ => return None,
     })
+}
+
+/// Makes the policy that `spec` describes for `setting`; none where there is no [`prototype`].
+pub fn build(spec: &CascadePolicySpec, setting: &Setting) -> Option<Box<dyn CascadePolicy>> {
+    prototype(spec, setting).map(|made| made())
 }
