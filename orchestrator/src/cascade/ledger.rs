@@ -151,8 +151,7 @@ impl CascadeLedger {
         let row = self.instance.table.rows()[step.rank as usize];
         let loss = self.tally.add(step, &row);
         self.tell(step);
-        self.write(step, &row, loss, hidden)
-            .map_err(|error| LedgerError::Write { image, error })
+        self.write(step, &row, loss, hidden).map_err(|error| LedgerError::Write { image, error })
     }
 
     /// Where the stream is at this image, or what is wrong with the step.

@@ -249,8 +249,8 @@ fn mean(values: impl IntoIterator<Item = f64>) -> Option<f64> {
 
 /// The policy that gains are told against.
 fn reference(plan: &CascadePlan, collector: &CascadeCollector) -> Option<usize> {
-    let ranked =
-        (0..plan.policies.len()).filter(|p| CascadePolicySpec::is_ranked(plan.policies[*p].spec.kind()));
+    let ranked = (0..plan.policies.len())
+        .filter(|p| CascadePolicySpec::is_ranked(plan.policies[*p].spec.kind()));
     let told = |policy| Some((policy, mean(losses(plan, collector, policy).into_values())?));
     let worst = || ranked.filter_map(told).max_by(|a, b| a.1.total_cmp(&b.1));
     baseline(&plan.policies).or_else(|| Some(worst()?.0))

@@ -272,9 +272,7 @@ impl StageTally {
     }
 
     fn merge(&mut self, other: &StageTally) {
-        for (into, from) in
-            [(&mut self.kept, &other.kept), (&mut self.answered, &other.answered)]
-        {
+        for (into, from) in [(&mut self.kept, &other.kept), (&mut self.answered, &other.answered)] {
             for (into, (_, from)) in into.each().into_iter().zip(from.by_name()) {
                 into.merge(from);
             }

@@ -20,7 +20,7 @@ pub(super) fn figure(data: &Data<'_>) -> String {
     };
     let rows = read_trace(&scenario.trace_file()).unwrap_or_default();
     let metrics: BTreeMap<u32, f32> =
-        scenario.train().rows().iter().map(|row| (row.id, row.metric)).collect();
+        scenario.setting().images.rows().iter().map(|row| (row.id, row.metric)).collect();
     let mut known: Vec<(f64, f64, f64)> = rows
         .iter()
         .filter(|row| row.train)

@@ -22,10 +22,8 @@ pub(super) fn figure(data: &Data<'_>) -> String {
         return not_drawn(TITLE, "no trial is complete");
     }
     let (_, highest) = range(lines.iter().flat_map(|line| &line.points).map(|p| p.y));
-    let entries: Vec<(String, String)> = lines
-        .iter()
-        .map(|line| (format!("line {}", line.class), escape(&line.label)))
-        .collect();
+    let entries: Vec<(String, String)> =
+        lines.iter().map(|line| (format!("line {}", line.class), escape(&line.label))).collect();
     let entries: Vec<(&str, String)> =
         entries.iter().map(|(class, name)| (class.as_str(), name.clone())).collect();
     let legend = legend(&entries);

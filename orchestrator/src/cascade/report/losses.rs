@@ -46,7 +46,10 @@ pub(super) fn figure(data: &Data<'_>) -> String {
         if let Some((low, high)) = of.low.zip(of.high) {
             let (low, high) = (panel.at_x(low), panel.at_x(high));
             let (up, down) = (y - 5.0, y + 5.0);
-            put!(out, "<path class='line {look}' style='stroke-dasharray:none' d='M{low:.1} {y:.1}");
+            put!(
+                out,
+                "<path class='line {look}' style='stroke-dasharray:none' d='M{low:.1} {y:.1}"
+            );
             put!(out, "H{high:.1}M{low:.1} {up:.1}V{down:.1}M{high:.1} {up:.1}V{down:.1}'/>");
         }
         let hollow = if *told_more { " hollow" } else { "" };

@@ -136,15 +136,8 @@ impl Data<'_> {
     /// Policies in the order in which their decisions say most, those that see no more than a task
     /// node before the others.
     fn by_interest(&self) -> Vec<usize> {
-        const KINDS: [&str; 7] = [
-            "dqn",
-            "belief",
-            "mdp",
-            "threshold",
-            "hidden-state",
-            "clairvoyant",
-            "lower-bound",
-        ];
+        const KINDS: [&str; 7] =
+            ["dqn", "belief", "mdp", "threshold", "hidden-state", "clairvoyant", "lower-bound"];
         let place = |index: &usize| {
             let kind = &self.summary.policies[*index].kind;
             KINDS.iter().position(|known| known == kind).unwrap_or(KINDS.len())
@@ -192,6 +185,37 @@ fn differences(data: &Data<'_>) -> String {
 /// What stands in the place of a figure that cannot be drawn.
 fn not_drawn(title: &str, reason: &str) -> String {
     format!("<p class='small'><b>{title}</b> is not drawn: {reason}.</p>\n")
+}
+
+/// A small topology with one line of it changed, and the folder that it and its trace lie in: 200
+/// images whose metrics and rewards are 0, 1/200, ..., 199/200, and whose weak loss is 1/2.
+#[cfg(test)]
+pub(super) fn small(line: &str) -> (tempfile::TempDir, CascadeScenario) {
+    const TEXT: &str = r#"about = "A <small> one"
+problem = "cascade"
+images = 400
+seeds = 2
+trace = { file = "small.csv" }
+stream = { spread = 0.2, reset = 0.05 }
+arrivals = { kind = "markov", gaps = [1, 3], leave = [0.01, 0.01] }
+bucket = { rate = 0.1, depth = 4 }
+policies.fixed = { kind = "threshold" }
+policies.lower = { kind = "threshold", threshold = 0.7 }
+policies.eager = { kind = "threshold", threshold = -1 }
+policies.bound = { kind = "lower-bound" }
+"#;
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut csv = String::from("id,entropy,weak_loss,reward,metric\n");
+    for id in 0..200 {
+        let value = f64::from(id) / 200.0;
+        csv += &format!("{id},{value},0.5,{value},{value}\n");
+    }
+    std::fs::write(dir.path().join("small.csv"), csv).expect("a trace");
+    let (key, _) = line.split_once('=').expect("a line KEY = VALUE");
+    let lines = TEXT.lines().map(|own| if own.starts_with(key) { line } else { own });
+    let text: String = lines.flat_map(|line| [line, "\n"]).collect();
+    let file = TopologyFile::from_text(&dir.path().join("small.toml"), text);
+    (dir, CascadeScenario::from_file(&file).expect("a right topology"))
 }
 
 #[cfg(test)]

@@ -89,7 +89,8 @@ fn windows(data: &Data<'_>, rows: &[(&Decision, &Decision)]) -> Vec<Window> {
     let metric = |rank: usize| table.get(rank).map_or(f64::NAN, |row| f64::from(row.metric));
     let mut all = Vec::new();
     for stretch in rows.chunk_by(|(a, _), (b, _)| a.place == b.place) {
-        let (from, to) = (stretch[0].0.image as f64, stretch[stretch.len() - 1].0.image as f64 + 1.0);
+        let (from, to) =
+            (stretch[0].0.image as f64, stretch[stretch.len() - 1].0.image as f64 + 1.0);
         let place = stretch[0].0.place as usize;
         let (end, last) = (place + walk.width as usize, table.len() - 1);
         all.push((from, to, metric(place), metric(end.min(last))));

@@ -55,7 +55,8 @@ pub(super) fn degenerate(data: &Data<'_>) -> String {
 pub(super) fn policies(data: &Data<'_>) -> String {
     let run = &data.summary.run;
     let baseline = run.baseline.as_deref().unwrap_or("the baseline");
-    let mut out = String::from("<h2>Policies</h2>\n<div class='wide'><table class='full'><thead><tr>");
+    let mut out =
+        String::from("<h2>Policies</h2>\n<div class='wide'><table class='full'><thead><tr>");
     put!(
         out,
         "<th rowspan='2'>policy</th><th class='group' colspan='2'>average loss</th>\

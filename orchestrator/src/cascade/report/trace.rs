@@ -115,7 +115,11 @@ fn bars(out: &mut String, panel: &Panel, rows: &[Decision]) {
             }
         }
         if !path.is_empty() {
-            put!(out, "<path class='area {look}' d='{path}'><title>{}</title></path>\n", STAGES[stage]);
+            put!(
+                out,
+                "<path class='area {look}' d='{path}'><title>{}</title></path>\n",
+                STAGES[stage]
+            );
         }
     }
 }

@@ -47,8 +47,7 @@ fn diff_trial(
     compared: &mut Compared,
 ) -> Result<(), Failure> {
     let rows = |dir: &Path| {
-        read::decisions(dir, policy, seed)
-            .map_err(|error| unreadable(&error).help(NO_DECISIONS))
+        read::decisions(dir, policy, seed).map_err(|error| unreadable(&error).help(NO_DECISIONS))
     };
     let (mut rows_a, mut rows_b) = (rows(a)?, rows(b)?);
     for image in 1..=most {

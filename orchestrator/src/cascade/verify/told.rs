@@ -82,9 +82,8 @@ fn values(
     policy: &str,
     value: impl Fn(&Kpis) -> Option<f64>,
 ) -> BTreeMap<u64, f64> {
-    let complete = |trial: &&super::TrialSummary| {
-        trial.policy == policy && trial.status == Status::Complete
-    };
+    let complete =
+        |trial: &&super::TrialSummary| trial.policy == policy && trial.status == Status::Complete;
     let trials = summary.trials.iter().filter(complete);
     trials.filter_map(|trial| Some((trial.seed, value(&trial.whole)?))).collect()
 }
@@ -142,11 +141,7 @@ pub(super) fn check_policies(
 }
 
 /// Means, deviations and medians over the complete trials, and what follows from losses.
-fn check_over_seeds(
-    summary: &CascadeSummary,
-    policy: &PolicySummary,
-    compared: &mut Compared,
-) {
+fn check_over_seeds(summary: &CascadeSummary, policy: &PolicySummary, compared: &mut Compared) {
     let place = format!("summary.json: {}", policy.name);
     let of = |value: &dyn Fn(&Kpis) -> Option<f64>| -> Vec<f64> {
         values(summary, &policy.name, value).into_values().collect()
@@ -167,7 +162,10 @@ fn check_over_seeds(
                         (Some(told), Some(right)) => close(told, right, 1e-3),
                         (told, right) => told == right,
                     }
-                    && told.median.zip(pairs::middle(&values)).is_some_and(|(a, b)| close(a, b, 1e-3))
+                    && told
+                        .median
+                        .zip(pairs::middle(&values))
+                        .is_some_and(|(a, b)| close(a, b, 1e-3))
             }
         };
         if !right {
@@ -219,8 +217,7 @@ fn check_gain(summary: &CascadeSummary, policy: &PolicySummary, compared: &mut C
 fn check_way(summary: &CascadeSummary, policy: &PolicySummary, compared: &mut Compared) {
     let first = |kind: &str| summary.policies.iter().find(|policy| policy.kind == kind);
     let right = first("mdp").zip(first("hidden-state")).and_then(|(mdp, hidden)| {
-        let [mdp, hidden, own] =
-            [mdp, hidden, policy].map(|policy| losses(summary, &policy.name));
+        let [mdp, hidden, own] = [mdp, hidden, policy].map(|policy| losses(summary, &policy.name));
         let common: Vec<u64> =
             own.keys().filter(|s| mdp.contains_key(s) && hidden.contains_key(s)).copied().collect();
         let of = |losses: &BTreeMap<u64, f64>| {
