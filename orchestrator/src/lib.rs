@@ -4,6 +4,7 @@
 pub mod backend;
 pub mod bench;
 pub mod board;
+pub mod cascade;
 pub mod cli;
 pub mod compare;
 pub mod exit;
@@ -11,6 +12,7 @@ pub mod expect;
 pub mod explain;
 pub mod exporter;
 pub mod graph;
+pub mod harness;
 pub mod ledger;
 pub mod links;
 pub mod logs;

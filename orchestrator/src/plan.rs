@@ -1,30 +1,25 @@
 //! What a run will do, and what its trials come to.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use fogbit_scenario::draw::Key;
-use fogbit_scenario::topology::{PolicySpec, RunLength};
+use fogbit_scenario::topology::{Metric, PolicySpec, RunLength};
 use fogbit_scenario::{Instance, Scenario};
 use fogbit_task_node::TruthOracle;
 use serde::{Deserialize, Serialize};
 
+use crate::harness::{self, ProblemCollector, ProblemPlan};
 use crate::ledger::{Account, Replica, Totals, curve_slots};
 use crate::links::TrialLinks;
 use crate::results::pairs::default_versus;
+use crate::results::summary::metric_value;
 use crate::stats::Running;
 
 /// The slots at which every summary states the average regret.
 pub const SUMMARY_SLOTS: [u64; 3] = [100, 1000, 10_000];
 
 /// One policy of a run.
-#[derive(Debug, Clone)]
-pub struct PlannedPolicy {
-    /// Its name in the topology file.
-    pub name: String,
-    /// What it is.
-    pub spec: PolicySpec,
-}
+pub type PlannedPolicy = harness::PlannedPolicy<PolicySpec>;
 
 /// All trials of one run: each policy with each seed.
 #[derive(Debug, Clone)]
@@ -60,10 +55,7 @@ impl Plan {
         marks.sort_unstable();
         marks.dedup();
         Plan {
-            policies: scenario
-                .policies()
-                .map(|(name, spec)| PlannedPolicy { name: name.into(), spec: spec.clone() })
-                .collect(),
+            policies: PlannedPolicy::all(scenario.policies()),
             versus: default_versus(scenario.policies().map(|(name, _)| name)),
             seeds: scenario.seeds(),
             curve_slots: curve_slots(length, &marks),
@@ -94,6 +86,26 @@ impl Plan {
     /// The policy's private randomness under a seed.
     pub fn policy_key(&self, policy: usize, seed: u64) -> Key {
         fogbit_scenario::instance::policy_key(seed, &self.policies[policy].name)
+    }
+}
+
+impl ProblemPlan for Plan {
+    type Spec = PolicySpec;
+
+    fn policies(&self) -> &[PlannedPolicy] {
+        &self.policies
+    }
+
+    fn seeds(&self) -> &[u64] {
+        &self.seeds
+    }
+
+    fn versus(&self) -> usize {
+        self.versus
+    }
+
+    fn compare_with(&mut self, policy: usize) {
+        self.versus = policy;
     }
 }
 
@@ -130,26 +142,19 @@ pub struct TrialResult {
     pub links: TrialLinks,
 }
 
-/// One trial without its curves.
+/// What one trial came to, without its curves.
 #[derive(Debug, Clone)]
-pub struct TrialRow {
-    /// Which policy of the plan.
-    pub policy: usize,
-    /// The seed.
-    pub seed: u64,
-    /// How far it got.
-    pub status: Status,
+pub struct TrialFigures {
     /// The sums at the end.
     pub totals: Totals,
     /// The sums at the plan's marks, as far as it got.
     pub marks: Vec<Totals>,
     /// How often each node was chosen.
     pub chosen: Vec<u64>,
-    /// How long it took, in seconds of wall time.
-    pub seconds: f64,
-    /// Why it failed.
-    pub failure: Option<String>,
 }
+
+/// One trial without its curves.
+pub type TrialRow = harness::TrialRow<TrialFigures>;
 
 /// What is drawn as a curve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -244,30 +249,8 @@ impl Collector {
             }
         }
         let Account { totals, marks, chosen, .. } = account;
-        let row = TrialRow { policy, seed, status, totals, marks, chosen, seconds, failure };
-        self.rows.push(row);
-    }
-
-    /// Adds a row for every trial of the plan that was not begun.
-    pub fn add_unplayed(&mut self, plan: &Plan) {
-        let played: BTreeSet<(u64, usize)> =
-            self.rows.iter().map(|row| (row.seed, row.policy)).collect();
-        for seed in &plan.seeds {
-            for policy in 0..plan.policies.len() {
-                if !played.contains(&(*seed, policy)) {
-                    self.rows.push(TrialRow {
-                        policy,
-                        seed: *seed,
-                        status: Status::Partial,
-                        totals: Totals::default(),
-                        marks: Vec::new(),
-                        chosen: vec![0; plan.scenario.nodes()],
-                        seconds: 0.0,
-                        failure: None,
-                    });
-                }
-            }
-        }
+        let (slots, figures) = (totals.slots, TrialFigures { totals, marks, chosen });
+        self.rows.push(TrialRow { policy, seed, status, slots, seconds, failure, figures });
     }
 
     /// The mean over seeds of a curve: slot and value, as far as trials got; empty if the policy
@@ -276,9 +259,41 @@ impl Collector {
         let index = Curve::ALL.iter().position(|c| *c == curve).expect("it is one of all");
         self.curve_slots.iter().copied().zip(&self.curves[policy][index])
     }
+}
 
-    /// The complete trials of a policy.
-    pub fn complete(&self, policy: usize) -> impl Iterator<Item = &TrialRow> {
-        self.rows.iter().filter(move |r| r.policy == policy && r.status == Status::Complete)
+impl ProblemCollector for Collector {
+    type Plan = Plan;
+    type Metric = Metric;
+    type Figures = TrialFigures;
+
+    fn rows(&self) -> &[TrialRow] {
+        &self.rows
+    }
+
+    fn rows_mut(&mut self) -> &mut Vec<TrialRow> {
+        &mut self.rows
+    }
+
+    fn unplayed(plan: &Plan) -> TrialFigures {
+        let chosen = vec![0; plan.scenario.nodes()];
+        TrialFigures { totals: Totals::default(), marks: Vec::new(), chosen }
+    }
+
+    /// The last slot, or where trials are endless the last mark that all of them have reached.
+    fn compared_at(&self, plan: &Plan, policies: &[usize]) -> Option<u64> {
+        let reached = match plan.scenario.length().slots() {
+            Some(_) => plan.marks.len(),
+            None => {
+                let rows = policies.iter().flat_map(|policy| self.complete(*policy));
+                rows.map(|row| row.figures.marks.len()).min()?
+            }
+        };
+        plan.marks.get(reached.checked_sub(1)?).copied()
+    }
+
+    /// The value at the mark in that slot: an endless trial may have been stopped before it.
+    fn value(plan: &Plan, trial: &TrialRow, metric: Metric, slot: u64) -> Option<f64> {
+        let mark = plan.marks.iter().position(|mark| *mark == slot)?;
+        Some(metric_value(metric, trial.figures.marks.get(mark)?))
     }
 }

@@ -97,6 +97,16 @@ fn the_same_seed_gives_the_same_files() {
         let output = fogbit().arg(command).arg(&experiment).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{command}: {}", stderr(&output));
     }
+    // The suite itself is none, and says what it is.
+    for command in [&["verify"][..], &["report"], &["diff", "b"]] {
+        let mut asked = fogbit();
+        asked.args(command).arg(&a).current_dir(dir.path());
+        let output = asked.output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{command:?}: {}", stderr(&output));
+        for part in ["a suite of `fogbit bench`", "experiments/"] {
+            assert!(stderr(&output).contains(part), "{command:?}: {}", stderr(&output));
+        }
+    }
 }
 
 #[test]

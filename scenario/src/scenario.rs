@@ -10,8 +10,9 @@ use crate::instance::Instance;
 use crate::link::LinkPath;
 use crate::rules::{Presence, TrialRules};
 use crate::topology::document::TopologyFile;
+use crate::topology::expect::Naming;
 use crate::topology::{
-    Bound, Clock, Cqi, Drift, Features, Feedback, FullScale, KeptFile, PolicySpec, Queue, Range,
+    Clock, Cqi, Drift, Features, Feedback, FullScale, KeptFile, PolicySpec, Queue, Range,
     RunLength, Topology, WallClock, Weights,
 };
 use crate::trace::Trace;
@@ -67,15 +68,8 @@ impl Scenario {
     /// read again.
     pub fn resolved_toml(&self) -> String {
         let mut topology = self.topology.clone();
-        let known = |name: &String| self.topology.policies.contains_key(name);
-        topology.expectations.retain(|expect| {
-            let bounds = [&expect.below, &expect.above].into_iter().flatten();
-            let mut others = bounds.filter_map(|bound| match bound {
-                Bound::Policy(name) => Some(name),
-                Bound::Number(_) => None,
-            });
-            known(&expect.policy) && others.all(known)
-        });
+        let known = |name: &str| self.topology.policies.contains_key(name);
+        topology.expectations.retain(|expect| expect.names_only(known));
         if let crate::topology::Features::Trace(trace) = &mut topology.features
             && let Some(name) = Path::new(&trace.path).file_name()
         {

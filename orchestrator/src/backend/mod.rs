@@ -10,10 +10,10 @@ use std::sync::atomic::AtomicBool;
 use fogbit_scenario::Instance;
 
 use crate::board::Board;
+pub use crate::harness::RunFailure;
 use crate::ledger::Ledger;
-use crate::links::MeasuredLinks;
 use crate::logs::{ContextLog, context_file, feature_names};
-use crate::plan::{Collector, Plan, Status};
+use crate::plan::{Collector, Plan};
 use crate::results::ResultsDir;
 
 /// What every backend needs.
@@ -63,42 +63,4 @@ impl Context {
 }
 
 /// What a backend came to.
-#[derive(Debug)]
-pub struct Outcome {
-    /// The trials, as far as they got.
-    pub collector: Collector,
-    /// Why the run failed, if it did.
-    pub failure: Option<RunFailure>,
-    /// Links as configured and as measured, in real time over emulated ones.
-    pub links: MeasuredLinks,
-}
-
-/// Why a run failed as a whole.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunFailure {
-    /// What happened.
-    pub message: String,
-    /// What the user can do or look at.
-    pub help: Option<String>,
-}
-
-/// What is told at the end of a run whose trials failed by their own policies, and whose others went
-/// on. None if there is no such trial.
-pub fn failed_policies(collector: &Collector, plan: &Plan) -> Option<RunFailure> {
-    let mut failed = collector.rows.iter().filter(|row| row.status == Status::Failed);
-    let first = failed.next()?;
-    let more = failed.count();
-    let why = first.failure.as_deref().unwrap_or_default();
-    // The first line says it, those after it are the policy's own words.
-    let (what, words) = why.split_once('\n').unwrap_or((why, ""));
-    let name = &plan.policies[first.policy].name;
-    let mut help = words.to_owned();
-    if more > 0 {
-        help += if help.is_empty() { "" } else { "\n" };
-        help += &format!("trials that failed besides: {more}; summary.json says why");
-    }
-    Some(RunFailure {
-        message: format!("the trial of {name} with seed {} failed: {what}", first.seed),
-        help: Some(help).filter(|help| !help.is_empty()),
-    })
-}
+pub type Outcome = crate::harness::Outcome<Collector>;

@@ -17,8 +17,9 @@ use fogbit_task_node::{
 };
 use rayon::prelude::*;
 
-use super::{Context, Outcome, RunFailure, failed_policies};
+use super::{Context, Outcome, RunFailure};
 use crate::board::{Board, Told};
+use crate::harness::failed_trials;
 use crate::ledger::{Ledger, Replica};
 use crate::links::MeasuredLinks;
 use crate::logs::ContextLog;
@@ -67,7 +68,7 @@ pub fn run(context: &Context) -> Outcome {
             break;
         }
     }
-    let failure = failure.or_else(|| failed_policies(&collector, plan));
+    let failure = failure.or_else(|| failed_trials(&collector, plan));
     Outcome { collector, failure, links: MeasuredLinks::default() }
 }
 

@@ -17,14 +17,15 @@ use super::board::BenchBoard;
 use super::design::Experiment;
 use crate::backend::process::{Nodes, Options, Targets};
 use crate::exit::{Exit, Failure};
+use crate::harness::{ProblemCollector, ProblemSummary, RunFacts};
 use crate::placement::backend::{PlacementContext, PlacementOutcome};
 use crate::placement::board::PlacementBoard;
 use crate::placement::ledger::Watch;
 use crate::placement::models::Models;
 use crate::placement::plan::PlacementPlan;
-use crate::placement::summary::{PlacementSummary, RunFacts};
+use crate::placement::summary::PlacementSummary;
 use crate::placement::{files, process, sim};
-use crate::results::{Manifest, ResultsDir, ResultsError, RunStatus};
+use crate::results::{EXPERIMENTS, Manifest, ResultsDir, ResultsError, RunStatus};
 
 /// How experiments are played.
 #[derive(Debug, Clone)]
@@ -99,7 +100,8 @@ pub async fn play(
 }
 
 impl Stage {
-    fn is_stopped(&self) -> bool {
+    /// Whether the user wants it to end.
+    pub fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 }
@@ -107,7 +109,7 @@ impl Stage {
 /// Plays one experiment and writes its results, in a folder of its own that the other commands
 /// understand.
 async fn one(experiment: &Experiment, stage: &Stage) -> Result<Played, Failure> {
-    let path = stage.dir.path().join("experiments").join(&experiment.name);
+    let path = stage.dir.path().join(EXPERIMENTS).join(&experiment.name);
     let dir = ResultsDir::create(&path).map_err(unwritten)?;
     let plan = Arc::new(PlacementPlan::new((*experiment.scenario).clone()));
     let backend = if stage.processes { "process" } else { "sim" };
@@ -177,7 +179,7 @@ impl Keep<'_> {
         outcome.collector.add_unplayed(plan);
         let status = outcome.status(plan);
         let seconds = self.started.elapsed().as_secs_f64();
-        let (links, valid) = (outcome.links.summary(), outcome.links.are_in_time());
+        let links = outcome.links.summary();
         let facts = RunFacts { backend: self.backend, status, links, seconds };
         let summary = PlacementSummary::new(plan, &outcome.collector, facts);
         let row = outcome.collector.rows.iter().find_map(|row| row.failure.clone());
@@ -185,7 +187,7 @@ impl Keep<'_> {
         files::write(dir, plan, &outcome.collector)?;
         outcome.links.write(dir)?;
         dir.write("summary.json", summary.to_json().as_bytes())?;
-        self.manifest.end(status, failure.clone(), valid);
+        self.manifest.end(status, failure.clone(), summary.head().valid);
         dir.write("manifest.json", &self.manifest.to_json())?;
         let steps = std::mem::take(&mut *watch.lock().unwrap_or_else(PoisonError::into_inner));
         Ok(Played { steps, links: outcome.links.to_json(), status, failure })

@@ -2,7 +2,7 @@
 
 mod table;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -18,7 +18,9 @@ use tokio::sync::watch;
 use tokio::task::LocalSet;
 
 use super::print;
-use super::run::{Format, runtime, signal};
+use super::results::{results_dir, unwritten};
+use super::run::Format;
+use super::stopping::{runtime, until_asked_twice};
 use super::topology::assignments;
 use crate::bench::board::BenchBoard;
 use crate::bench::design::{Design, Experiment, Size, Suite};
@@ -31,7 +33,7 @@ use crate::placement::models::Models;
 use crate::placement::plan::PlacementPlan;
 use crate::placement::summary::mean_task;
 use crate::progress::Display;
-use crate::results::{Manifest, ResultsDir, ResultsError, RunStatus, file_time};
+use crate::results::{Manifest, ResultsDir, ResultsError, RunStatus};
 
 /// Put a fog under stress and measure what it does
 #[derive(Debug, Subcommand)]
@@ -126,7 +128,7 @@ fn network(args: &NetworkArgs) -> Result<Exit, Failure> {
     let plan = PlacementPlan::new(file);
     let models = Models::prepare(&plan, args.quiet)?;
     let runtime = runtime()?;
-    let dir = results_dir(args, &plan.scenario.name())?;
+    let dir = results_dir(args.out.as_deref(), &format!("bench-{}", plan.scenario.name()))?;
     let manifest = Manifest::begin(args.backend.name(), &[args.seed]);
     dir.write("manifest.json", &manifest.to_json()).map_err(unwritten)?;
     dir.write("topology.toml", plan.scenario.resolved_toml().as_bytes()).map_err(unwritten)?;
@@ -180,29 +182,6 @@ fn size(args: &NetworkArgs) -> Result<Size, Failure> {
         Backend::Process => size,
         Backend::Sim => size.in_virtual_time(),
     })
-}
-
-fn results_dir(args: &NetworkArgs, name: &str) -> Result<ResultsDir, Failure> {
-    let made = match &args.out {
-        Some(path) => ResultsDir::create(path),
-        None => {
-            let name = format!("bench-{name}");
-            ResultsDir::create_unique(Path::new("results"), &name, &file_time())
-        }
-    };
-    made.map_err(|error| {
-        let failure = Failure::usage(&error);
-        match error {
-            ResultsError::Exists(_) => {
-                failure.help("results are never overwritten: choose another --out")
-            }
-            ResultsError::Write { .. } => failure,
-        }
-    })
-}
-
-fn unwritten(error: ResultsError) -> Failure {
-    Failure::new(Exit::Failed, error)
 }
 
 /// How many experiments go side by side: timed work and links that are waited for cost little.
@@ -297,21 +276,13 @@ impl Ending<'_> {
             stop: Arc::new(AtomicBool::new(false)),
             stopped,
         };
-        let mut played = std::pin::pin!(play(experiments, &stage));
-        tokio::select! {
-            biased;
-            played = &mut played => return Ok((Some(played?), false)),
-            () = signal() => {}
-        }
-        stage.stop.store(true, Ordering::Relaxed);
-        let _ = tell_stop.send(true);
-        let played = tokio::select! {
-            biased;
-            played = &mut played => Some(played?),
-            () = signal() => None,
+        let stop = || {
+            stage.stop.store(true, Ordering::Relaxed);
+            let _ = tell_stop.send(true);
         };
+        let played = until_asked_twice(play(experiments, &stage), stop).await.transpose()?;
         drop(display);
-        Ok((played, true))
+        Ok((played, stage.is_stopped()))
     }
 
     /// The policies of the file that can decide by themselves, with two sites.

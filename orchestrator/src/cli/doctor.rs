@@ -45,7 +45,7 @@ pub(crate) fn doctor(args: DoctorArgs) -> Result<Exit, Failure> {
     let mut checks = network::checks();
     checks.extend(host::checks());
     checks.extend(clock::checks());
-    checks.extend(super::run::runtime()?.block_on(docker::checks()));
+    checks.extend(super::stopping::runtime()?.block_on(docker::checks()));
     let findings = Findings::new(checks);
     print(&match args.format {
         Format::Table => findings.table(),

@@ -40,7 +40,7 @@ pub(crate) fn health(args: HealthArgs) -> Result<Exit, Failure> {
     let address = reachable(args.metrics);
     // The time limit needs the runtime's clock already when it is made.
     let asked = async { tokio::time::timeout(PATIENCE, ask(address)).await };
-    let told = super::run::runtime()?
+    let told = super::stopping::runtime()?
         .block_on(asked)
         .unwrap_or_else(|_| Err(format!("no answer in {} s", PATIENCE.as_secs())));
     told.map_err(|reason| {

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod bench;
+mod cascade;
 mod compare;
 mod doctor;
 mod explain;
@@ -19,6 +20,7 @@ mod ranking;
 mod render;
 mod results;
 mod run;
+mod stopping;
 mod sweep;
 mod table;
 mod topology;

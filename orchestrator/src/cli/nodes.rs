@@ -151,7 +151,7 @@ fn serve(
         metrics,
         ..MemberOptions::new(&args.join, token, role)
     });
-    let runtime = super::run::runtime()?;
+    let runtime = super::stopping::runtime()?;
     let result = runtime.block_on(async {
         let stop = Stop::when(ended);
         serve_runs(joining, role, args.rejoin, stop, exporter.as_ref(), &external).await
@@ -238,7 +238,7 @@ impl Stop {
     /// It is asked by the end of the pipe that brought the token, and by a signal.
     fn when(ended: Option<oneshot::Receiver<()>>) -> Stop {
         let (tell, asked) = watch::channel(false);
-        let signal = super::run::signal();
+        let signal = super::stopping::signal();
         tokio::spawn(async move {
             let ended = async {
                 match ended {

@@ -5,20 +5,19 @@ use std::path::Path;
 
 use comfy_table::{Cell, CellAlignment, Table};
 
-use super::ranking::ranking;
-use super::table::{Rows, grouped, new_table, percent, right, verdicts};
+use super::ranking::rankings;
+use super::table::{Rows, end, grouped, head, new_table, percent, right};
+use crate::harness::ProblemSummary;
 use crate::placement::sample::Distribution;
 use crate::placement::summary::{BreakEven, PlacementSummary, PolicySummary};
 use crate::placement::tally::Kpis;
-use crate::results::RunStatus;
-use crate::results::summary::Reading;
 
 /// Of more segments than these only the whole is shown.
 const MOST_SEGMENTS: usize = 12;
 
 /// The results for people.
 pub(crate) fn render(summary: &PlacementSummary, dir: &Path) -> String {
-    let mut text = head(summary);
+    let mut text = head(&summary.head());
     let _ = writeln!(text, "{}", policies(summary));
     if summary.run.segments.len() > MOST_SEGMENTS {
         let _ = writeln!(text, "{} segments: segments.csv has each", summary.run.segments.len());
@@ -28,46 +27,10 @@ pub(crate) fn render(summary: &PlacementSummary, dir: &Path) -> String {
     }
     let _ = writeln!(text, "\n{}", break_even(summary));
     notes(&mut text, summary);
-    if summary.pairs.iter().any(|pair| pair.low.is_some()) {
-        let names: Vec<&str> = summary.policies.iter().map(|p| p.name.as_str()).collect();
-        for metric in ["mean_latency_ms", "mean_regret_ms"] {
-            if let Some(table) = ranking(&names, &summary.ranks, &summary.pairs, metric) {
-                let _ = writeln!(text, "\n{table}");
-            }
-        }
-        if summary.pairs.iter().any(|pair| pair.reading() == Reading::Open) {
-            let _ = writeln!(
-                text,
-                "open: 0 lies within; with so many seeds, chances are even that it would not"
-            );
-        }
-    }
-    verdicts(&mut text, &summary.expectations);
-    let _ = writeln!(text, "results: {0}  report: {0}/report.html", dir.display());
-    text
-}
-
-fn head(summary: &PlacementSummary) -> String {
-    let run = &summary.run;
-    let count = |n: u64, one: &str| match n {
-        1 => format!("1 {one}"),
-        n => format!("{} {one}s", grouped(n as f64)),
-    };
-    let mut text = format!(
-        "{}: {}, {}, {}, backend {}, {:.1} s\n",
-        run.topology,
-        count(run.nodes.len() as u64, "helper node"),
-        count(run.slots, "slot"),
-        count(run.seeds, "seed"),
-        run.backend,
-        run.seconds
-    );
-    if run.status != RunStatus::Complete {
-        text += "This run is not complete: the tables hold complete trials only.\n";
-    }
-    if !run.valid {
-        text += "This run is INVALID: the host did not keep up with its schedule.\n";
-    }
+    let names: Vec<&str> = summary.policies.iter().map(|p| p.name.as_str()).collect();
+    let metrics = ["mean_latency_ms", "mean_regret_ms"];
+    text += &rankings(&names, &summary.ranks, &summary.pairs, &metrics);
+    text += &end(&summary.expectations, dir);
     text
 }
 

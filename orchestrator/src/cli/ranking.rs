@@ -1,19 +1,36 @@
 //! The ranking with paired differences, for terminals.
 
+use std::fmt::Write;
+
 use comfy_table::Table;
 
 use super::table::{Rows, new_table, percent, right};
 use crate::report::words;
 use crate::results::summary::{Pair, PolicyRank, Reading};
 
-/// Policies by mean rank, with their paired differences by one metric; those that are not ranked
-/// come last. Nothing where there is nothing to compare.
-pub(super) fn ranking(
+/// Rankings by several metrics, and how to read them; empty where there is one seed.
+pub(super) fn rankings(
     policies: &[&str],
     ranks: &[PolicyRank],
     pairs: &[Pair],
-    metric: &str,
-) -> Option<Table> {
+    metrics: &[&str],
+) -> String {
+    let mut text = String::new();
+    if pairs.iter().all(|pair| pair.low.is_none()) {
+        return text;
+    }
+    for table in metrics.iter().filter_map(|metric| ranking(policies, ranks, pairs, metric)) {
+        let _ = writeln!(text, "\n{table}");
+    }
+    if pairs.iter().any(|pair| pair.reading() == Reading::Open) {
+        text += "open: 0 lies within; with so many seeds, chances are even that it would not\n";
+    }
+    text
+}
+
+/// Policies by mean rank, with their paired differences by one metric; those that are not ranked
+/// come last. Nothing where there is nothing to compare.
+fn ranking(policies: &[&str], ranks: &[PolicyRank], pairs: &[Pair], metric: &str) -> Option<Table> {
     let pairs: Vec<&Pair> = pairs.iter().filter(|pair| pair.metric == metric).collect();
     let versus = &pairs.first()?.versus;
     let rank_of = |name: &str| ranks.iter().find(|r| r.metric == metric && r.policy == name);

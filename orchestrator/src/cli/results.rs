@@ -1,20 +1,60 @@
 //! `report`, `verify` and `diff`: what can be done with results directories.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use fogbit_scenario::topology::Problem;
 
 use super::print;
+use crate::cascade;
 use crate::exit::{Exit, Failure};
 use crate::placement;
+use crate::results::{EXPERIMENTS, ResultsDir, ResultsError, file_time};
 use crate::sweep::dir::PLAN_FILE;
 use crate::verify::{self, Finding};
 use crate::{report, results};
 
+/// Makes the new results directory `out`, or one in `results/` by the name of what is played.
+pub(super) fn results_dir(out: Option<&Path>, name: &str) -> Result<ResultsDir, Failure> {
+    let made = match out {
+        Some(path) => ResultsDir::create(path),
+        None => ResultsDir::create_unique(Path::new("results"), name, &file_time()),
+    };
+    made.map_err(|error| {
+        let failure = Failure::usage(&error);
+        match error {
+            ResultsError::Exists(_) => {
+                failure.help("results are never overwritten: choose another --out")
+            }
+            ResultsError::Write { error, .. } if error.kind() == ErrorKind::PermissionDenied => {
+                failure.help(
+                    "the folder has to belong to the user that this process runs as; in Docker \
+                     Compose that is FOGBIT_USER (docs/deploy.md)",
+                )
+            }
+            ResultsError::Write { .. } => failure,
+        }
+    })
+}
+
+/// Results that cannot be written.
+pub(super) fn unwritten(error: ResultsError) -> Failure {
+    Failure::new(Exit::Failed, error)
+        .help("what was written before lies there still; manifest.json says how far it got")
+}
+
+/// What problem the results in `dir` are about.
+fn problem(dir: &Path) -> Result<Problem, Failure> {
+    results::read::problem(dir).map_err(|error| {
+        let help = format!("for example: fogbit verify {}/{EXPERIMENTS}/NAME", dir.display());
+        Failure::usage(error).help(help)
+    })
+}
+
 /// Fails for results of another problem than `one-bit`, which `command` knows alone so far.
 pub(super) fn only_one_bit(dir: &Path, command: &str) -> Result<(), Failure> {
-    match placement::read::problem(dir) {
+    match problem(dir)? {
         Problem::OneBit => Ok(()),
         other => Err(Failure::usage(format!(
             "{}: a run of the problem `{}`, and `{command}` is for `one-bit` so far",
@@ -34,11 +74,13 @@ pub(crate) struct ReportArgs {
 
 pub(crate) fn report(args: ReportArgs) -> Result<Exit, Failure> {
     let sweep = args.dir.join(PLAN_FILE).exists();
-    let html = match placement::read::problem(&args.dir) {
-        _ if sweep => report::sweep::render(&args.dir),
-        Problem::OneBit => report::render(&args.dir),
-        Problem::Placement => placement::report::render(&args.dir),
-        Problem::Cascade => return Err(unknown_results(&args.dir)),
+    let html = match sweep {
+        true => report::sweep::render(&args.dir),
+        false => match problem(&args.dir)? {
+            Problem::OneBit => report::render(&args.dir),
+            Problem::Placement => placement::report::render(&args.dir),
+            Problem::Cascade => cascade::report::render(&args.dir),
+        },
     };
     let html = html.map_err(Failure::usage)?;
     let path = args.dir.join("report.html");
@@ -49,15 +91,11 @@ pub(crate) fn report(args: ReportArgs) -> Result<Exit, Failure> {
     Ok(Exit::Well)
 }
 
-/// Results of a problem that this command does not read.
-fn unknown_results(dir: &Path) -> Failure {
-    Failure::usage(format!("{} is a run of the problem `cascade`", dir.display()))
-}
-
 /// Recompute a results directory by a separate path and compare
 ///
-/// Of the problem `placement` it is the figures of summary.json that are computed anew, from the
-/// decision files; what follows is said of `one-bit`.
+/// Of the problem `placement` it is the figures of summary.json, pairs and ranks among them, of
+/// segments.csv and of the curves that are computed anew, from the decision files; what follows is
+/// said of `one-bit`.
 ///
 /// Every row of decisions/*.csv is computed anew from topology.toml, by code that shares nothing
 /// with the ledger: the choice (by running the policy), the bit, and both kinds of regret, which
@@ -73,10 +111,10 @@ pub(crate) struct VerifyArgs {
 }
 
 pub(crate) fn verify(args: VerifyArgs) -> Result<Exit, Failure> {
-    let verified = match placement::read::problem(&args.dir) {
+    let verified = match problem(&args.dir)? {
         Problem::OneBit => verify::verify(&args.dir)?,
         Problem::Placement => placement::verify::verify(&args.dir)?,
-        Problem::Cascade => return Err(unknown_results(&args.dir)),
+        Problem::Cascade => cascade::verify::verify(&args.dir)?,
     };
     for Finding { place, difference } in &verified.findings {
         print(&format!("{place}: {difference}\n"))?;
@@ -105,10 +143,10 @@ pub(crate) struct DiffArgs {
 }
 
 pub(crate) fn diff(args: DiffArgs) -> Result<Exit, Failure> {
-    let problems = [&args.a, &args.b].map(|dir| placement::read::problem(dir));
-    let compared = match problems {
+    let compared = match [problem(&args.a)?, problem(&args.b)?] {
         [Problem::OneBit, Problem::OneBit] => verify::diff(&args.a, &args.b)?,
         [Problem::Placement, Problem::Placement] => placement::verify::diff(&args.a, &args.b)?,
+        [Problem::Cascade, Problem::Cascade] => cascade::verify::diff(&args.a, &args.b)?,
         [a, b] => {
             let message = format!("one run is of `{}`, the other of `{}`", a.name(), b.name());
             return Err(Failure::usage(message).help("only runs of one problem can be compared"));

@@ -6,44 +6,25 @@ use std::path::Path;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Cell, CellAlignment, LineStyle, Table};
 
-use super::ranking::ranking;
+use super::ranking::rankings;
 use crate::expect::{Judgement, Verdict};
+use crate::harness::{ProblemSummary, RunHead};
 use crate::plan::SUMMARY_SLOTS;
 use crate::results::RunStatus;
-use crate::results::summary::{PolicySummary, Reading, Summary, TaskCounts};
+use crate::results::summary::{PolicySummary, Summary, TaskCounts};
 use crate::stats::MeanSd;
 use crate::validity::MOST_LATE;
 
 /// The results for people.
 pub(crate) fn render(summary: &Summary, dir: &Path) -> String {
-    let mut text = String::new();
+    let mut text = head(&summary.head());
     let run = &summary.run;
-    let seeds = if run.seeds == 1 { "1 seed".into() } else { format!("{} seeds", run.seeds) };
-    let _ = writeln!(
-        text,
-        "{}: {} helper nodes, {}, {seeds}, backend {}, {:.1} s",
-        run.topology,
-        run.nodes.len(),
-        run.slots.map_or("endless".into(), |slots| format!("{} slots", grouped(slots as f64))),
-        run.backend,
-        run.seconds
-    );
-    if run.status != RunStatus::Complete {
-        let _ = writeln!(text, "This run is not complete: the table holds complete trials only.");
-    }
     if let (false, Some(late)) = (run.valid, run.late_share.filter(|late| *late > MOST_LATE)) {
         let _ = writeln!(
             text,
             "This run is INVALID: {} of its slots began later than a tenth of a slot (1 % may). The \
              host did not keep up: longer slots, fewer nodes or policies, or a faster host.",
             percent(Some(late))
-        );
-    }
-    if run.links.is_some_and(|links| !links.are_in_time()) {
-        let _ = writeln!(
-            text,
-            "This run is INVALID: more than 1 % of the packets over its links were delivered more than \
-             5 ms late. The host did not keep up: fewer nodes or policies, or a faster host."
         );
     }
     let _ = writeln!(text, "{}", policies(summary));
@@ -72,24 +53,53 @@ pub(crate) fn render(summary: &Summary, dir: &Path) -> String {
              the total reward beside it."
         );
     }
-    if summary.pairs.iter().any(|p| p.low.is_some()) {
-        for table in rankings(summary) {
-            let _ = writeln!(text, "\n{table}");
-        }
-        if summary.pairs.iter().any(|pair| pair.reading() == Reading::Open) {
-            let _ = writeln!(
-                text,
-                "open: 0 lies within; with so many seeds, chances are even that it would not"
-            );
-        }
+    let names: Vec<&str> = summary.policies.iter().map(|p| p.name.as_str()).collect();
+    // First by what is to be compared first.
+    let metrics = match run.own_path {
+        true => ["reward", "regret_linear"],
+        false => ["regret_linear", "reward"],
+    };
+    text += &rankings(&names, &summary.ranks, &summary.pairs, &metrics);
+    text += &end(&summary.expectations, dir);
+    text
+}
+
+/// How what is printed of a run begins, whatever the problem: what it was, and why not to believe it.
+pub(super) fn head(run: &RunHead<'_>) -> String {
+    let count = |n: u64, one: &str| match n {
+        1 => format!("1 {one}"),
+        n => format!("{} {one}s", grouped(n as f64)),
+    };
+    let mut text = format!(
+        "{}: {}, {}, {}, backend {}, {:.1} s\n",
+        run.topology,
+        count(run.nodes.len() as u64, "helper node"),
+        run.slots.map_or("endless".into(), |slots| count(slots, "slot")),
+        count(run.seeds, "seed"),
+        run.backend,
+        run.seconds
+    );
+    if run.status != RunStatus::Complete {
+        text += "This run is not complete: the tables hold complete trials only.\n";
     }
-    verdicts(&mut text, &summary.expectations);
+    if run.links.is_some_and(|links| !links.are_in_time()) {
+        text += "This run is INVALID: more than 1 % of the packets over its links were delivered \
+                 more than 5 ms late. The host did not keep up: fewer nodes or policies, or a \
+                 faster host.\n";
+    }
+    text
+}
+
+/// How it ends: what became of the expectations, and where the results are.
+pub(super) fn end(expectations: &[Verdict], dir: &Path) -> String {
+    let mut text = String::new();
+    verdicts(&mut text, expectations);
     let _ = writeln!(text, "results: {0}  report: {0}/report.html", dir.display());
     text
 }
 
 /// What became of the expectations, a line each.
-pub(super) fn verdicts(text: &mut String, verdicts: &[Verdict]) {
+fn verdicts(text: &mut String, verdicts: &[Verdict]) {
     for verdict in verdicts {
         let mark = match verdict.judgement {
             Judgement::Met => "met",
@@ -151,17 +161,6 @@ fn losses(summary: &Summary, what: &str, lost: impl Fn(&TaskCounts) -> u64) -> S
         .map(|p| format!("{} {} ({:.1} %)", p.name, grouped(lost(p)), share(p)))
         .collect();
     format!("{what}: {}", parts.join(", "))
-}
-
-/// By regret and by reward; first by what is to be compared first.
-fn rankings(summary: &Summary) -> impl Iterator<Item = Table> {
-    let names: Vec<&str> = summary.policies.iter().map(|p| p.name.as_str()).collect();
-    let metrics = match summary.run.own_path {
-        true => ["reward", "regret_linear"],
-        false => ["regret_linear", "reward"],
-    };
-    let (ranks, pairs) = (&summary.ranks, &summary.pairs);
-    metrics.into_iter().filter_map(move |metric| ranking(&names, ranks, pairs, metric))
 }
 
 /// How the rows of a table follow each other.

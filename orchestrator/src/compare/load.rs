@@ -7,8 +7,8 @@ use fogbit_scenario::topology::Metric;
 use fogbit_scenario::{Faults, Scenario, TopologyFile};
 
 use super::{CompareError, PolicyInfo, RunInfo};
+use crate::harness::BySeed;
 use crate::plan::Status;
-use crate::results::pairs::BySeed;
 use crate::results::read;
 use crate::results::summary::{PolicySummary, Summary, TrialSummary};
 use crate::results::{Manifest, RunStatus};
@@ -145,18 +145,20 @@ impl Entry<'_> {
 
 fn value(trial: &TrialSummary, metric: Metric) -> f64 {
     match metric {
-        Metric::AverageRegret => trial.regret_linear / trial.slots as f64,
-        Metric::RegretLinear => trial.regret_linear,
-        Metric::RegretHappiness => trial.regret_happiness,
-        Metric::Reward => trial.reward as f64,
+        Metric::AverageRegret => trial.whole.regret_linear / trial.slots as f64,
+        Metric::RegretLinear => trial.whole.regret_linear,
+        Metric::RegretHappiness => trial.whole.regret_happiness,
+        Metric::Reward => trial.whole.reward as f64,
     }
 }
 
 /// What tells trials of a policy apart, by seed: all its sums, to the last bit.
 pub(super) fn sums(run: &Run, policy: &str) -> BTreeMap<u64, [u64; 5]> {
     let sums = |t: &TrialSummary| {
-        let reals = [t.regret_linear, t.regret_happiness, t.optimal_reward].map(f64::to_bits);
-        [t.slots, t.reward as u64, reals[0], reals[1], reals[2]]
+        let whole = &t.whole;
+        let reals = [whole.regret_linear, whole.regret_happiness, whole.optimal_reward];
+        let reals = reals.map(f64::to_bits);
+        [t.slots, whole.reward as u64, reals[0], reals[1], reals[2]]
     };
     run.complete(policy).map(|trial| (trial.seed, sums(trial))).collect()
 }

@@ -6,13 +6,14 @@ mod page;
 
 use std::path::PathBuf;
 
-use fogbit_scenario::topology::Metric;
+use fogbit_scenario::topology::{Metric, PolicySpec};
 use serde::Serialize;
 
 use self::load::{Entry, Run};
+use crate::harness::PolicyKind;
 use crate::report::markup::{grouped, seed_ranges, shortened};
 use crate::results::RunStatus;
-use crate::results::pairs::{Pair, PolicyRank, compare as compare_by_seed, is_ranked, rank};
+use crate::results::pairs::{Pair, PolicyRank, compare as compare_by_seed, rank};
 use crate::results::read::ReadError;
 use crate::stats::MeanSd;
 
@@ -220,7 +221,8 @@ fn pair(
     for (_, entry) in entries.iter().enumerate().filter(|(index, _)| *index != versus) {
         match compare_by_seed(&entry.values, &reference.values, metric) {
             Some(of) => {
-                comparison.pairs.push(Pair::new(&entry.name, &reference.name, metric, slot, &of));
+                let names = (entry.name.as_str(), reference.name.as_str());
+                comparison.pairs.push(Pair::new(names, metric, slot, &of));
             }
             None => comparison.notes.push(format!(
                 "{} has no seed in common with {}: no difference is shown",
@@ -238,7 +240,7 @@ fn pair(
     }
     let ranked: Vec<_> = entries
         .iter()
-        .filter(|entry| is_ranked(&entry.summary.kind) && !entry.values.is_empty())
+        .filter(|entry| PolicySpec::is_ranked(&entry.summary.kind) && !entry.values.is_empty())
         .map(|entry| (entry.name.as_str(), entry.values.clone()))
         .collect();
     comparison.ranks = rank(&ranked, metric, slot);

@@ -11,10 +11,7 @@ use super::collect::PlacementCollector;
 use super::ledger::{PlacementLedger, Watch};
 use super::models::Models;
 use super::plan::PlacementPlan;
-use crate::backend::RunFailure;
-use crate::links::MeasuredLinks;
-use crate::plan::Status;
-use crate::results::{ResultsDir, RunStatus};
+use crate::results::ResultsDir;
 
 /// What every backend needs.
 #[derive(Debug, Clone)]
@@ -53,27 +50,4 @@ impl PlacementContext {
 }
 
 /// What a backend came to.
-#[derive(Debug)]
-pub struct PlacementOutcome {
-    /// The trials, as far as they got.
-    pub collector: PlacementCollector,
-    /// Why the run failed, if it did.
-    pub failure: Option<RunFailure>,
-    /// Links as configured and as measured; none in virtual time.
-    pub links: MeasuredLinks,
-}
-
-impl PlacementOutcome {
-    /// How far the run got.
-    pub fn status(&self, plan: &PlacementPlan) -> RunStatus {
-        let rows = &self.collector.rows;
-        let complete = rows.iter().filter(|row| row.status == Status::Complete).count();
-        if self.failure.is_some() || rows.iter().any(|row| row.status == Status::Failed) {
-            RunStatus::Failed
-        } else if complete < plan.policies.len() * plan.seeds.len() {
-            RunStatus::Partial
-        } else {
-            RunStatus::Complete
-        }
-    }
-}
+pub type PlacementOutcome = crate::harness::Outcome<PlacementCollector>;

@@ -1,10 +1,11 @@
 //! Gathers trials as they end.
 
-use std::collections::BTreeSet;
+use fogbit_scenario::topology::PlacementMetric;
 
 use super::ledger::{PlacementAccount, WindowTally};
 use super::plan::PlacementPlan;
 use super::tally::{Kpis, MeasuredBreakEven, PairTally, Tally};
+use crate::harness::{self, ProblemCollector};
 use crate::plan::Status;
 use crate::stats::Running;
 
@@ -25,26 +26,17 @@ pub struct PlacementTrial {
     pub failure: Option<String>,
 }
 
-/// One trial without its samples.
+/// What one trial came to, without its samples.
 #[derive(Debug, Clone)]
-pub struct TrialRow {
-    /// Which policy of the plan.
-    pub policy: usize,
-    /// The seed.
-    pub seed: u64,
-    /// How far it got.
-    pub status: Status,
-    /// Slots played.
-    pub slots: u64,
+pub struct TrialFigures {
     /// The figures of the whole trial.
     pub whole: Kpis,
     /// Those of each segment that it reached.
     pub segments: Vec<Kpis>,
-    /// How long it took, in seconds of wall time.
-    pub seconds: f64,
-    /// Why it failed.
-    pub failure: Option<String>,
 }
+
+/// One trial without its samples.
+pub type TrialRow = harness::TrialRow<TrialFigures>;
 
 /// A point of a policy's curves: means over seeds of the trials' means.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -113,10 +105,12 @@ impl PlacementCollector {
             seed,
             status,
             slots: account.slots,
-            whole: account.whole().kpis(),
-            segments: account.segments.iter().map(Tally::kpis).collect(),
             seconds,
             failure,
+            figures: TrialFigures {
+                whole: account.whole().kpis(),
+                segments: account.segments.iter().map(Tally::kpis).collect(),
+            },
         });
         let pooled = &mut self.pooled[policy];
         grow(&mut pooled.windows, account.windows.len());
@@ -137,35 +131,44 @@ impl PlacementCollector {
         }
     }
 
-    /// Adds a row for every trial of the plan that was not begun.
-    pub fn add_unplayed(&mut self, plan: &PlacementPlan) {
-        let played: BTreeSet<(u64, usize)> =
-            self.rows.iter().map(|row| (row.seed, row.policy)).collect();
-        for seed in &plan.seeds {
-            for policy in (0..plan.policies.len()).filter(|p| !played.contains(&(*seed, *p))) {
-                self.rows.push(TrialRow {
-                    policy,
-                    seed: *seed,
-                    status: Status::Partial,
-                    slots: 0,
-                    whole: Tally::default().kpis(),
-                    segments: Vec::new(),
-                    seconds: 0.0,
-                    failure: None,
-                });
-            }
-        }
-    }
-
-    /// The complete trials of a policy.
-    pub fn complete(&self, policy: usize) -> impl Iterator<Item = &TrialRow> {
-        self.rows.iter().filter(move |r| r.policy == policy && r.status == Status::Complete)
-    }
-
     /// The break-even round trip to a helper node in a segment, as it was measured; none where no
     /// task was executed on both sides.
     pub fn break_even(&self, segment: usize, node: usize) -> Option<MeasuredBreakEven> {
         self.pairs.get(segment)?.get(node)?.break_even()
+    }
+}
+
+impl ProblemCollector for PlacementCollector {
+    type Plan = PlacementPlan;
+    type Metric = PlacementMetric;
+    type Figures = TrialFigures;
+
+    fn rows(&self) -> &[TrialRow] {
+        &self.rows
+    }
+
+    fn rows_mut(&mut self) -> &mut Vec<TrialRow> {
+        &mut self.rows
+    }
+
+    fn unplayed(_: &PlacementPlan) -> TrialFigures {
+        TrialFigures { whole: Tally::default().kpis(), segments: Vec::new() }
+    }
+
+    fn compared_at(&self, plan: &PlacementPlan, _: &[usize]) -> Option<u64> {
+        Some(plan.scenario.slots())
+    }
+
+    /// Over the whole trial. There is none where no task came back, or lay outside the band.
+    fn value(_: &PlacementPlan, trial: &TrialRow, metric: PlacementMetric, _: u64) -> Option<f64> {
+        let Kpis { mean_latency_ms, mean_regret_ms, accuracy, accuracy_outside_band, .. } =
+            trial.figures.whole;
+        match metric {
+            PlacementMetric::MeanLatencyMs => mean_latency_ms,
+            PlacementMetric::MeanRegretMs => mean_regret_ms,
+            PlacementMetric::Accuracy => accuracy,
+            PlacementMetric::AccuracyOutsideBand => accuracy_outside_band,
+        }
     }
 }
 

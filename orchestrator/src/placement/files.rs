@@ -6,7 +6,7 @@ use super::collect::{PlacementCollector, WindowMeans};
 use super::plan::PlacementPlan;
 use super::sample::Distribution;
 use super::tally::Kpis;
-use crate::results::{ResultsDir, ResultsError};
+use crate::results::{Over, Point, ResultsDir, ResultsError, points_csv};
 use crate::stats::Running;
 
 /// The file of every trial's segments.
@@ -59,28 +59,18 @@ pub fn write(
     collector: &PlacementCollector,
 ) -> Result<(), ResultsError> {
     for curve in Curve::ALL {
-        let mut csv = String::from("policy,from,slot,mean,sd,n\n");
-        for (policy, pooled) in plan.policies.iter().zip(&collector.pooled) {
-            for (window, means) in plan.windows.iter().zip(&pooled.windows) {
-                let value = curve.of(means);
-                if value.n > 0 {
-                    let sd = value.sd().map_or(String::new(), |sd| format!("{sd:?}"));
-                    let (name, Running { mean, n, .. }) = (&policy.name, value);
-                    put(
-                        &mut csv,
-                        &format!("{name},{},{},{mean:?},{sd},{n}", window.from, window.to),
-                    );
-                }
-            }
-        }
-        dir.write(curve.file(), csv.as_bytes())?;
+        let policies = plan.policies.iter().zip(&collector.pooled);
+        let points = policies.flat_map(|(policy, pooled)| {
+            plan.windows.iter().zip(&pooled.windows).map(move |(window, means)| Point {
+                policy: &policy.name,
+                from: Some(window.from),
+                slot: window.to,
+                value: curve.of(means),
+            })
+        });
+        dir.write(curve.file(), points_csv(Over::Windows, points).as_bytes())?;
     }
     dir.write(SEGMENTS_FILE, segments(plan, collector).as_bytes())
-}
-
-fn put(out: &mut String, line: &str) {
-    out.push_str(line);
-    out.push('\n');
 }
 
 /// Every trial, segment by segment.
@@ -91,7 +81,7 @@ fn segments(plan: &PlacementPlan, collector: &PlacementCollector) -> String {
     }
     let mut csv = head + "\n";
     for row in &collector.rows {
-        for (segment, kpis) in plan.segments.iter().zip(&row.segments) {
+        for (segment, kpis) in plan.segments.iter().zip(&row.figures.segments) {
             let (name, profile) = (plan.name(row.policy), &segment.profile);
             let _ = write!(csv, "{name},{},{profile},{},{}", row.seed, segment.from, segment.to);
             for (_, value) in columns(kpis) {

@@ -8,13 +8,11 @@
 pub mod backend;
 pub mod board;
 pub mod collect;
-mod expect;
 pub mod files;
 pub mod graph;
 pub mod ledger;
 pub mod models;
 pub mod pairing;
-pub mod pairs;
 pub mod plan;
 pub mod process;
 pub mod read;

@@ -7,19 +7,15 @@ use fogbit_scenario::placement::PlacementScenario;
 use fogbit_scenario::topology::PlacementPolicySpec;
 use serde::{Deserialize, Serialize};
 
+use crate::harness::{self, ProblemPlan};
+
 /// About so many points has a curve over the slots of a trial.
 const WINDOWS: u64 = 100;
 /// A point is over at least so many slots, unless its segment is shorter.
 const LEAST_WINDOW: u64 = 5;
 
 /// One policy of a run.
-#[derive(Debug, Clone)]
-pub struct PlannedPolicy {
-    /// Its name in the topology file.
-    pub name: String,
-    /// What it is.
-    pub spec: PlacementPolicySpec,
-}
+pub type PlannedPolicy = harness::PlannedPolicy<PlacementPolicySpec>;
 
 /// All trials of one run: each policy with each seed.
 #[derive(Debug, Clone)]
@@ -41,10 +37,7 @@ pub struct PlacementPlan {
 impl PlacementPlan {
     /// The plan of a whole topology.
     pub fn new(scenario: PlacementScenario) -> PlacementPlan {
-        let policies: Vec<PlannedPolicy> = scenario
-            .policies()
-            .map(|(name, spec)| PlannedPolicy { name: name.into(), spec: spec.clone() })
-            .collect();
+        let policies = PlannedPolicy::all(scenario.policies());
         let segments = segments(&scenario);
         PlacementPlan {
             versus: default_versus(&policies),
@@ -59,6 +52,26 @@ impl PlacementPlan {
     /// The name of a policy.
     pub fn name(&self, policy: usize) -> &str {
         &self.policies[policy].name
+    }
+}
+
+impl ProblemPlan for PlacementPlan {
+    type Spec = PlacementPolicySpec;
+
+    fn policies(&self) -> &[PlannedPolicy] {
+        &self.policies
+    }
+
+    fn seeds(&self) -> &[u64] {
+        &self.seeds
+    }
+
+    fn versus(&self) -> usize {
+        self.versus
+    }
+
+    fn compare_with(&mut self, policy: usize) {
+        self.versus = policy;
     }
 }
 

@@ -2,22 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use fogbit_scenario::TopologyFile;
-use fogbit_scenario::topology::Problem;
-use serde::Deserialize;
-
 use super::files::Curve;
 use super::record::{COLUMNS, SITE_COLUMNS};
 use super::summary::PlacementSummary;
 use crate::results::decision_file;
-use crate::results::read::{ReadError, content, json, text};
-
-/// What problem the results in `dir` are about. A directory that does not say is one of `one-bit`,
-/// whose reader says what is missing.
-pub fn problem(dir: &Path) -> Problem {
-    let file = TopologyFile::read(&dir.join("topology.toml")).ok();
-    file.and_then(|file| file.problem().ok()).unwrap_or_default()
-}
+use crate::results::read::{CurvePoint, ReadError, content, curve_points, json};
 
 /// Reads `summary.json`.
 ///
@@ -27,32 +16,12 @@ pub fn summary(dir: &Path) -> Result<PlacementSummary, ReadError> {
     json(&dir.join("summary.json"))
 }
 
-/// One row of a curve file.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct CurvePoint {
-    /// Name of the policy.
-    pub policy: String,
-    /// First slot of the window.
-    pub from: u64,
-    /// Last slot of the window.
-    pub slot: u64,
-    /// Mean over seeds.
-    pub mean: f64,
-    /// Standard deviation over seeds; none with one.
-    pub sd: Option<f64>,
-    /// Number of seeds.
-    pub n: u64,
-}
-
-/// Reads the file of a curve.
+/// Reads the file of a curve, whose points are over windows of slots.
 ///
 /// # Errors
 /// If it is missing or something else.
 pub fn curve(dir: &Path, curve: Curve) -> Result<Vec<CurvePoint>, ReadError> {
-    let path = dir.join(curve.file());
-    let text = text(&path)?;
-    let mut csv = csv::Reader::from_reader(text.as_bytes());
-    csv.deserialize().collect::<Result<_, _>>().map_err(|error| content(&path, error))
+    curve_points(&dir.join(curve.file()))
 }
 
 /// What a decision file says became of a task.

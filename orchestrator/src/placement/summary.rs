@@ -7,16 +7,16 @@ use fogbit_scenario::topology::Range;
 use serde::{Deserialize, Serialize};
 
 use super::collect::{PlacementCollector, TrialRow};
-use super::expect::evaluate;
-use super::pairs::pairs;
 use super::plan::{PlacementPlan, Segment};
 use super::scores::Answer;
 use super::tally::{Kpis, MeasuredBreakEven, Tally};
-use crate::expect::Verdict;
+use crate::expect::{Verdict, evaluate};
+use crate::harness::{
+    self, ProblemCollector, ProblemSummary, RunFacts, RunHead, parameters, trials,
+};
 use crate::links::LinksSummary;
-use crate::plan::Status;
 use crate::results::RunStatus;
-use crate::results::summary::{Pair, PolicyRank};
+use crate::results::pairs::{Pair, PolicyRank, pairs, ranks};
 use crate::stats::MeanSd;
 
 /// Everything a run came to.
@@ -123,37 +123,7 @@ pub struct BreakEven {
 }
 
 /// One trial.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TrialSummary {
-    /// Name of the policy.
-    pub policy: String,
-    /// The seed.
-    pub seed: u64,
-    /// How far it got.
-    pub status: Status,
-    /// Why it failed.
-    pub failure: Option<String>,
-    /// Slots played.
-    pub slots: u64,
-    /// Its figures.
-    #[serde(flatten)]
-    pub whole: Kpis,
-    /// Wall time in seconds.
-    pub seconds: f64,
-}
-
-/// What a backend says of a run as a whole.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RunFacts<'b> {
-    /// Its name.
-    pub backend: &'b str,
-    /// How far it got.
-    pub status: RunStatus,
-    /// What was measured of its links; by that it is to be believed or not.
-    pub links: Option<LinksSummary>,
-    /// Wall time of the whole run in seconds.
-    pub seconds: f64,
-}
+pub type TrialSummary = harness::TrialSummary<Kpis>;
 
 impl PlacementSummary {
     /// Adds up a run.
@@ -170,7 +140,7 @@ impl PlacementSummary {
             backend: facts.backend.into(),
             slots: scenario.slots(),
             clock: scenario.topology().clock.kind().into(),
-            valid: facts.links.is_none_or(|links| links.are_in_time()),
+            valid: facts.links_are_in_time(),
             status: facts.status,
             seeds: plan.seeds.len() as u64,
             task_node: scenario.task_node().name.clone(),
@@ -180,28 +150,47 @@ impl PlacementSummary {
             seconds: facts.seconds,
             version: env!("CARGO_PKG_VERSION").into(),
         };
-        let (pairs, ranks) = pairs(plan, collector);
+        let expectations = &scenario.topology().expectations;
         PlacementSummary {
             run,
             policies: (0..plan.policies.len()).map(|i| policy(plan, collector, i)).collect(),
             break_even: break_even(plan, collector),
-            pairs,
-            ranks,
-            expectations: evaluate(plan, collector),
-            trials: collector.rows.iter().map(|row| trial(plan, row)).collect(),
+            pairs: pairs(plan, collector),
+            ranks: ranks(plan, collector),
+            // They speak of whole trials.
+            expectations: evaluate(plan, collector, expectations, |_| Ok(())),
+            trials: trials(plan, collector, |figures| figures.whole.clone()),
+        }
+    }
+}
+
+impl ProblemSummary for PlacementSummary {
+    fn head(&self) -> RunHead<'_> {
+        let run = &self.run;
+        RunHead {
+            topology: &run.topology,
+            about: run.about.as_deref(),
+            backend: &run.backend,
+            slots: Some(run.slots),
+            clock: &run.clock,
+            valid: run.valid,
+            status: run.status,
+            seeds: run.seeds,
+            nodes: &run.nodes,
+            links: run.links,
+            seconds: run.seconds,
         }
     }
 
-    /// As it is written and printed.
-    pub fn to_json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("a summary is plain data") + "\n"
+    fn expectations(&self) -> &[Verdict] {
+        &self.expectations
     }
 }
 
 fn policy(plan: &PlacementPlan, collector: &PlacementCollector, index: usize) -> PolicySummary {
     let rows: Vec<&TrialRow> = collector.complete(index).collect();
     let over_seeds = |value: &dyn Fn(&Kpis) -> Option<f64>| {
-        let values: Vec<f64> = rows.iter().filter_map(|row| value(&row.whole)).collect();
+        let values: Vec<f64> = rows.iter().filter_map(|row| value(&row.figures.whole)).collect();
         (!values.is_empty()).then(|| MeanSd::of(&values))
     };
     let mut segments = collector.pooled[index].segments.clone();
@@ -209,14 +198,10 @@ fn policy(plan: &PlacementPlan, collector: &PlacementCollector, index: usize) ->
     let mut whole = Tally::default();
     segments.iter().for_each(|segment| whole.merge(segment));
     let planned = &plan.policies[index];
-    let mut parameters = serde_json::to_value(&planned.spec).expect("a policy is plain data");
-    if let Some(table) = parameters.as_object_mut() {
-        table.remove("kind");
-    }
     PolicySummary {
         name: planned.name.clone(),
         kind: planned.spec.kind().into(),
-        parameters,
+        parameters: parameters(&planned.spec),
         seeds: rows.len() as u64,
         degenerate: whole.confusion.only_answer(),
         mean_latency_ms: over_seeds(&|kpis| kpis.mean_latency_ms),
@@ -225,18 +210,6 @@ fn policy(plan: &PlacementPlan, collector: &PlacementCollector, index: usize) ->
         accuracy_outside_band: over_seeds(&|kpis| kpis.accuracy_outside_band),
         whole: whole.kpis(),
         segments: segments.iter().map(Tally::kpis).collect(),
-    }
-}
-
-fn trial(plan: &PlacementPlan, row: &TrialRow) -> TrialSummary {
-    TrialSummary {
-        policy: plan.name(row.policy).into(),
-        seed: row.seed,
-        status: row.status,
-        failure: row.failure.clone(),
-        slots: row.slots,
-        whole: row.whole.clone(),
-        seconds: row.seconds,
     }
 }
 

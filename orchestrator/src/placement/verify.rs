@@ -6,6 +6,7 @@
 
 mod diff;
 mod figures;
+mod files;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,17 +14,20 @@ use std::path::Path;
 use fogbit_scenario::TopologyFile;
 use fogbit_scenario::placement::cost::expected_latency_s;
 use fogbit_scenario::placement::{PlacementInstance, PlacementScenario, Site, SiteSight};
+use fogbit_scenario::topology::PlacementPolicySpec;
 
 pub use self::diff::diff;
-use self::figures::{Fact, check_break_even, check_kpis};
+use self::figures::{Fact, check_break_even, check_kpis, figures};
+use self::files::{Curves, SegmentRows};
 use super::plan::{Segment, segments};
 use super::read::{self, Decision, ToldFate};
 use super::summary::{PlacementSummary, PolicySummary, TrialSummary};
 use crate::exit::{Exit, Failure};
+use crate::harness::PolicyKind;
 use crate::plan::Status;
 use crate::results::read::{ReadError, manifest};
 use crate::stats::MeanSd;
-use crate::verify::Compared;
+use crate::verify::{Compared, pairs};
 
 const NO_DECISIONS: &str = "a run keeps a file for each trial in decisions/, unless it was made with \
                             --no-decisions; without it there is nothing to look at";
@@ -57,9 +61,19 @@ pub fn verify(dir: &Path) -> Result<Compared, Failure> {
     }
     check_head(dir, &summary, &scenario, &mut compared)?;
     let mut facts: BTreeMap<&str, Vec<Fact>> = BTreeMap::new();
+    let mut values = Values::new();
+    let mut curves = Curves::read(dir).map_err(|error| unreadable(&error))?;
+    let mut rows = SegmentRows::read(dir).map_err(|error| unreadable(&error))?;
     for trial in &summary.trials {
         let found = verify_trial(dir, &scenario, &segments, trial, &mut compared)?;
+        if compared.findings.is_empty() {
+            rows.check((&trial.policy, trial.seed), &segments, &found, &mut compared);
+        }
+        curves.add(&trial.policy, &found);
         if trial.status == Status::Complete {
+            let figures = figures(&found.iter().collect::<Vec<_>>()).into_iter();
+            let told = figures.filter_map(|(name, value)| Some((name, value?)));
+            values.insert((&trial.policy, trial.seed), told.collect());
             facts.entry(&trial.policy).or_default().extend(found);
         }
     }
@@ -70,8 +84,31 @@ pub fn verify(dir: &Path) -> Result<Compared, Failure> {
         // What is said over seeds follows from the trials; it is looked at where these are right.
         check_policies(&summary, &segments, &facts, &mut compared);
         check_break_even(&summary, &facts, &mut compared);
+        check_pairs(&summary, &values, &mut compared);
+        curves.check(&segments, &mut compared);
+        rows.end(&mut compared);
     }
     Ok(compared)
+}
+
+/// The figures of each complete trial by name, by policy and seed.
+type Values<'s> = BTreeMap<(&'s str, u64), BTreeMap<&'static str, f64>>;
+
+/// Compares pairs and ranks.
+fn check_pairs(summary: &PlacementSummary, values: &Values<'_>, compared: &mut Compared) {
+    let told = pairs::Told {
+        pairs: &summary.pairs,
+        ranks: &summary.ranks,
+        policies: (summary.policies.iter())
+            .map(|policy| (policy.name.as_str(), PlacementPolicySpec::is_ranked(&policy.kind)))
+            .collect(),
+        metrics: &["mean_latency_ms", "mean_regret_ms", "accuracy", "accuracy_outside_band"],
+    };
+    let values = |policy: &str, metric: &str| -> BTreeMap<u64, f64> {
+        let own = values.iter().filter(|((name, _), _)| *name == policy);
+        own.filter_map(|((_, seed), told)| Some((*seed, *told.get(metric)?))).collect()
+    };
+    pairs::check(&told, &values, compared);
 }
 
 /// Holds what is said of the run as a whole against topology, manifest and links.
@@ -114,7 +151,7 @@ fn check_head(
 }
 
 /// Whether at most 1 % of the packets of `links.json` were delivered more than 5 ms late.
-fn links_are_in_time(dir: &Path) -> Result<bool, Failure> {
+pub(crate) fn links_are_in_time(dir: &Path) -> Result<bool, Failure> {
     let links = crate::links::read(dir).map_err(|error| unreadable(&error))?;
     let (mut packets, mut late) = (0, 0);
     for row in links.iter().filter_map(|links| links.as_array()).flatten() {
@@ -306,14 +343,9 @@ fn check_over_seeds(
     ];
     for (name, told, value) in told {
         let values: Vec<f64> = trials.iter().filter_map(|trial| value(trial)).collect();
-        let n = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / n;
-        let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
-        let sd = (values.len() > 1).then(|| (squares / (n - 1.0)).sqrt());
-        let mut sorted = values.clone();
-        sorted.sort_by(f64::total_cmp);
-        let middle = |index: usize| sorted.get(index).copied().unwrap_or(f64::NAN);
-        let median = (middle(sorted.len().saturating_sub(1) / 2) + middle(sorted.len() / 2)) / 2.0;
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let (sd, median) = (pairs::deviation(&values), pairs::middle(&values));
+        let median = median.unwrap_or(f64::NAN);
         let right = match (told, values.is_empty()) {
             (None, empty) => empty,
             (Some(told), false) => {

@@ -10,7 +10,7 @@ pub(crate) mod links;
 pub(crate) mod markup;
 pub(crate) mod pairs;
 pub(crate) mod plot;
-mod ranking;
+pub(crate) mod ranking;
 pub mod sweep;
 pub(crate) mod tables;
 pub(crate) mod words;
@@ -19,7 +19,9 @@ use std::path::Path;
 
 use beyond::Mark;
 use markup::{escape, grouped, parameters, put, seed_ranges};
+use pairs::Named;
 
+use crate::harness::{ProblemSummary, RunHead, TrialSummary};
 use crate::plan::{Curve, Status};
 use crate::results::read::{self, CurvePoint, ReadError};
 use crate::results::summary::{PolicySummary, Summary};
@@ -56,7 +58,8 @@ pub fn render_with(dir: &Path, manifest: Manifest) -> Result<String, ReportError
     let run = &data.summary.run;
     let mut out = page(&format!("{} – Fogbit", run.topology), "");
     out.push_str(&head(&data));
-    out.push_str(&banner(&data));
+    let (policies, trials) = (data.summary.policies.len(), &data.summary.trials);
+    out.push_str(&banner(&data.summary.head(), &data.manifest, policies, trials));
     if run.own_path {
         out.push_str(
             "<p class='note'>Queues here remember the tasks they were sent, so each policy makes \
@@ -66,11 +69,11 @@ pub fn render_with(dir: &Path, manifest: Manifest) -> Result<String, ReportError
     }
     out.push_str("<h2>Policies</h2>\n");
     out.push_str(&tables::policies(&data));
-    out.push_str(&ranking::section(&data));
-    out.push_str(&pairs::section(&data));
+    out.push_str(&ranks(&data));
+    out.push_str(&differences(&data));
     out.push_str(&links::section(data.links.as_ref()));
-    out.push_str(&tables::expectations(&data));
-    out.push_str(&tables::unfinished(&data));
+    out.push_str(&tables::verdicts(&data.summary.expectations));
+    out.push_str(&tables::unfinished(&data.summary.trials));
     out.push_str("<h2>Figures</h2>\n");
     out.push_str(&figures::all(&data));
     out.push_str(&footer(&data));
@@ -150,14 +153,10 @@ impl Data {
 
     /// The name with kind and all parameters.
     fn long_label(&self, index: usize) -> String {
-        let policy = &self.summary.policies[index];
-        let kind = if policy.kind == policy.name { "" } else { policy.kind.as_str() };
-        let parameters = parameters(&policy.parameters);
-        let details: Vec<&str> =
-            [kind, &parameters].into_iter().filter(|t| !t.is_empty()).collect();
-        match details.is_empty() {
-            true => policy.name.clone(),
-            false => format!("{} ({})", policy.name, details.join(", ")),
+        let PolicySummary { name, kind, parameters, .. } = &self.summary.policies[index];
+        match details(name, kind, parameters).as_str() {
+            "" => name.clone(),
+            details => format!("{name} ({details})"),
         }
     }
 
@@ -167,13 +166,55 @@ impl Data {
 
     /// The name behind a patch of its colour, as HTML.
     fn policy_name(&self, index: usize) -> String {
-        let (look, name) = (&self.looks[index], escape(&self.summary.policies[index].name));
-        format!("<span class='key {look}'></span>{name}")
+        policy_name(&self.looks[index], &self.summary.policies[index].name)
     }
 
-    fn failed_or_partial(&self) -> usize {
-        self.summary.trials.iter().filter(|trial| trial.status != Status::Complete).count()
+    fn named(&self, policy: &str) -> Named {
+        Named::of(self.index_of(policy).map(|index| self.looks[index].as_str()), policy)
     }
+}
+
+/// The name of a policy behind a patch of its colour, as HTML.
+pub(crate) fn policy_name(look: &str, name: &str) -> String {
+    format!("<span class='key {look}'></span>{}", escape(name))
+}
+
+/// Kind and parameters of a policy, as far as they say more than its name.
+pub(crate) fn details(name: &str, kind: &str, of: &serde_json::Value) -> String {
+    let (kind, parameters) = (if kind == name { "" } else { kind }, parameters(of));
+    let parts: Vec<&str> = [kind, &parameters].into_iter().filter(|t| !t.is_empty()).collect();
+    parts.join(", ")
+}
+
+/// Who usually comes first. Average regret ranks as regret does.
+fn ranks(data: &Data) -> String {
+    let (regret, reward) = (("regret", "regret_linear"), ("reward", "reward"));
+    let lost = ("lost happiness", "regret_happiness");
+    let columns = match data.summary.run.own_path {
+        true => [reward, regret, lost],
+        false => [regret, lost, reward],
+    };
+    let (ranks, policies) = (&data.summary.ranks, data.summary.policies.len());
+    ranking::section(ranks, &columns, policies, |policy| data.named(policy).name)
+}
+
+/// Paired differences to the policy of reference. Average regret is total regret in other units; it
+/// would only repeat the picture.
+fn differences(data: &Data) -> String {
+    let metrics = match data.summary.run.own_path {
+        true => ["reward", "regret_linear", "regret_happiness"],
+        false => ["regret_linear", "regret_happiness", "reward"],
+    };
+    let pairs = &data.summary.pairs;
+    let versus = pairs.first().map_or(String::new(), |pair| data.label_of(&pair.versus));
+    pairs::section(&pairs::Section {
+        pairs,
+        metrics: &metrics,
+        versus: &versus,
+        endless: data.summary.run.slots.is_none(),
+        named: |policy: &str| data.named(policy),
+        note: "Differences in average regret are those in regret, divided by the number of slots. ",
+    })
 }
 
 /// One colour for each policy, in the order of the file; grey for those that know more than a task
@@ -201,29 +242,41 @@ pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
 }
 
 fn head(data: &Data) -> String {
-    let run = &data.summary.run;
-    let mut out = format!("<h1>{}</h1>\n", escape(&run.topology));
-    if let Some(about) = &run.about {
+    let features = count(data.summary.run.features as u64, "feature", "features");
+    let facts = (String::new(), features);
+    head_of(&data.summary.head(), &data.manifest, facts, &data.beyond) + &events(&data.marks)
+}
+
+/// How every page of a run begins: what was run. `first` and, behind the nodes, `second` are facts
+/// of the problem as HTML, empty where there are none; `beyond` what else there is.
+pub(crate) fn head_of(
+    run: &RunHead<'_>,
+    manifest: &Manifest,
+    (first, second): (String, String),
+    beyond: &[String],
+) -> String {
+    let mut out = format!("<h1>{}</h1>\n", escape(run.topology));
+    if let Some(about) = run.about {
         put!(out, "<p class='about'>{}</p>\n", escape(about));
     }
     let status = status_word(run.status);
-    let seeds = escape(&markup::shortened(&seed_ranges(&data.manifest.seeds), 60));
+    let seeds = escape(&markup::shortened(&seed_ranges(&manifest.seeds), 60));
     let facts = [
+        first,
         count(run.nodes.len() as u64, "helper node", "helper nodes"),
-        count(run.features as u64, "feature", "features"),
+        second,
         run.slots.map_or("endless".into(), |slots| count(slots, "slot", "slots")),
-        format!("clock <b>{}</b>", escape(&run.clock)),
+        format!("clock <b>{}</b>", escape(run.clock)),
         format!("{} ({seeds})", count(run.seeds, "seed", "seeds")),
-        format!("backend <b>{}</b>", escape(&run.backend)),
+        format!("backend <b>{}</b>", escape(run.backend)),
         format!("status <b>{status}{}</b>", if run.valid { "" } else { ", invalid" }),
     ];
     out.push_str("<p class='facts'>");
-    let beyond = data.beyond.iter().map(|fact| escape(fact));
-    for fact in facts.into_iter().chain(beyond) {
+    let beyond = beyond.iter().map(|fact| escape(fact));
+    for fact in facts.into_iter().filter(|fact| !fact.is_empty()).chain(beyond) {
         put!(out, "<span>{fact}</span> ");
     }
-    out.push_str("</p>\n");
-    out + &events(&data.marks)
+    out + "</p>\n"
 }
 
 pub(crate) fn status_word(status: RunStatus) -> &'static str {
@@ -249,22 +302,16 @@ pub(crate) fn events(marks: &[Mark]) -> String {
     )
 }
 
-/// Says loudly when not to believe the run.
-fn banner(data: &Data) -> String {
-    let run = &data.summary.run;
-    let valid = run.valid && data.manifest.valid;
-    let all = data.summary.policies.len() as u64 * run.seeds;
-    let complete = data.summary.trials.len() - data.failed_or_partial();
-    banner_of(run.status, valid, &data.manifest, (complete, all))
-}
-
-/// The same of a run with so many trials that are complete, of so many in all.
-pub(crate) fn banner_of(
-    status: RunStatus,
-    valid: bool,
+/// Says loudly when not to believe a run of so many policies.
+pub(crate) fn banner<F>(
+    run: &RunHead<'_>,
     manifest: &Manifest,
-    (complete, all): (usize, u64),
+    policies: usize,
+    trials: &[TrialSummary<F>],
 ) -> String {
+    let (status, valid) = (run.status, run.valid && manifest.valid);
+    let all = policies as u64 * run.seeds;
+    let complete = trials.iter().filter(|trial| trial.status == Status::Complete).count();
     let (title, text) = match status {
         RunStatus::Complete if valid => return String::new(),
         RunStatus::Complete => (

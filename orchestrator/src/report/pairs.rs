@@ -1,29 +1,15 @@
 //! Paired differences to the reference policy, with their intervals drawn.
 
-use super::Data;
 use super::intervals::Intervals;
 use super::markup::{escape, fixed, grouped, put};
 use super::plot::label;
-use super::words;
+use super::{policy_name, words};
+use crate::harness::metric::known;
 use crate::results::summary::{Pair, Reading};
 
 const NONE: &str = "–";
 /// Width of the drawn intervals; the style sheet knows it too.
 const WIDTH: f64 = 190.0;
-
-/// What is compared, in words.
-fn title(metric: &str) -> &'static str {
-    match metric {
-        "reward" => "Reward: above 0, the policy earns more",
-        "regret_happiness" => "Regret in expected happy bits: below 0, the policy loses less",
-        "mean_latency_ms" => "Mean latency in ms: below 0, the policy is faster",
-        "mean_regret_ms" => "Mean regret in ms: below 0, the policy loses less",
-        "accuracy" => "Share of decisions that are the best: above 0, the policy decides better",
-        "accuracy_outside_band" => "The same outside the band around break-even",
-        "average_regret" => "Average regret in linear units a slot: below 0, the policy loses less",
-        _ => "Regret in linear units: below 0, the policy loses less",
-    }
-}
 
 /// A policy in a drawing: its colour, and its name as HTML.
 pub(crate) struct Named {
@@ -31,15 +17,40 @@ pub(crate) struct Named {
     pub(crate) name: String,
 }
 
+impl Named {
+    /// A policy of the page with the classes of its colour, or one that is not there.
+    pub(crate) fn of(look: Option<&str>, name: &str) -> Named {
+        match look {
+            Some(look) => Named { look: look.to_owned(), name: policy_name(look, name) },
+            None => Named { look: "best".into(), name: escape(name) },
+        }
+    }
+}
+
+/// What the section needs of a page.
+pub(crate) struct Section<'s, N> {
+    pub(crate) pairs: &'s [Pair],
+    /// By what, in this order.
+    pub(crate) metrics: &'s [&'s str],
+    /// What the policy is called that the others are compared with.
+    pub(crate) versus: &'s str,
+    /// Whether trials have no end.
+    pub(crate) endless: bool,
+    /// How policies look.
+    pub(crate) named: N,
+    /// What there is to say besides, as HTML.
+    pub(crate) note: &'s str,
+}
+
 /// The section; empty where there is nothing to compare.
-pub(super) fn section(data: &Data) -> String {
-    let pairs = &data.summary.pairs;
-    let Some(versus) = pairs.first().map(|pair| pair.versus.as_str()) else {
+pub(crate) fn section<N: Fn(&str) -> Named>(of: &Section<'_, N>) -> String {
+    let Section { pairs, metrics, versus, endless, named, note } = of;
+    if pairs.is_empty() {
         return String::new();
-    };
-    let mut out = format!("<h2>Paired differences to {}</h2>\n", escape(&data.label_of(versus)));
+    }
+    let mut out = format!("<h2>Paired differences to {}</h2>\n", escape(versus));
     let single = pairs.iter().all(|pair| pair.low.is_none());
-    if data.summary.run.slots.is_none() {
+    if *endless {
         put!(
             out,
             "<p>Policy minus reference, over the first {} slots. An endless run has one seed, so \
@@ -48,39 +59,30 @@ pub(super) fn section(data: &Data) -> String {
         );
     }
     out.push_str(match single {
-        _ if data.summary.run.slots.is_none() => "",
+        _ if *endless => "",
         true => {
             "<p>Policy minus reference, over the whole run. With one seed there is no interval, \
              so nothing here tells skill from luck: run it with \
-             <code class='word'>--seeds 50</code>.</p>\n"
+             <code class='word'>--seeds 20</code>.</p>\n"
         }
         false => {
             "<p>Policy minus reference, over the whole run, seed by seed: all policies meet the \
-             same tasks, nodes and draws. Intervals are 95 % confidence intervals of the mean \
-             (Student; beside it one by the bootstrap, BCa, which does not ask for normal values); a \
-             filled dot has one without 0, a hollow one leaves the question open. How many seeds \
-             would decide it supposes that mean and deviation stay what they are: with so many, \
-             chances are about even.</p>\n"
+             same tasks, nodes, links and draws. Intervals are 95 % confidence intervals of the \
+             mean (Student; beside it one by the bootstrap, BCa, which does not ask for normal \
+             values); a filled dot has one without 0, a hollow one leaves the question open. How \
+             many seeds would decide it supposes that mean and deviation stay what they are: with \
+             so many, chances are about even.</p>\n"
         }
     });
-    let named = |policy: &str| match data.index_of(policy) {
-        Some(index) => Named { look: data.looks[index].clone(), name: data.policy_name(index) },
-        None => Named { look: "best".into(), name: escape(policy) },
-    };
     out.push_str(HEAD);
-    // Average regret is total regret in other units; it would only repeat the picture.
-    let metrics = match data.summary.run.own_path {
-        true => ["reward", "regret_linear", "regret_happiness"],
-        false => ["regret_linear", "regret_happiness", "reward"],
-    };
-    for metric in metrics {
-        let rows: Vec<&Pair> = pairs.iter().filter(|pair| pair.metric == metric).collect();
-        forest(&mut out, &rows, &named);
+    for metric in *metrics {
+        let rows: Vec<&Pair> = pairs.iter().filter(|pair| pair.metric == *metric).collect();
+        forest(&mut out, &rows, named);
     }
-    out.push_str(
-        "</table></div>\n<p class='small'>Differences in average regret are those in regret, \
-         divided by the number of slots. Drawn from \
-         <a href='summary.json'><code>summary.json</code></a> (<code>pairs</code>).</p>\n",
+    put!(
+        out,
+        "</table></div>\n<p class='small'>{note}Drawn from \
+         <a href='summary.json'><code>summary.json</code></a> (<code>pairs</code>).</p>\n"
     );
     out
 }
@@ -96,7 +98,8 @@ pub(crate) fn forest(out: &mut String, rows: &[&Pair], named: &impl Fn(&str) -> 
     let values = rows.iter().flat_map(|p| [p.low, p.high, Some(p.mean), Some(0.0)]).flatten();
     let drawing = Intervals::new(WIDTH, values);
 
-    put!(out, "<tbody><tr><th class='left' colspan='7'>{}</th></tr>\n", title(&first.metric));
+    let title = known(&first.metric).map_or(escape(&first.metric), |metric| metric.title.into());
+    put!(out, "<tbody><tr><th class='left' colspan='7'>{title}</th></tr>\n");
     for pair in rows {
         row(out, pair, &named(&pair.policy), &drawing);
     }

@@ -1,18 +1,17 @@
 //! The ranking: who usually comes first.
 
-use super::Data;
 use super::markup::{fixed, grouped, percent, put};
 use crate::results::summary::PolicyRank;
 
 /// The section; empty where there is nothing to rank, and with one seed, where the table of
-/// policies says it all.
-pub(super) fn section(data: &Data) -> String {
-    let ranks = &data.summary.ranks;
-    // Average regret ranks as regret does.
-    let columns = match data.summary.run.own_path {
-        true => [("reward", "reward"), ("regret", "regret_linear"), LOST_HAPPINESS],
-        false => [("regret", "regret_linear"), LOST_HAPPINESS, ("reward", "reward")],
-    };
+/// policies says it all. `columns` are titles and metrics, the first is what the rows are ordered
+/// by; of the `policies` of the run some may not be ranked; `name` gives them as HTML.
+pub(crate) fn section(
+    ranks: &[PolicyRank],
+    columns: &[(&str, &str)],
+    policies: usize,
+    name: impl Fn(&str) -> String,
+) -> String {
     let mut order: Vec<&PolicyRank> = ranks.iter().filter(|r| r.metric == columns[0].1).collect();
     order.sort_by(|a, b| a.mean_rank.total_cmp(&b.mean_rank));
     let seeds = order.first().map_or(0, |rank| rank.seeds);
@@ -27,7 +26,7 @@ pub(super) fn section(data: &Data) -> String {
          not by how much: that is in the paired differences. “Best in” is the share of the seeds \
          in which a policy comes first.{}</p>\n",
         grouped(seeds),
-        match order.len() < data.summary.policies.len() {
+        match order.len() < policies {
             true => " Policies that are told the truth, or have no complete trial, are not ranked.",
             false => "",
         }
@@ -42,12 +41,11 @@ pub(super) fn section(data: &Data) -> String {
     }
     out.push_str("</tr></thead><tbody>\n");
     for PolicyRank { policy, .. } in order {
-        let name = data.index_of(policy).map_or(String::new(), |index| data.policy_name(index));
-        put!(out, "<tr><td>{name}</td>");
+        put!(out, "<tr><td>{}</td>", name(policy));
         for (_, metric) in columns {
             let cells = ranks
                 .iter()
-                .find(|r| r.policy == *policy && r.metric == metric)
+                .find(|r| r.policy == *policy && r.metric == *metric)
                 .map_or("<td>–</td><td>–</td>".into(), |r| {
                     format!("<td>{}</td><td>{}</td>", fixed(r.mean_rank, 2), percent(r.best_share))
                 });
@@ -61,5 +59,3 @@ pub(super) fn section(data: &Data) -> String {
     );
     out
 }
-
-const LOST_HAPPINESS: (&str, &str) = ("lost happiness", "regret_happiness");

@@ -3,6 +3,7 @@
 use super::Data;
 use super::markup::{digits_for, escape, fixed, grouped, mean_sd, parameters, percent, put};
 use crate::expect::{Judgement, Verdict};
+use crate::harness::TrialSummary;
 use crate::plan::{Curve, Status};
 use crate::results::summary::PolicySummary;
 use crate::stats::MeanSd;
@@ -152,11 +153,6 @@ fn name_cell(data: &Data, index: usize) -> String {
     data.policy_name(index) + &below
 }
 
-/// The expectations of the topology file.
-pub(super) fn expectations(data: &Data) -> String {
-    verdicts(&data.summary.expectations)
-}
-
 /// What became of expectations.
 pub(crate) fn verdicts(verdicts: &[Verdict]) -> String {
     if verdicts.is_empty() {
@@ -184,9 +180,8 @@ pub(crate) fn verdicts(verdicts: &[Verdict]) -> String {
 }
 
 /// Trials that did not end well; empty if all did.
-pub(super) fn unfinished(data: &Data) -> String {
-    let trials: Vec<_> =
-        data.summary.trials.iter().filter(|trial| trial.status != Status::Complete).collect();
+pub(crate) fn unfinished<F>(trials: &[TrialSummary<F>]) -> String {
+    let trials: Vec<_> = trials.iter().filter(|trial| trial.status != Status::Complete).collect();
     if trials.is_empty() {
         return String::new();
     }

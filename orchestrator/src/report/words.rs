@@ -41,7 +41,7 @@ mod tests {
 
     fn pair(differences: &[f64]) -> Pair {
         let values: Vec<_> = (1..).zip(differences).map(|(seed, d)| (seed, *d, 0.0)).collect();
-        Pair::new("a", "b", Metric::Reward, 10, &compare_pairs(&values, true).unwrap())
+        Pair::new(("a", "b"), Metric::Reward, 10, &compare_pairs(&values, true).unwrap())
     }
 
     #[test]

@@ -10,8 +10,11 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-pub use curves::{curve_file, write_curves};
+pub use curves::{Over, Point, curve_file, points_csv, write_curves};
 pub use manifest::{Host, LAYOUT, Manifest, RunStatus, file_time};
+
+/// The folder of a suite's experiments, each of which is a results directory.
+pub const EXPERIMENTS: &str = "experiments";
 
 /// A results directory of this run.
 #[derive(Debug, Clone)]

@@ -1,12 +1,9 @@
 //! Paired differences and ranks, as `summary.json` has them.
 
-use std::collections::BTreeMap;
-
-use fogbit_scenario::topology::{Metric, PolicySpec};
 use serde::{Deserialize, Serialize};
 
-use super::summary::metric_value;
-use crate::plan::{Collector, Plan, TrialRow};
+use crate::harness::metric::known;
+use crate::harness::{BySeed, PolicyKind, ProblemCollector, ProblemMetric, ProblemPlan};
 use crate::stats::{PairStatistics, compare_pairs, rank_table};
 
 /// A paired difference `policy - versus` over seeds with its 95 % confidence intervals.
@@ -71,21 +68,16 @@ pub enum Reading {
 
 impl Pair {
     /// From its statistics.
-    pub fn new(policy: &str, versus: &str, metric: Metric, slot: u64, of: &PairStatistics) -> Pair {
-        Pair::named((policy, versus), metric.name(), slot, of)
-    }
-
-    /// From its statistics, by a metric of any problem.
-    pub fn named(
+    pub fn new(
         (policy, versus): (&str, &str),
-        metric: &str,
+        metric: impl ProblemMetric,
         slot: u64,
         of: &PairStatistics,
     ) -> Pair {
         Pair {
             policy: policy.into(),
             versus: versus.into(),
-            metric: metric.into(),
+            metric: metric.name().into(),
             slot,
             mean: of.mean,
             low: of.t.low,
@@ -103,9 +95,8 @@ impl Pair {
 
     /// What it says, by Student's interval.
     pub fn reading(&self) -> Reading {
-        // All others are losses or times.
-        let higher_is_better =
-            ["reward", "accuracy", "accuracy_outside_band"].contains(&self.metric.as_str());
+        // Most are losses or times.
+        let higher_is_better = known(&self.metric).is_some_and(|metric| metric.higher_is_better);
         match (self.low, self.high) {
             (Some(0.0), Some(0.0)) => Reading::Same,
             (Some(low), Some(high)) if low <= 0.0 && high >= 0.0 => Reading::Open,
@@ -133,39 +124,25 @@ pub struct PolicyRank {
     pub seeds: u64,
 }
 
-/// What policies are compared by.
-pub const PAIR_METRICS: [Metric; 4] =
-    [Metric::RegretLinear, Metric::AverageRegret, Metric::RegretHappiness, Metric::Reward];
-
-/// Whether more of it is better.
-pub fn higher_is_better(metric: Metric) -> bool {
-    metric == Metric::Reward
-}
-
-/// Whether policies of this kind are ranked: those that are told more than a task node can see would
-/// always be first.
-pub fn is_ranked(kind: &str) -> bool {
-    !PolicySpec::TOLD_MORE.contains(&kind)
-}
-
 /// The policy that all others are compared with unless another is named: the one called `toof`, or
 /// else the first.
 pub fn default_versus<'n>(names: impl IntoIterator<Item = &'n str>) -> usize {
     names.into_iter().position(|name| name == "toof").unwrap_or(0)
 }
 
-/// The values of a policy by seed.
-pub type BySeed = BTreeMap<u64, f64>;
-
 /// Compares two policies over the seeds of both; nothing where they have none in common.
-pub fn compare(policy: &BySeed, versus: &BySeed, metric: Metric) -> Option<PairStatistics> {
+pub fn compare(
+    policy: &BySeed,
+    versus: &BySeed,
+    metric: impl ProblemMetric,
+) -> Option<PairStatistics> {
     let common = policy.iter().filter_map(|(seed, a)| Some((*seed, *a, *versus.get(seed)?)));
-    compare_pairs(&common.collect::<Vec<_>>(), higher_is_better(metric))
+    compare_pairs(&common.collect::<Vec<_>>(), metric.higher_is_better())
 }
 
 /// Ranks policies over the seeds that all of them have, in the order in which they are given.
 /// Nothing where there are fewer than two policies, or no such seed.
-pub fn rank(policies: &[(&str, BySeed)], metric: Metric, slot: u64) -> Vec<PolicyRank> {
+pub fn rank(policies: &[(&str, BySeed)], metric: impl ProblemMetric, slot: u64) -> Vec<PolicyRank> {
     let Some(((_, first), others)) = policies.split_first() else { return Vec::new() };
     let in_all = |seed: &&u64| others.iter().all(|(_, values)| values.contains_key(*seed));
     let seeds: Vec<u64> = first.keys().filter(in_all).copied().collect();
@@ -176,7 +153,7 @@ pub fn rank(policies: &[(&str, BySeed)], metric: Metric, slot: u64) -> Vec<Polic
         .iter()
         .map(|(_, values)| seeds.iter().map(|seed| values[seed]).collect())
         .collect();
-    let ranks = rank_table(&values, higher_is_better(metric));
+    let ranks = rank_table(&values, metric.higher_is_better());
     let row = |((name, _), rank): (&(&str, BySeed), crate::stats::Rank)| PolicyRank {
         policy: (*name).into(),
         metric: metric.name().into(),
@@ -188,82 +165,59 @@ pub fn rank(policies: &[(&str, BySeed)], metric: Metric, slot: u64) -> Vec<Polic
     policies.iter().zip(ranks).map(row).collect()
 }
 
-/// The values of a metric at mark `mark` for two policies, over the seeds that both completed.
-pub(crate) fn paired_values(
-    collector: &Collector,
-    metric: Metric,
-    mark: usize,
-    policy: usize,
-    versus: usize,
-) -> (Vec<f64>, Vec<f64>) {
-    let others = at_mark(collector, metric, mark, versus);
-    at_mark(collector, metric, mark, policy)
-        .iter()
-        .filter_map(|(seed, value)| Some((*value, *others.get(seed)?)))
-        .unzip()
-}
-
-/// The values of a metric at mark `mark` in the complete trials of a policy. An endless trial may
-/// have been stopped before the mark.
-fn at_mark(collector: &Collector, metric: Metric, mark: usize, policy: usize) -> BySeed {
-    let value = |row: &TrialRow| Some((row.seed, metric_value(metric, row.marks.get(mark)?)));
-    collector.complete(policy).filter_map(value).collect()
-}
-
-/// The mark at which policies are compared: the last slot, or where trials are endless the last
-/// mark that all of them have reached.
-fn last_mark(plan: &Plan, collector: &Collector, policies: &[usize]) -> Option<usize> {
-    if plan.scenario.length().slots().is_some() {
-        return plan.marks.len().checked_sub(1);
-    }
-    let rows = policies.iter().flat_map(|policy| collector.complete(*policy));
-    rows.map(|row| row.marks.len()).min()?.checked_sub(1)
-}
-
-/// All pairs of a run: each policy against `plan.versus`, by each metric.
-pub(super) fn pairs(plan: &Plan, collector: &Collector) -> Vec<Pair> {
-    let versus = plan.versus;
+/// All pairs of a run: each policy against the one that the others are compared with, by each
+/// metric.
+pub fn pairs<C: ProblemCollector>(plan: &C::Plan, collector: &C) -> Vec<Pair> {
+    let (policies, versus) = (plan.policies(), plan.versus());
     let mut pairs = Vec::new();
-    for policy in (0..plan.policies.len()).filter(|p| *p != versus) {
-        let Some(last) = last_mark(plan, collector, &[policy, versus]) else { continue };
-        for metric in PAIR_METRICS {
-            let values = |policy| at_mark(collector, metric, last, policy);
-            let Some(statistics) = compare(&values(policy), &values(versus), metric) else {
-                continue;
-            };
-            let name = |policy: usize| plan.policies[policy].name.as_str();
-            let slot = plan.marks[last];
-            pairs.push(Pair::new(name(policy), name(versus), metric, slot, &statistics));
+    for policy in (0..policies.len()).filter(|policy| *policy != versus) {
+        let Some(slot) = collector.compared_at(plan, &[policy, versus]) else { continue };
+        for metric in C::Metric::ALL.iter().copied() {
+            let values = |policy| collector.by_seed(plan, policy, metric, slot);
+            let Some(of) = compare(&values(policy), &values(versus), metric) else { continue };
+            let names = (policies[policy].name.as_str(), policies[versus].name.as_str());
+            pairs.push(Pair::new(names, metric, slot, &of));
         }
     }
     pairs
 }
 
-/// The ranks of a run by each metric, over the policies that have a complete trial.
-pub(super) fn ranks(plan: &Plan, collector: &Collector) -> Vec<PolicyRank> {
-    let ranked: Vec<usize> = (0..plan.policies.len())
-        .filter(|policy| is_ranked(plan.policies[*policy].spec.kind()))
+/// The ranks of a run by each metric, over the policies that are ranked and have a value of it.
+pub fn ranks<C: ProblemCollector>(plan: &C::Plan, collector: &C) -> Vec<PolicyRank> {
+    let policies = plan.policies();
+    let ranked: Vec<usize> = (0..policies.len())
+        .filter(|policy| is_ranked(&policies[*policy].spec))
         .filter(|policy| collector.complete(*policy).next().is_some())
         .collect();
-    let Some(last) = last_mark(plan, collector, &ranked) else { return Vec::new() };
-    let of_metric = |metric: Metric| {
+    let Some(slot) = collector.compared_at(plan, &ranked) else { return Vec::new() };
+    let of_metric = |metric: C::Metric| {
         let values: Vec<(&str, BySeed)> = ranked
             .iter()
-            .map(|p| (plan.policies[*p].name.as_str(), at_mark(collector, metric, last, *p)))
+            .map(|policy| {
+                let values = collector.by_seed(plan, *policy, metric, slot);
+                (policies[*policy].name.as_str(), values)
+            })
+            .filter(|(_, values)| !values.is_empty())
             .collect();
-        rank(&values, metric, plan.marks[last])
+        rank(&values, metric, slot)
     };
-    PAIR_METRICS.into_iter().flat_map(of_metric).collect()
+    C::Metric::ALL.iter().copied().flat_map(of_metric).collect()
+}
+
+fn is_ranked<S: PolicyKind>(spec: &S) -> bool {
+    S::is_ranked(spec.kind())
 }
 
 #[cfg(test)]
 mod tests {
+    use fogbit_scenario::topology::{Metric, PlacementMetric};
+
     use super::*;
 
-    fn pair(metric: Metric, differences: &[f64]) -> Pair {
+    fn pair(metric: impl ProblemMetric, differences: &[f64]) -> Pair {
         let values: Vec<_> = (1..).zip(differences).map(|(seed, d)| (seed, *d, 0.0)).collect();
-        let statistics = compare_pairs(&values, higher_is_better(metric)).unwrap();
-        Pair::new("a", "b", metric, 10, &statistics)
+        let statistics = compare_pairs(&values, metric.higher_is_better()).unwrap();
+        Pair::new(("a", "b"), metric, 10, &statistics)
     }
 
     #[test]
@@ -272,6 +226,8 @@ mod tests {
         assert_eq!(pair(Metric::Reward, &up).reading(), Reading::Better);
         assert_eq!(pair(Metric::RegretLinear, &up).reading(), Reading::Worse);
         assert_eq!(pair(Metric::RegretLinear, &[-1.0, -1.0]).reading(), Reading::Better);
+        assert_eq!(pair(PlacementMetric::Accuracy, &up).reading(), Reading::Better);
+        assert_eq!(pair(PlacementMetric::MeanLatencyMs, &up).reading(), Reading::Worse);
         assert_eq!(pair(Metric::Reward, &[0.0, 0.0]).reading(), Reading::Same);
         assert_eq!(pair(Metric::Reward, &[1.0]).reading(), Reading::OneSeed);
         let open = pair(Metric::Reward, &[1.0, -0.5, 0.7, -0.2]);

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use fogbit_scenario::TopologyFile;
 use fogbit_scenario::feedback::Outcome;
+use fogbit_scenario::topology::Problem;
 use serde::Deserialize;
 
 use super::manifest::Manifest;
 use super::summary::Summary;
-use super::{curve_file, decision_file};
+use super::{EXPERIMENTS, curve_file, decision_file};
 use crate::plan::Curve;
 
 /// Why a results directory cannot be read.
@@ -43,6 +45,21 @@ pub(crate) fn json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, ReadE
     serde_json::from_str(&text(path)?).map_err(|error| content(path, error))
 }
 
+/// What problem the results in `dir` are about. A directory that does not say is one of `one-bit`,
+/// whose reader says what is missing.
+///
+/// # Errors
+/// If it is the directory of a suite, which holds runs and is none.
+pub fn problem(dir: &Path) -> Result<Problem, ReadError> {
+    if dir.join(EXPERIMENTS).is_dir() {
+        let reason = "a suite of `fogbit bench`, not a run: each folder in its experiments/ is a run, \
+                      and its own figures are in bench.csv and summary.json";
+        return Err(content(dir, reason));
+    }
+    let file = TopologyFile::read(&dir.join("topology.toml")).ok();
+    Ok(file.and_then(|file| file.problem().ok()).unwrap_or_default())
+}
+
 /// Reads `manifest.json`.
 ///
 /// # Errors
@@ -68,7 +85,10 @@ pub fn summary(dir: &Path) -> Result<Summary, ReadError> {
 pub struct CurvePoint {
     /// Name of the policy.
     pub policy: String,
-    /// The slot.
+    /// The first slot, where a point is over several.
+    #[serde(default)]
+    pub from: Option<u64>,
+    /// The slot, or the last of several.
     pub slot: u64,
     /// Mean over seeds.
     pub mean: f64,
@@ -83,10 +103,14 @@ pub struct CurvePoint {
 /// # Errors
 /// If it is missing or something else.
 pub fn curve(dir: &Path, curve: Curve) -> Result<Vec<CurvePoint>, ReadError> {
-    let path = dir.join(curve_file(curve));
-    let text = text(&path)?;
+    curve_points(&dir.join(curve_file(curve)))
+}
+
+/// Reads a file of curve points.
+pub(crate) fn curve_points(path: &Path) -> Result<Vec<CurvePoint>, ReadError> {
+    let text = text(path)?;
     let mut csv = csv::Reader::from_reader(text.as_bytes());
-    csv.deserialize().collect::<Result<_, _>>().map_err(|error| content(&path, error))
+    csv.deserialize().collect::<Result<_, _>>().map_err(|error| content(path, error))
 }
 
 /// One row of a decision file.

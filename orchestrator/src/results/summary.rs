@@ -6,13 +6,15 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::manifest::RunStatus;
-pub(crate) use super::pairs::paired_values;
 pub use super::pairs::{Pair, PolicyRank, Reading};
 use super::pairs::{pairs, ranks};
 use crate::expect::{Verdict, evaluate};
+use crate::harness::{
+    self, ProblemCollector, ProblemSummary, RunFacts, RunHead, parameters, trials,
+};
 use crate::ledger::Totals;
 use crate::links::LinksSummary;
-use crate::plan::{Collector, Curve, Plan, SUMMARY_SLOTS, Status};
+use crate::plan::{Collector, Curve, Plan, SUMMARY_SLOTS, TrialFigures};
 use crate::stats::MeanSd;
 use crate::validity::Begun;
 
@@ -154,18 +156,11 @@ impl TaskCounts {
 }
 
 /// One trial.
+pub type TrialSummary = harness::TrialSummary<TrialSums>;
+
+/// The sums of one trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TrialSummary {
-    /// Name of the policy.
-    pub policy: String,
-    /// The seed.
-    pub seed: u64,
-    /// How far it got.
-    pub status: Status,
-    /// Why it failed.
-    pub failure: Option<String>,
-    /// Slots played.
-    pub slots: u64,
+pub struct TrialSums {
     /// Cumulative linear regret.
     pub regret_linear: f64,
     /// Cumulative regret as lost happiness.
@@ -177,8 +172,18 @@ pub struct TrialSummary {
     /// What became of the tasks.
     #[serde(flatten)]
     pub tasks: TaskCounts,
-    /// Wall time in seconds.
-    pub seconds: f64,
+}
+
+impl TrialSums {
+    fn of(TrialFigures { totals, .. }: &TrialFigures) -> TrialSums {
+        TrialSums {
+            regret_linear: totals.regret_linear,
+            regret_happiness: totals.regret_happiness,
+            reward: totals.reward,
+            optimal_reward: totals.optimal_reward,
+            tasks: TaskCounts::of(totals),
+        }
+    }
 }
 
 /// The value of a metric for one trial's sums.
@@ -198,15 +203,6 @@ pub struct RealTime {
     pub begun: Begun,
     /// How often helper nodes were lost.
     pub losses: u64,
-    /// What was measured of its links.
-    pub links: Option<LinksSummary>,
-}
-
-impl RealTime {
-    /// Whether the host kept up with slots and links.
-    fn is_valid(&self) -> bool {
-        self.begun.valid() && self.links.is_none_or(|links| links.are_in_time())
-    }
 }
 
 impl Summary {
@@ -214,63 +210,85 @@ impl Summary {
     pub fn new(
         plan: &Plan,
         collector: &Collector,
-        backend: &str,
-        status: RunStatus,
-        seconds: f64,
+        facts: RunFacts<'_>,
         real_time: Option<RealTime>,
     ) -> Summary {
         let scenario = &plan.scenario;
+        let slots_in_time = real_time.is_none_or(|real_time| real_time.begun.valid());
         let run = RunSummary {
             topology: scenario.name(),
             about: scenario.topology().about.clone(),
-            backend: backend.into(),
+            backend: facts.backend.into(),
             slots: scenario.length().slots(),
             clock: scenario.clock().kind().into(),
-            valid: real_time.is_none_or(|real_time| real_time.is_valid()),
+            valid: slots_in_time && facts.links_are_in_time(),
             late_share: real_time.map(|real_time| real_time.begun.late_share()),
             node_losses: real_time.map(|real_time| real_time.losses),
-            links: real_time.and_then(|real_time| real_time.links),
-            status,
+            links: facts.links,
+            status: facts.status,
             seeds: plan.seeds.len() as u64,
             nodes: scenario.helpers().iter().map(|h| h.name.clone()).collect(),
             features: scenario.features(),
             own_path: scenario.depends_on_choices(),
-            seconds,
+            seconds: facts.seconds,
             version: env!("CARGO_PKG_VERSION").into(),
+        };
+        let expectations = &scenario.topology().expectations;
+        let reached = |slot: u64| match plan.marks.contains(&slot) {
+            true => Ok(()),
+            false => Err(format!("trials are shorter: {}", scenario.length())),
         };
         Summary {
             run,
             policies: (0..plan.policies.len()).map(|i| policy(plan, collector, i)).collect(),
             pairs: pairs(plan, collector),
             ranks: ranks(plan, collector),
-            expectations: evaluate(plan, collector),
-            trials: trials(plan, collector),
+            expectations: evaluate(plan, collector, expectations, reached),
+            trials: trials(plan, collector, TrialSums::of),
+        }
+    }
+}
+
+impl ProblemSummary for Summary {
+    fn head(&self) -> RunHead<'_> {
+        let run = &self.run;
+        RunHead {
+            topology: &run.topology,
+            about: run.about.as_deref(),
+            backend: &run.backend,
+            slots: run.slots,
+            clock: &run.clock,
+            valid: run.valid,
+            status: run.status,
+            seeds: run.seeds,
+            nodes: &run.nodes,
+            links: run.links,
+            seconds: run.seconds,
         }
     }
 
-    /// As it is written and printed.
-    pub fn to_json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("a summary is plain data") + "\n"
+    fn expectations(&self) -> &[Verdict] {
+        &self.expectations
     }
 }
 
 fn policy(plan: &Plan, collector: &Collector, index: usize) -> PolicySummary {
     let rows: Vec<_> = collector.complete(index).collect();
     let mean_sd = |value: &dyn Fn(&Totals) -> f64| {
-        let values: Vec<f64> = rows.iter().map(|row| value(&row.totals)).collect();
+        let values: Vec<f64> = rows.iter().map(|row| value(&row.figures.totals)).collect();
         (!values.is_empty()).then(|| MeanSd::of(&values))
     };
     let tasks = rows
         .iter()
-        .map(|r| TaskCounts::of(&r.totals))
+        .map(|r| TaskCounts::of(&r.figures.totals))
         .fold(TaskCounts::default(), TaskCounts::plus);
-    let happy: u64 = rows.iter().map(|row| row.totals.happy).sum();
+    let happy: u64 = rows.iter().map(|row| row.figures.totals.happy).sum();
     let seconds: f64 = rows.iter().map(|row| row.seconds).sum();
     let offloaded = tasks.offloaded as f64;
-    let slots = rows.iter().map(|row| row.totals.slots).sum::<u64>() as f64;
+    let slots = rows.iter().map(|row| row.slots).sum::<u64>() as f64;
     let mut chosen_share = vec![0.0; plan.scenario.nodes()];
     for row in &rows {
-        for (share, count) in chosen_share.iter_mut().zip(&row.chosen) {
+        for (share, count) in chosen_share.iter_mut().zip(&row.figures.chosen) {
             *share += *count as f64 / offloaded.max(1.0);
         }
     }
@@ -298,7 +316,7 @@ fn policy(plan: &Plan, collector: &Collector, index: usize) -> PolicySummary {
             .map(|(reward, optimal)| reward.mean / optimal.mean),
         reward,
         optimal_reward,
-        idle_slots: rows.iter().map(|row| row.totals.idle).sum(),
+        idle_slots: rows.iter().map(|row| row.figures.totals.idle).sum(),
         happy_share: (offloaded > 0.0).then(|| happy as f64 / offloaded),
         tasks,
         chosen_share,
@@ -313,38 +331,9 @@ pub(crate) fn summary_slots(length: RunLength) -> impl Iterator<Item = u64> {
     SUMMARY_SLOTS.into_iter().chain(last)
 }
 
-fn parameters(spec: &fogbit_scenario::topology::PolicySpec) -> serde_json::Value {
-    let mut value = serde_json::to_value(spec).expect("a policy is plain data");
-    if let Some(table) = value.as_object_mut() {
-        table.remove("kind");
-    }
-    value
-}
-
 /// Mean over the complete trials of the average regret at `slot`, if trials are that long.
 fn average_regret(plan: &Plan, collector: &Collector, index: usize, slot: u64) -> Option<f64> {
-    let mark = plan.marks.iter().position(|m| *m == slot)?;
-    let values: Vec<f64> = collector
-        .complete(index)
-        .filter_map(|row| Some(metric_value(Metric::AverageRegret, row.marks.get(mark)?)))
-        .collect();
+    let value = |row| Collector::value(plan, row, Metric::AverageRegret, slot);
+    let values: Vec<f64> = collector.complete(index).filter_map(value).collect();
     (!values.is_empty()).then(|| MeanSd::of(&values).mean)
-}
-
-fn trials(plan: &Plan, collector: &Collector) -> Vec<TrialSummary> {
-    let rows = collector.rows.iter();
-    rows.map(|row| TrialSummary {
-        policy: plan.policies[row.policy].name.clone(),
-        seed: row.seed,
-        status: row.status,
-        failure: row.failure.clone(),
-        slots: row.totals.slots,
-        regret_linear: row.totals.regret_linear,
-        regret_happiness: row.totals.regret_happiness,
-        reward: row.totals.reward,
-        optimal_reward: row.totals.optimal_reward,
-        tasks: TaskCounts::of(&row.totals),
-        seconds: row.seconds,
-    })
-    .collect()
 }

@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::harness::PolicyKind;
 use crate::ledger::thin_curve_slots;
 use crate::plan::{Plan, SUMMARY_SLOTS};
 
@@ -87,7 +88,7 @@ pub struct PolicyPlan {
 impl PolicyPlan {
     /// Whether it is told what a task node cannot know, and is no rival of the others.
     pub fn knows_more(&self) -> bool {
-        PolicySpec::TOLD_MORE.contains(&self.kind.as_str())
+        !PolicySpec::is_ranked(&self.kind)
     }
 }
 

@@ -3,10 +3,9 @@
 use fogbit_scenario::topology::Metric;
 
 use super::plan::{PointPlan, SweepPlan};
-use super::summary::{
-    Difference, PointSummary, PolicyAtPoint, TrialFailure, higher_is_better, paired,
-};
+use super::summary::{Difference, PointSummary, PolicyAtPoint, TrialFailure, paired};
 use super::unit::{TrialRecord, UnitResults};
+use crate::harness::ProblemMetric;
 use crate::stats::{MeanSd, Rank, Running, compare_pairs, rank_table};
 
 /// All trials and curves of a point, its units put together.
@@ -87,7 +86,7 @@ pub fn point_summary(plan: &SweepPlan, point: &PointPlan, results: &PointResults
             let other = &results.policies[versus];
             let pair = |metric| {
                 let values = paired(&own.values(metric), &other.values(metric));
-                compare_pairs(&values, higher_is_better(metric))
+                compare_pairs(&values, metric.higher_is_better())
             };
             Some(Difference {
                 versus: point.policies[versus].name.clone(),
@@ -142,7 +141,7 @@ fn ranks(metric: Metric, point: &PointPlan, results: &PointResults) -> Vec<Optio
         .iter()
         .map(|policy| all.iter().map(|s| metric_of(metric, &trials(*policy)[*s])).collect())
         .collect();
-    for (policy, rank) in rivals.into_iter().zip(rank_table(&values, higher_is_better(metric))) {
+    for (policy, rank) in rivals.into_iter().zip(rank_table(&values, metric.higher_is_better())) {
         out[policy] = Some(rank);
     }
     out

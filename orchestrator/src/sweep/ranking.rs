@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::environment::{picked, touches};
 use super::plan::SweepPlan;
-use super::summary::{PointSummary, PolicyAtPoint, higher_is_better, paired};
+use super::summary::{PointSummary, PolicyAtPoint, paired};
+use crate::harness::ProblemMetric;
 use crate::stats::{MeanSd, PairStatistics, compare_pairs};
 
 /// Places of each ranking that are compared with its first: an interval for each of thousands would
@@ -73,7 +74,7 @@ fn rivals<'p>(
 
 /// What sorts better values to the front.
 fn order(metric: Metric, a: f64, b: f64) -> std::cmp::Ordering {
-    if higher_is_better(metric) { b.total_cmp(&a) } else { a.total_cmp(&b) }
+    if metric.higher_is_better() { b.total_cmp(&a) } else { a.total_cmp(&b) }
 }
 
 /// The first of each policy in each environment.
@@ -153,7 +154,7 @@ pub(super) fn ranking(
         policy: points[rival.point].policies[rival.policy].name.clone(),
         value: rival.value,
         behind: first.filter(|_| (1..COMPARED).contains(&index)).and_then(|first| {
-            compare_pairs(&paired(of(rival), first), higher_is_better(plan.rank_by))
+            compare_pairs(&paired(of(rival), first), plan.rank_by.higher_is_better())
         }),
     };
     all.iter().enumerate().map(rank).collect()

@@ -143,11 +143,6 @@ impl Difference {
     }
 }
 
-/// Whether more of a metric is better.
-pub fn higher_is_better(metric: Metric) -> bool {
-    metric == Metric::Reward
-}
-
 /// `(seed, a, b)` for the seeds that both have.
 pub(super) fn paired(a: &[(u64, f64)], b: &[(u64, f64)]) -> Vec<(u64, f64, f64)> {
     let others: BTreeMap<u64, f64> = b.iter().copied().collect();

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fogbit_scenario::Scenario;
+use fogbit_scenario::topology::PolicySpec;
 
 use super::{Compared, close, pairs};
+use crate::harness::PolicyKind;
 use crate::plan::SUMMARY_SLOTS;
 use crate::results::read::CurvePoint;
 use crate::results::summary::{PolicySummary, Summary};
@@ -51,7 +53,31 @@ pub(super) fn check(
         let all = trials.iter().filter(|t| t.policy == policy.name);
         check_curve(&policy.name, curve, &all.collect::<Vec<_>>(), compared);
     }
-    pairs::check(summary, trials, compared);
+    check_pairs(summary, trials, compared);
+}
+
+/// Compares pairs and ranks. Every metric has been told since there are any.
+fn check_pairs(summary: &Summary, trials: &[Recomputed], compared: &mut Compared) {
+    let told = pairs::Told {
+        pairs: &summary.pairs,
+        ranks: &summary.ranks,
+        policies: (summary.policies.iter())
+            .map(|policy| (policy.name.as_str(), PolicySpec::is_ranked(&policy.kind)))
+            .collect(),
+        metrics: &["regret_linear", "regret_happiness", "reward", "average_regret"],
+    };
+    let value = |trial: &Recomputed, metric: &str| match metric {
+        "regret_linear" => Some(trial.regret_linear),
+        "regret_happiness" => Some(trial.regret_happiness),
+        "reward" => Some(trial.reward),
+        "average_regret" => Some(trial.regret_linear / trial.slots as f64),
+        _ => None,
+    };
+    let values = |policy: &str, metric: &str| -> BTreeMap<u64, f64> {
+        let own = trials.iter().filter(|trial| trial.policy == policy && trial.complete);
+        own.filter_map(|trial| Some((trial.seed, value(trial, metric)?))).collect()
+    };
+    pairs::check(&told, &values, compared);
 }
 
 fn check_run(scenario: &Scenario, summary: &Summary, compared: &mut Compared) {

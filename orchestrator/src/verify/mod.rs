@@ -8,7 +8,7 @@
 mod deadline;
 mod means;
 mod node;
-mod pairs;
+pub(crate) mod pairs;
 mod sums;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -313,17 +313,17 @@ impl Again {
             format!("summary.json: {name} of {} with seed {}", trial.policy, trial.seed)
         };
         for (name, told, right) in [
-            ("regret_linear", trial.regret_linear, self.regret_linear),
-            ("regret_happiness", trial.regret_happiness, self.regret_happiness),
-            ("optimal_reward", trial.optimal_reward, self.optimal_reward),
+            ("regret_linear", trial.whole.regret_linear, self.regret_linear),
+            ("regret_happiness", trial.whole.regret_happiness, self.regret_happiness),
+            ("optimal_reward", trial.whole.optimal_reward, self.optimal_reward),
         ] {
             if !close(told, right) {
                 compared.find(place(name), format!("{told} where {right} is right"));
             }
         }
-        let tasks = &trial.tasks;
+        let tasks = &trial.whole.tasks;
         for (name, told, right) in [
-            ("reward", trial.reward, self.reward),
+            ("reward", trial.whole.reward, self.reward),
             ("slots", trial.slots as i64, self.slot as i64),
             ("offloaded", tasks.offloaded as i64, self.slot as i64),
             ("refused", tasks.refused as i64, self.refused as i64),

@@ -4,62 +4,66 @@
 //! intervals and the p-value it is the differences that are computed anew, and for the number of
 //! seeds it is looked whether it is the least that does what it should.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use super::means::Recomputed;
 use super::{Compared, close};
-use crate::results::pairs::is_ranked;
-use crate::results::summary::{Pair, PolicyRank, Summary};
+use crate::harness::metric::known;
+use crate::results::pairs::{Pair, PolicyRank};
 use crate::stats::{Interval, MOST_SEEDS, bootstrap, p_value};
 
-/// The metrics that each pair and each rank is told for since there are any. Later versions may tell
-/// more, which are passed over here.
-const METRICS: [&str; 4] = ["regret_linear", "regret_happiness", "reward", "average_regret"];
+/// What a summary says of policies side by side, and what is known of them.
+pub(crate) struct Told<'s> {
+    pub(crate) pairs: &'s [Pair],
+    pub(crate) ranks: &'s [PolicyRank],
+    /// Name of each policy, and whether it is ranked.
+    pub(crate) policies: Vec<(&'s str, bool)>,
+    /// The metrics that each pair and each rank is told for since there are any. Later versions may
+    /// tell more, which are passed over here.
+    pub(crate) metrics: &'s [&'s str],
+}
 
-/// Compares pairs and ranks.
-pub(super) fn check(summary: &Summary, trials: &[Recomputed], compared: &mut Compared) {
-    let with_trials: Vec<&str> =
-        summary.policies.iter().filter(|p| p.seeds > 0).map(|p| p.name.as_str()).collect();
-    let versus = summary.pairs.first().map(|pair| pair.versus.as_str());
-    for policy in with_trials.iter().filter(|p| versus.is_some_and(|v| v != **p)) {
-        for metric in METRICS {
-            let pairs = summary.pairs.iter();
-            let told = pairs.filter(|p| p.policy == *policy && p.metric == metric).count();
-            if told != 1 {
+type Values = BTreeMap<u64, f64>;
+
+/// Compares pairs and ranks with the values of a policy by a metric in its complete trials, by
+/// seed, as they were computed anew.
+pub(crate) fn check(
+    told: &Told<'_>,
+    values: &dyn Fn(&str, &str) -> Values,
+    compared: &mut Compared,
+) {
+    let versus = told.pairs.first().map(|pair| pair.versus.as_str());
+    for (policy, _) in told.policies.iter().filter(|(p, _)| versus.is_some_and(|v| v != *p)) {
+        for metric in told.metrics {
+            let reference = values(versus.unwrap_or_default(), metric);
+            let both = values(policy, metric).keys().any(|seed| reference.contains_key(seed));
+            let (due, pairs) = (usize::from(both), told.pairs.iter());
+            let found = pairs.filter(|p| p.policy == *policy && p.metric == *metric).count();
+            if found != due {
                 let place = format!("summary.json: pairs of {policy} by {metric}");
-                compared.find(place, format!("{told} where one is due"));
+                compared.find(place, format!("{found} where {due} is due"));
             }
         }
     }
-    for pair in summary.pairs.iter().filter(|pair| METRICS.contains(&pair.metric.as_str())) {
-        check_pair(pair, trials, compared);
+    for pair in told.pairs.iter().filter(|pair| told.metrics.contains(&pair.metric.as_str())) {
+        check_pair(pair, values, compared);
     }
     // Earlier versions told neither medians nor ranks.
-    if summary.pairs.iter().any(|pair| pair.median.is_some()) {
-        check_ranks(summary, trials, compared);
+    if told.pairs.iter().any(|pair| pair.median.is_some()) {
+        for metric in told.metrics {
+            check_ranks(told, metric, values, compared);
+        }
     }
 }
 
-fn value(trial: &Recomputed, metric: &str) -> Option<f64> {
-    match metric {
-        "regret_linear" => Some(trial.regret_linear),
-        "regret_happiness" => Some(trial.regret_happiness),
-        "reward" => Some(trial.reward),
-        "average_regret" => Some(trial.regret_linear / trial.slots as f64),
-        _ => None,
-    }
+/// Whether more of what a file names is better.
+fn higher_is_better(metric: &str) -> bool {
+    known(metric).is_some_and(|metric| metric.higher_is_better)
 }
 
-/// The values of a metric in the complete trials of a policy.
-fn values(trials: &[Recomputed], policy: &str, metric: &str) -> BTreeMap<u64, f64> {
-    let own = trials.iter().filter(|t| t.policy == policy && t.complete);
-    own.filter_map(|trial| Some((trial.seed, value(trial, metric)?))).collect()
-}
-
-fn check_pair(pair: &Pair, trials: &[Recomputed], compared: &mut Compared) {
-    let of = |policy: &str| values(trials, policy, &pair.metric);
+fn check_pair(pair: &Pair, values: &dyn Fn(&str, &str) -> Values, compared: &mut Compared) {
+    let of = |policy: &str| values(policy, &pair.metric);
     let (a, b) = (of(&pair.policy), of(&pair.versus));
     let both: Vec<(f64, f64)> =
         a.iter().filter_map(|(seed, a)| Some((*a, *b.get(seed)?))).collect();
@@ -86,10 +90,11 @@ fn check_pair(pair: &Pair, trials: &[Recomputed], compared: &mut Compared) {
         return; // of an earlier version
     }
     let resampled = bootstrap::interval(&differences);
-    let better = differences.iter().map(|d| match pair.metric.as_str() {
+    let higher = higher_is_better(&pair.metric);
+    let better = differences.iter().map(|d| match higher {
         _ if *d == 0.0 => 0.5,
-        "reward" => f64::from(u8::from(*d > 0.0)),
-        _ => f64::from(u8::from(*d < 0.0)),
+        true => f64::from(u8::from(*d > 0.0)),
+        false => f64::from(u8::from(*d < 0.0)),
     });
     let better_share = better.sum::<f64>() / differences.len() as f64;
     for (name, told, right) in [
@@ -142,41 +147,32 @@ fn seeds_needed_is_least(
     }
 }
 
-fn check_ranks(summary: &Summary, trials: &[Recomputed], compared: &mut Compared) {
-    let policies: Vec<&str> = summary
-        .policies
-        .iter()
-        .filter(|p| p.seeds > 0 && is_ranked(&p.kind))
-        .map(|p| p.name.as_str())
-        .collect();
-    for metric in METRICS {
-        let of_all: Vec<BTreeMap<u64, f64>> =
-            policies.iter().map(|policy| values(trials, policy, metric)).collect();
-        let told = summary.ranks.iter().filter(|rank| rank.metric == metric);
-        for told in told {
-            check_rank(told, &policies, &of_all, compared);
-        }
+fn check_ranks(
+    told: &Told<'_>,
+    metric: &str,
+    values: &dyn Fn(&str, &str) -> Values,
+    compared: &mut Compared,
+) {
+    let (policies, of_all): (Vec<&str>, Vec<Values>) = (told.policies.iter())
+        .filter(|(_, is_ranked)| *is_ranked)
+        .map(|(policy, _)| (*policy, values(policy, metric)))
+        .filter(|(_, values)| !values.is_empty())
+        .unzip();
+    let ranks: Vec<&PolicyRank> = told.ranks.iter().filter(|r| r.metric == metric).collect();
+    for rank in &ranks {
+        check_rank(rank, &policies, &of_all, compared);
     }
-    let due = |policies: usize| if policies < 2 { 0 } else { policies * METRICS.len() };
-    let common = trials.iter().map(|t| t.seed).collect::<BTreeSet<u64>>().into_iter().any(|seed| {
-        let complete = |policy: &&str| {
-            trials.iter().any(|t| t.policy == **policy && t.seed == seed && t.complete)
-        };
-        policies.iter().all(complete)
-    });
-    let due = if common { due(policies.len()) } else { 0 };
-    let told = summary.ranks.iter().filter(|rank| METRICS.contains(&rank.metric.as_str())).count();
-    if told != due {
-        compared.find("summary.json: ranks", format!("{told} where {due} are due"));
+    let seeds = of_all.first().into_iter().flat_map(BTreeMap::keys);
+    let common =
+        seeds.filter(|seed| of_all.iter().all(|values| values.contains_key(*seed))).count();
+    let due = if policies.len() < 2 || common == 0 { 0 } else { policies.len() };
+    if ranks.len() != due {
+        let place = format!("summary.json: ranks by {metric}");
+        compared.find(place, format!("{} where {due} are due", ranks.len()));
     }
 }
 
-fn check_rank(
-    told: &PolicyRank,
-    policies: &[&str],
-    of_all: &[BTreeMap<u64, f64>],
-    compared: &mut Compared,
-) {
+fn check_rank(told: &PolicyRank, policies: &[&str], of_all: &[Values], compared: &mut Compared) {
     let place = format!("summary.json: rank of {} by {}", told.policy, told.metric);
     let Some(own) = policies.iter().position(|policy| *policy == told.policy) else {
         return compared.find(place, "no policy to be ranked is called so");
@@ -190,7 +186,7 @@ fn check_rank(
         };
         let own = values[own];
         values.sort_by(f64::total_cmp);
-        if told.metric == "reward" {
+        if higher_is_better(&told.metric) {
             values.reverse();
         }
         let first = values.iter().position(|v| *v == own).map_or(0, |place| place + 1);
@@ -209,7 +205,7 @@ fn check_rank(
 }
 
 /// Standard deviation in two passes.
-pub(super) fn deviation(values: &[f64]) -> Option<f64> {
+pub(crate) fn deviation(values: &[f64]) -> Option<f64> {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
     let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
@@ -217,7 +213,7 @@ pub(super) fn deviation(values: &[f64]) -> Option<f64> {
 }
 
 /// The value in the middle, or the mean of the two there.
-pub(super) fn middle(values: &[f64]) -> Option<f64> {
+pub(crate) fn middle(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let upper = sorted.get(sorted.len() / 2)?;

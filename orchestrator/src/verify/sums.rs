@@ -85,16 +85,16 @@ impl Sums {
             format!("summary.json: {name} of {} with seed {}", trial.policy, trial.seed)
         };
         for (name, told, right) in [
-            ("regret_linear", trial.regret_linear, self.regret_linear),
-            ("regret_happiness", trial.regret_happiness, self.regret_happiness),
+            ("regret_linear", trial.whole.regret_linear, self.regret_linear),
+            ("regret_happiness", trial.whole.regret_happiness, self.regret_happiness),
         ] {
             if !close(told, right) {
                 compared.find(place(name), format!("{told} where {right} is right"));
             }
         }
-        let tasks = &trial.tasks;
+        let tasks = &trial.whole.tasks;
         for (name, told, right) in [
-            ("reward", trial.reward, self.reward),
+            ("reward", trial.whole.reward, self.reward),
             ("offloaded", tasks.offloaded as i64, self.offloaded as i64),
             ("answered", tasks.answered as i64, self.answered as i64),
             ("refused", tasks.refused as i64, self.refused as i64),

@@ -40,10 +40,7 @@ fn what_there_is_for_one_bit_alone_says_so() {
     play(&dir.path().join("small.toml"), &["--set", "slots=20"], &dir.path().join("out"));
     let sim = ["run", "small.toml", "--backend", "sim"];
     for (arguments, part) in [
-        (&["--pace", "5"][..], "--pace is for the problem `one-bit`"),
-        (&["--log", "decisions"], "--log is for the problem `one-bit`"),
-        (&["--metrics", "127.0.0.1:0"], "--metrics is for the problem `one-bit`"),
-        (&["--linger"], "--linger is for the problem `one-bit`"),
+        (&["--log", "decisions"][..], "--log is for the problem `one-bit`"),
         (&["--versus", "toof"], "no policy of this run is called so"),
         (&["--policy", "toof"], "policies here: always-local"),
         (&["--nodes", "2"], "lists 1 helper node"),
@@ -59,6 +56,24 @@ fn what_there_is_for_one_bit_alone_says_so() {
     ] {
         let told = refused(dir.path(), arguments);
         assert!(told.contains("`placement`") && told.contains("one-bit"), "{told}");
+    }
+}
+
+/// Docker Compose gives these to every run.
+#[test]
+fn what_has_no_effect_is_said_and_ignored() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = topology(dir.path(), "slots = 120", "slots = 20");
+    let output = fogbit()
+        .args(["run", "--backend", "sim", "--quiet", "--pace", "200", "--linger"])
+        .args(["--metrics", "127.0.0.1:0", "--out"])
+        .args([&dir.path().join("out"), &file])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    for flag in ["--pace", "--metrics", "--linger"] {
+        let note = format!("note: {flag} has no effect on the problem `placement` so far");
+        assert!(stderr(&output).contains(&note), "{}", stderr(&output));
     }
 }
 

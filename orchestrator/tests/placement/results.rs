@@ -211,12 +211,22 @@ fn verify_finds_what_was_changed() {
         "/break_even/0/measured/measured_ms",
         "/break_even/1/measured/high_ms",
         "/trials/5/accuracy",
+        "/pairs/0/mean",
+        "/pairs/1/better_share",
+        "/pairs/4/bootstrap_low",
+        "/pairs/6/p_value",
+        "/pairs/9/seeds",
+        "/ranks/0/mean_rank",
+        "/ranks/8/best_share",
     ] {
         let mut changed = told.clone();
         let value = changed.pointer_mut(pointer).unwrap();
         *value = match value.as_u64() {
             Some(count) => Value::from(count + 1),
-            None => Value::from(value.as_f64().expect(pointer) * 1.001),
+            None => match value.as_f64().expect(pointer) {
+                0.0 => Value::from(1.0),
+                number => Value::from(number * 1.001),
+            },
         };
         std::fs::write(&path, changed.to_string()).unwrap();
         assert_eq!(verify().0, Some(1), "{pointer}");
@@ -234,7 +244,43 @@ fn verify_finds_what_was_changed() {
         std::fs::write(&path, changed.to_string()).unwrap();
         assert_eq!(verify().0, Some(1), "{pointer}");
     }
+    for list in ["pairs", "ranks"] {
+        let mut changed = told.clone();
+        changed[list].as_array_mut().unwrap().remove(1);
+        std::fs::write(&path, changed.to_string()).unwrap();
+        assert_eq!(verify().0, Some(1), "one of {list} is missing");
+    }
     std::fs::write(&path, told.to_string()).unwrap();
+    assert_eq!(verify().0, Some(0));
+
+    // A field of each other file: the file, its row and column.
+    for (file, row, column) in [
+        ("curves/latency_ms.csv", 3, 3),
+        ("curves/regret_ms.csv", 30, 4),
+        ("curves/offloaded_share.csv", 40, 3),
+        ("curves/accuracy.csv", 2, 5),
+        ("curves/accuracy.csv", 7, 2),
+        ("segments.csv", 4, 5),
+        ("segments.csv", 5, 3),
+        ("segments.csv", 6, 13),
+        ("segments.csv", 7, 26),
+    ] {
+        let path = out.join(file);
+        let right = std::fs::read_to_string(&path).unwrap();
+        let mut lines: Vec<String> = right.lines().map(str::to_owned).collect();
+        let mut fields: Vec<String> = lines[row].split(',').map(str::to_owned).collect();
+        fields[column].insert(0, '7');
+        lines[row] = fields.join(",");
+        std::fs::write(&path, lines.join("\n") + "\n").unwrap();
+        let (code, told) = verify();
+        assert_eq!(code, Some(1), "{file} {row} {column}: {told}");
+        assert!(told.contains(file), "{file} {row} {column}: {told}");
+        // A row too few.
+        lines.remove(row);
+        std::fs::write(&path, lines.join("\n") + "\n").unwrap();
+        assert_eq!(verify().0, Some(1), "{file} without row {row}");
+        std::fs::write(&path, right).unwrap();
+    }
     assert_eq!(verify().0, Some(0));
 }
 

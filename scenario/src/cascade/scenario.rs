@@ -214,6 +214,7 @@ impl CascadeScenario {
         Setting {
             images: self.train.clone(),
             walk: RingWalk::new(&self.topology.stream, self.train.rows().len() as u32),
+            trial_images: self.test.rows().len() as u32,
             arrivals: self.arrivals(),
             bucket: self.bucket,
         }

@@ -13,6 +13,8 @@ pub struct Setting {
     pub images: ImageTable,
     /// How the metrics of streams come about; its number of images is that of `images`.
     pub walk: RingWalk,
+    /// The number of images of the trials, in whose ranks [`Hidden::place`](super::Hidden) counts.
+    pub trial_images: u32,
     /// How the gaps of streams come about.
     pub arrivals: ArrivalProcess,
     /// The bucket.

@@ -11,8 +11,9 @@ use crate::fault::{Fault, Faults, Place};
 use crate::link::LinkPath;
 use crate::scenario::trace_path;
 use crate::topology::document::TopologyFile;
+use crate::topology::expect::Naming;
 use crate::topology::{
-    Bound, PlacementClock, PlacementPolicySpec, PlacementTopology, Problem, Range, TransferModel,
+    PlacementClock, PlacementPolicySpec, PlacementTopology, Problem, Range, TransferModel,
 };
 use crate::validate::validate_placement;
 use crate::work::{ComputeSpec, Execution};
@@ -149,15 +150,8 @@ impl PlacementScenario {
     /// out: with them the text could not be read again.
     pub fn resolved_toml(&self) -> String {
         let mut topology = self.topology.clone();
-        let known = |name: &String| self.topology.policies.contains_key(name);
-        topology.expectations.retain(|expect| {
-            let bounds = [&expect.below, &expect.above].into_iter().flatten();
-            let mut others = bounds.filter_map(|bound| match bound {
-                Bound::Policy(name) => Some(name),
-                Bound::Number(_) => None,
-            });
-            known(&expect.policy) && others.all(known)
-        });
+        let known = |name: &str| self.topology.policies.contains_key(name);
+        topology.expectations.retain(|expect| expect.names_only(known));
         for (name, spec) in &mut topology.policies {
             if let PlacementPolicySpec::Learned(learned) = spec
                 && let Some(model) = &mut learned.model

@@ -61,6 +61,51 @@ pub enum Bound {
     Policy(String),
 }
 
+impl Bound {
+    /// The policy, if it is one.
+    pub fn policy(&self) -> Option<&str> {
+        match self {
+            Bound::Number(_) => None,
+            Bound::Policy(name) => Some(name),
+        }
+    }
+}
+
+/// An expectation of any problem, as far as it names policies.
+pub(crate) trait Naming {
+    /// The policy of which something is expected.
+    fn policy(&self) -> &str;
+
+    /// What it is expected to lie below or above.
+    fn bounds(&self) -> [Option<&Bound>; 2];
+
+    /// Whether `known` accepts every policy that it names.
+    fn names_only(&self, known: impl Fn(&str) -> bool) -> bool {
+        let others = self.bounds().into_iter().flatten().filter_map(Bound::policy);
+        std::iter::once(self.policy()).chain(others).all(known)
+    }
+}
+
+impl Naming for Expect {
+    fn policy(&self) -> &str {
+        &self.policy
+    }
+
+    fn bounds(&self) -> [Option<&Bound>; 2] {
+        [self.below.as_ref(), self.above.as_ref()]
+    }
+}
+
+impl Naming for super::PlacementExpect {
+    fn policy(&self) -> &str {
+        &self.policy
+    }
+
+    fn bounds(&self) -> [Option<&Bound>; 2] {
+        [self.below.as_ref(), self.above.as_ref()]
+    }
+}
+
 impl<'de> Deserialize<'de> for Bound {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct BoundVisitor;

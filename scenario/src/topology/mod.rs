@@ -6,7 +6,7 @@ mod cascade;
 mod clock;
 pub mod document;
 mod event;
-mod expect;
+pub(crate) mod expect;
 mod external;
 mod feedback;
 mod length;

@@ -24,7 +24,8 @@ use tokio::sync::watch;
 pub(crate) use self::fleet::{Crew, CrewPlayer, Early, Fleet, failed};
 pub(crate) use self::hub::MemberHandle;
 pub use self::targets::Targets;
-use super::{Context, Outcome, failed_policies};
+use super::{Context, Outcome};
+use crate::harness::failed_trials;
 use crate::links::MeasuredLinks;
 use crate::plan::{Collector, Plan, PlannedPolicy};
 
@@ -76,7 +77,7 @@ pub async fn run<T>(context: Context, options: Options, then: impl AsyncFnOnce(O
     let mut run = Run { context, fleet, links: MeasuredLinks::default() };
     let played = run.play(&mut collector).await;
     let failure = match played {
-        Ok(()) | Err(Early::Stopped) => failed_policies(&collector, &run.context.plan),
+        Ok(()) | Err(Early::Stopped) => failed_trials(&collector, &run.context.plan),
         Err(Early::Failed(failure)) => Some(failure),
     };
     let code = run.fleet.code(failure.as_ref());

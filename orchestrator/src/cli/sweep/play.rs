@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::begin::{Begun, unwritten};
 use super::table;
 use crate::cli::print;
-use crate::cli::run::{Format, runtime, signal};
+use crate::cli::run::Format;
+use crate::cli::stopping::work_until_stopped;
 use crate::exit::{Exit, Failure, tell};
 use crate::report;
 use crate::results::RunStatus;
@@ -26,34 +27,14 @@ impl Begun {
         format: Format,
         quiet: bool,
     ) -> Result<Exit, Failure> {
-        let runtime = runtime()?;
         let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let asked = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            let (ended, end) = tokio::sync::oneshot::channel();
-            let work = scope.spawn(|| {
-                let result = self.work(jobs, format, quiet, &stop, &asked, &done);
-                let _ = ended.send(());
-                result
-            });
-            runtime.block_on(async {
-                let mut end = std::pin::pin!(end);
-                tokio::select! {
-                    biased;
-                    _ = &mut end => return,
-                    () = signal() => {}
-                }
-                asked.store(true, Ordering::Relaxed);
-                stop.store(true, Ordering::Relaxed);
-                tokio::select! {
-                    biased;
-                    _ = &mut end => {}
-                    // Whoever asks twice does not want to wait; what is written is whole.
-                    () = signal() => std::process::exit(Exit::Interrupted as i32),
-                }
-            });
-            work.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
+        let work = || self.work(jobs, format, quiet, &stop, &asked, &done);
+        let end = || {
+            asked.store(true, Ordering::Relaxed);
+            stop.store(true, Ordering::Relaxed);
+        };
+        work_until_stopped(work, end, None)?
     }
 
     /// `asked` tells a stop that the user wants from one because of an error.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::Subcommand;
 
-use super::run::{runtime, signal};
+use super::stopping::work_until_stopped;
 use crate::exit::{Exit, Failure};
 
 /// Train the model of a policy that learns before a run
@@ -44,33 +44,6 @@ const GRACE: Duration = Duration::from_secs(2);
 pub(super) fn until_stopped<T: Send>(
     work: impl FnOnce(&AtomicBool) -> T + Send,
 ) -> Result<T, Failure> {
-    let runtime = runtime()?;
     let stop = AtomicBool::new(false);
-    let done = std::thread::scope(|scope| {
-        let (ended, end) = tokio::sync::oneshot::channel();
-        let stop = &stop;
-        let work = scope.spawn(move || {
-            let done = work(stop);
-            let _ = ended.send(());
-            done
-        });
-        runtime.block_on(async {
-            let mut end = std::pin::pin!(end);
-            tokio::select! {
-                biased;
-                _ = &mut end => return,
-                () = signal() => {}
-            }
-            stop.store(true, Ordering::Relaxed);
-            tokio::select! {
-                biased;
-                _ = &mut end => {}
-                // Whoever asks twice does not want to wait. A file is there whole or not at all.
-                () = signal() => std::process::exit(Exit::Interrupted as i32),
-                () = tokio::time::sleep(GRACE) => std::process::exit(Exit::Interrupted as i32),
-            }
-        });
-        work.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    });
-    Ok(done)
+    work_until_stopped(|| work(&stop), || stop.store(true, Ordering::Relaxed), Some(GRACE))
 }

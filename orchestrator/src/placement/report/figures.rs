@@ -2,11 +2,11 @@
 
 use super::Data;
 use crate::placement::files::Curve;
-use crate::placement::read::CurvePoint;
 use crate::report::axis::{Axis, Scale, round_up};
 use crate::report::figures::{frame, highest, last_slot};
 use crate::report::markup::{escape, put};
 use crate::report::plot::{Line, Plot, Point};
+use crate::results::read::CurvePoint;
 
 /// More policies than these have no bands around their lines.
 const MOST_BANDS: usize = 6;
@@ -83,7 +83,11 @@ fn has_bands(data: &Data) -> bool {
 /// parts them.
 fn level(point: &CurvePoint, band: bool) -> [Point; 2] {
     let sd = point.sd.filter(|_| band);
-    [point.from as f64 - 0.5, point.slot as f64 + 0.5].map(|x| Point { x, y: point.mean, sd })
+    [point.from.unwrap_or(point.slot) as f64 - 0.5, point.slot as f64 + 0.5].map(|x| Point {
+        x,
+        y: point.mean,
+        sd,
+    })
 }
 
 /// A line for each policy.

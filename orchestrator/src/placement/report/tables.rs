@@ -1,19 +1,15 @@
-//! The tables: figures by segment and policy, decisions against the best, trials that did not end
-//! well.
+//! The tables: figures by segment and policy, decisions against the best.
 
 use super::Data;
 use crate::placement::sample::Distribution;
 use crate::placement::scores::Confusion;
 use crate::placement::summary::PolicySummary;
 use crate::placement::tally::Kpis;
-use crate::plan::Status;
 use crate::report::markup::{escape, fixed, grouped, percent, put};
 
 const NONE: &str = "–";
 /// Of more segments than these only the whole is shown.
 const MOST_SEGMENTS: usize = 24;
-/// Trials that did not end well are listed up to this number.
-const MOST_TRIALS: usize = 40;
 
 /// Names the policies that give one answer whatever they are asked.
 pub(super) fn degenerate(data: &Data) -> String {
@@ -163,36 +159,5 @@ pub(super) fn decisions(data: &Data) -> String {
          helper nodes accuracy also asks for the right one. Drawn from \
          <a href='summary.json'><code>summary.json</code></a> (<code>policies</code>).</p>\n",
     );
-    out
-}
-
-/// Trials that did not end well; empty if all did.
-pub(super) fn unfinished(data: &Data) -> String {
-    let trials: Vec<_> =
-        data.summary.trials.iter().filter(|trial| trial.status != Status::Complete).collect();
-    if trials.is_empty() {
-        return String::new();
-    }
-    let mut out = String::from(
-        "<h2>Trials that are not complete</h2>\n<div class='wide'><table><thead><tr>\
-         <th>policy</th><th>seed</th><th>slots played</th><th class='left'>status</th>\
-         </tr></thead><tbody>\n",
-    );
-    for trial in trials.iter().take(MOST_TRIALS) {
-        let status = match trial.status {
-            Status::Failed => "failed",
-            _ if trial.slots == 0 => "not started",
-            _ => "partial",
-        };
-        let reason = trial.failure.as_deref().map_or(String::new(), |f| format!(": {f}"));
-        let (policy, slots) = (escape(&trial.policy), grouped(trial.slots));
-        put!(out, "<tr><td>{policy}</td><td>{}</td><td>{slots}</td>", trial.seed);
-        put!(out, "<td class='left'>{status}{}</td></tr>\n", escape(&reason));
-    }
-    out.push_str("</tbody></table></div>\n");
-    if trials.len() > MOST_TRIALS {
-        let more = trials.len() - MOST_TRIALS;
-        put!(out, "<p class='small'>And {more} more: see <code>summary.json</code>.</p>\n");
-    }
     out
 }

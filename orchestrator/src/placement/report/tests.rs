@@ -8,11 +8,11 @@ use fogbit_scenario::TopologyFile;
 use fogbit_scenario::placement::PlacementScenario;
 
 use super::*;
+use crate::harness::{ProblemCollector, ProblemSummary, RunFacts};
 use crate::placement::backend::PlacementContext;
 use crate::placement::board::PlacementBoard;
 use crate::placement::models::Models;
 use crate::placement::plan::PlacementPlan;
-use crate::placement::summary::RunFacts;
 use crate::placement::{files, sim};
 use crate::report::markup::well_formed;
 use crate::results::ResultsDir;

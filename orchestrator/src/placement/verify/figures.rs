@@ -19,9 +19,9 @@ pub(super) struct Fact {
     pub(super) offloaded: bool,
     fate: ToldFate,
     late: bool,
-    latency_ms: f64,
-    regret_ms: f64,
-    right: bool,
+    pub(super) latency_ms: f64,
+    pub(super) regret_ms: f64,
+    pub(super) right: bool,
     outside: bool,
     best_offloaded: bool,
     rtt_ms: Vec<f64>,
@@ -60,12 +60,12 @@ impl Fact {
         Fact { pairs, ..self }
     }
 
-    fn came_back(&self) -> bool {
+    pub(super) fn came_back(&self) -> bool {
         self.fate == ToldFate::Done
     }
 }
 
-fn mean(values: &[f64]) -> Option<f64> {
+pub(super) fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
@@ -93,7 +93,7 @@ pub(super) fn check_kpis(place: &str, told: &Kpis, facts: &[&Fact], compared: &m
 }
 
 /// Everything that is one number.
-fn figures(facts: &[&Fact]) -> Vec<(&'static str, Option<f64>)> {
+pub(super) fn figures(facts: &[&Fact]) -> Vec<(&'static str, Option<f64>)> {
     let count = |wanted: &dyn Fn(&Fact) -> bool| facts.iter().filter(|f| wanted(f)).count();
     let number = |wanted: &dyn Fn(&Fact) -> bool| Some(count(wanted) as f64);
     let collect = |wanted: &dyn Fn(&Fact) -> bool, value: &dyn Fn(&Fact) -> f64| -> Vec<f64> {
@@ -162,7 +162,7 @@ fn auc(facts: &[&Fact]) -> Option<f64> {
 }
 
 /// What is told as a distribution, in ascending order.
-fn spread(facts: &[&Fact]) -> [(&'static str, Vec<f64>); 3] {
+pub(super) fn spread(facts: &[&Fact]) -> [(&'static str, Vec<f64>); 3] {
     let latencies = |offloaded: bool| -> Vec<f64> {
         let own = facts.iter().filter(|f| f.offloaded == offloaded && f.came_back());
         own.map(|f| f.latency_ms).collect()
@@ -209,7 +209,7 @@ fn check_spread(place: &str, name: &str, told: &Value, values: Vec<f64>, compare
 }
 
 /// Whether `found` is the quantile `p` of ascending values; of very many, whether it is near in rank.
-fn is_quantile(values: &[f64], p: f64, found: f64) -> bool {
+pub(super) fn is_quantile(values: &[f64], p: f64, found: f64) -> bool {
     if values.len() > MOST_KEPT {
         let rank = |count: usize| count as f64 / values.len() as f64;
         let below = rank(values.partition_point(|value| *value < found));

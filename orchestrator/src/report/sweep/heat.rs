@@ -3,10 +3,11 @@
 use super::Data;
 use super::grid::{Varying, groups};
 use super::{digits_of, title_of};
+use crate::harness::ProblemMetric;
 use crate::report::figures::frame;
 use crate::report::markup::{escape, fixed, put, shortened};
 use crate::report::plot::{CHARACTER, label};
-use crate::sweep::summary::{PointSummary, PolicyAtPoint, higher_is_better, short_key};
+use crate::sweep::summary::{PointSummary, PolicyAtPoint, short_key};
 use fogbit_scenario::topology::Metric;
 
 const ROW: f64 = 34.0;
@@ -76,7 +77,7 @@ pub(super) fn section(data: &Data) -> String {
                 .filter_map(move |policy| Some(difference(data, point, policy)?.value.abs()))
         })
         .fold(0.0, f64::max);
-    let credit = if higher_is_better(metric) { 1.0 } else { -1.0 };
+    let credit = if metric.higher_is_better() { 1.0 } else { -1.0 };
     let apart = Scale::Diverging { most, credit };
     let versus = data.summary.sweep.versus.as_deref().unwrap_or_default();
     let shown = facets.iter().take(MOST_MAPS);

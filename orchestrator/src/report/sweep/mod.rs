@@ -16,10 +16,11 @@ use serde::Deserialize;
 use super::beyond::{self, Mark};
 use super::markup::{escape, grouped, put, seed_ranges, shortened};
 use super::{ReportError, count, looks, page};
+use crate::harness::ProblemMetric;
 use crate::results::read::ReadError;
 use crate::sweep::environment::Environment;
 use crate::sweep::plan::SweepPlan;
-use crate::sweep::summary::{PointSummary, SweepSummary, higher_is_better};
+use crate::sweep::summary::{PointSummary, SweepSummary};
 use fogbit_scenario::topology::Metric;
 use grid::Varying;
 
@@ -153,7 +154,7 @@ impl Data {
             let own = point.policies.iter().find(|own| own.name == policy)?;
             Some((*point, own.metric(self.metric())?.mean))
         };
-        let sign = if higher_is_better(self.metric()) { -1.0 } else { 1.0 };
+        let sign = if self.metric().higher_is_better() { -1.0 } else { 1.0 };
         let best =
             points.iter().filter_map(mean).min_by(|a, b| (sign * a.1).total_cmp(&(sign * b.1)));
         best.map(|(point, _)| point)

@@ -1,0 +1,118 @@
+//! What every summary tells, whatever the problem.
+
+use serde::{Deserialize, Serialize};
+
+use super::plan::ProblemPlan;
+use super::trials::{ProblemCollector, TrialRow};
+use crate::expect::Verdict;
+use crate::links::LinksSummary;
+use crate::plan::Status;
+use crate::results::RunStatus;
+
+/// What a backend says of a run as a whole.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RunFacts<'b> {
+    /// Its name.
+    pub backend: &'b str,
+    /// How far it got.
+    pub status: RunStatus,
+    /// What was measured of its links, in real time over emulated ones.
+    pub links: Option<LinksSummary>,
+    /// Wall time of the whole run in seconds.
+    pub seconds: f64,
+}
+
+impl RunFacts<'_> {
+    /// Whether the host kept to the schedule of the links, if there was one.
+    pub fn links_are_in_time(&self) -> bool {
+        self.links.is_none_or(|links| links.are_in_time())
+    }
+}
+
+/// What every summary says of its run.
+#[derive(Debug, Clone, Copy)]
+pub struct RunHead<'s> {
+    /// Name of the topology.
+    pub topology: &'s str,
+    /// What it shows.
+    pub about: Option<&'s str>,
+    /// `sim`, `process` or `join`.
+    pub backend: &'s str,
+    /// Length of each trial in slots; none where trials are endless.
+    pub slots: Option<u64>,
+    /// `slot` or `wall`.
+    pub clock: &'s str,
+    /// Whether the run is to be believed.
+    pub valid: bool,
+    /// How far it got.
+    pub status: RunStatus,
+    /// Number of seeds.
+    pub seeds: u64,
+    /// Names of the helper nodes, in the order of their numbers.
+    pub nodes: &'s [String],
+    /// What was measured of the links in real time.
+    pub links: Option<LinksSummary>,
+    /// Wall time of the whole run in seconds.
+    pub seconds: f64,
+}
+
+/// `summary.json` of some problem, which is also what `--format json` prints.
+pub trait ProblemSummary: Serialize {
+    /// What it says of the run.
+    fn head(&self) -> RunHead<'_>;
+
+    /// What became of the expectations of the topology file.
+    fn expectations(&self) -> &[Verdict];
+
+    /// As it is written and printed.
+    fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("a summary is plain data") + "\n"
+    }
+}
+
+/// One trial, as summaries tell it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrialSummary<F> {
+    /// Name of the policy.
+    pub policy: String,
+    /// The seed.
+    pub seed: u64,
+    /// How far it got.
+    pub status: Status,
+    /// Why it failed.
+    pub failure: Option<String>,
+    /// Slots played.
+    pub slots: u64,
+    /// Its figures, over all of its slots.
+    #[serde(flatten)]
+    pub whole: F,
+    /// Wall time in seconds.
+    pub seconds: f64,
+}
+
+/// All trials of a run, as its summary tells them; `whole` makes a trial's figures.
+pub fn trials<C: ProblemCollector, F>(
+    plan: &C::Plan,
+    collector: &C,
+    whole: impl Fn(&C::Figures) -> F,
+) -> Vec<TrialSummary<F>> {
+    let told = |row: &TrialRow<C::Figures>| TrialSummary {
+        policy: plan.policies()[row.policy].name.clone(),
+        seed: row.seed,
+        status: row.status,
+        failure: row.failure.clone(),
+        slots: row.slots,
+        whole: whole(&row.figures),
+        seconds: row.seconds,
+    };
+    collector.rows().iter().map(told).collect()
+}
+
+/// The parameters of a policy in the form of the topology file, without `kind`.
+pub fn parameters(spec: &impl Serialize) -> serde_json::Value {
+    let mut value = serde_json::to_value(spec).expect("a policy is plain data");
+    if let Some(table) = value.as_object_mut() {
+        table.remove("kind");
+    }
+    value
+}
