@@ -1,5 +1,6 @@
 //! A topology as a picture: Mermaid for Markdown pages, DOT for Graphviz, SVG to look at.
 
+pub mod cascade;
 mod svg;
 
 use fogbit_scenario::Scenario;

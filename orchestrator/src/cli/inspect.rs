@@ -1,6 +1,8 @@
 //! `validate`, `graph`, `schema` and `completions`.
 
 use clap::{Args, ValueEnum};
+use fogbit_scenario::Faults;
+use fogbit_scenario::cascade::CascadeScenario;
 use fogbit_scenario::placement::PlacementScenario;
 use fogbit_scenario::topology::{CascadeTopology, PlacementTopology, Problem, Topology};
 
@@ -28,14 +30,23 @@ pub(crate) struct ValidateArgs {
 
 pub(crate) fn validate(args: ValidateArgs) -> Result<Exit, Failure> {
     let file = args.topology.file()?;
-    if file.problem()? == Problem::Placement {
-        let scenario = args.topology.placement(&file)?;
-        check_models(&scenario)?;
-        print(&match args.resolved {
-            true => scenario.resolved_toml(),
-            false => format!("{} is valid: {}\n", args.topology.file.display(), said(&scenario)),
-        })?;
-        return Ok(Exit::Well);
+    let valid = |said: String| format!("{} is valid: {said}\n", args.topology.file.display());
+    match file.problem()? {
+        Problem::OneBit => {}
+        Problem::Placement => {
+            let scenario = args.topology.placement(&file)?;
+            check_models(&scenario)?;
+            let resolved = args.resolved.then(|| scenario.resolved_toml());
+            print(&resolved.unwrap_or_else(|| valid(said(&scenario))))?;
+            return Ok(Exit::Well);
+        }
+        Problem::Cascade => {
+            let scenario = args.topology.cascade(&file)?;
+            scenario.check_pictures().map_err(Faults::from)?;
+            let resolved = args.resolved.then(|| scenario.resolved_toml());
+            print(&resolved.unwrap_or_else(|| valid(said_of_cascade(&scenario))))?;
+            return Ok(Exit::Well);
+        }
     }
     let scenario = args.topology.scenario(&file)?;
     if args.resolved {
@@ -75,6 +86,25 @@ fn said(scenario: &PlacementScenario) -> String {
     )
 }
 
+/// A topology of the problem `cascade` in a line.
+fn said_of_cascade(scenario: &CascadeScenario) -> String {
+    let policies: Vec<&str> = scenario.policies().map(|(name, _)| name).collect();
+    let (setting, bucket) = (scenario.setting(), scenario.bucket());
+    format!(
+        "problem cascade, {} images of {} in the trace, {} to learn from, a token for {:.1} % of them, \
+         a bucket of {} tokens in {} levels, {} clock, {} seed(s), policies {}",
+        scenario.images(),
+        scenario.test().rows().len(),
+        setting.images.rows().len(),
+        100.0 * setting.affordable_share(),
+        bucket.tokens(u64::from(bucket.full())),
+        bucket.full() + 1,
+        scenario.topology().clock.kind(),
+        scenario.seeds().len(),
+        policies.join(", ")
+    )
+}
+
 /// Draw a topology
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  fogbit graph topologies/paper.toml --format svg > paper.svg")]
@@ -99,25 +129,39 @@ enum GraphFormat {
 
 pub(crate) fn graph(args: GraphArgs) -> Result<Exit, Failure> {
     let file = args.topology.file()?;
-    if file.problem()? == Problem::Placement {
-        let scenario = args.topology.placement(&file)?;
-        print(&match args.format {
-            GraphFormat::Mermaid => placement::graph::mermaid(&scenario),
-            GraphFormat::Dot => placement::graph::dot(&scenario),
-            GraphFormat::Svg => {
-                let message =
-                    "--format svg is for the problem `one-bit` so far, this is `placement`";
-                return Err(Failure::usage(message).help("--format mermaid or --format dot"));
+    let problem = file.problem()?;
+    let no_svg = || {
+        let name = problem.name();
+        let message = format!("--format svg is for the problem `one-bit` so far, this is `{name}`");
+        Failure::usage(message).help("--format mermaid or --format dot")
+    };
+    let text = match problem {
+        Problem::OneBit => {
+            let scenario = args.topology.scenario(&file)?;
+            match args.format {
+                GraphFormat::Mermaid => graph::mermaid(&scenario),
+                GraphFormat::Dot => graph::dot(&scenario),
+                GraphFormat::Svg => graph::svg(&scenario),
             }
-        })?;
-        return Ok(Exit::Well);
-    }
-    let scenario = args.topology.scenario(&file)?;
-    print(&match args.format {
-        GraphFormat::Mermaid => graph::mermaid(&scenario),
-        GraphFormat::Dot => graph::dot(&scenario),
-        GraphFormat::Svg => graph::svg(&scenario),
-    })?;
+        }
+        Problem::Placement => {
+            let scenario = args.topology.placement(&file)?;
+            match args.format {
+                GraphFormat::Mermaid => placement::graph::mermaid(&scenario),
+                GraphFormat::Dot => placement::graph::dot(&scenario),
+                GraphFormat::Svg => return Err(no_svg()),
+            }
+        }
+        Problem::Cascade => {
+            let scenario = args.topology.cascade(&file)?;
+            match args.format {
+                GraphFormat::Mermaid => graph::cascade::mermaid(&scenario),
+                GraphFormat::Dot => graph::cascade::dot(&scenario),
+                GraphFormat::Svg => return Err(no_svg()),
+            }
+        }
+    };
+    print(&text)?;
     Ok(Exit::Well)
 }
 

@@ -3,7 +3,7 @@
 mod serve;
 
 use clap::Subcommand;
-use fogbit_policy::{CATALOGUE, Entry, placement};
+use fogbit_policy::{CATALOGUE, Entry, cascade, placement};
 
 use super::print;
 use crate::exit::{Exit, Failure};
@@ -24,7 +24,12 @@ pub(crate) fn run(command: PolicyCommand) -> Result<Exit, Failure> {
 }
 
 fn list() -> Result<Exit, Failure> {
-    let text = entries(CATALOGUE) + "\nproblem placement:\n" + &entries(placement::CATALOGUE);
+    let mut text = entries(CATALOGUE);
+    for (problem, catalogue) in
+        [("placement", placement::CATALOGUE), ("cascade", cascade::CATALOGUE)]
+    {
+        text += &format!("\nproblem {problem}:\n{}", entries(catalogue));
+    }
     print(&text)?;
     Ok(Exit::Well)
 }

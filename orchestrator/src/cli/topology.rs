@@ -172,6 +172,10 @@ impl Selection {
 
 /// Has the topology `nodes` helper nodes, unless it lists them.
 fn count_nodes(file: &mut TopologyFile, nodes: u32) -> Result<(), Failure> {
+    if file.problem()? == Problem::Cascade {
+        let message = format!("--nodes {nodes}, but the problem `cascade` has one helper node");
+        return Err(Failure::usage(message).help("leave --nodes out"));
+    }
     let listed = file.listed_nodes();
     if listed == 0 {
         return Ok(file.set(&format!("nodes.count={nodes}"))?);

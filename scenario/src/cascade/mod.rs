@@ -9,8 +9,10 @@
 //! Under Rate Limit", arXiv 2208.00485; in comments, "the paper".
 
 mod bucket;
+mod columns;
 mod images;
 mod instance;
+mod metric;
 mod scenario;
 mod setting;
 mod step;
@@ -20,6 +22,7 @@ mod trace;
 pub use bucket::TokenBucket;
 pub use images::{ImageRow, ImageTable};
 pub use instance::{CascadeInstance, EdgePart};
+pub use metric::{EntropySample, MetricCurve};
 pub use scenario::{CascadeScenario, EdgeNode};
 pub use setting::Setting;
 pub use step::{Fate, ImageStep, Sight, Stages};

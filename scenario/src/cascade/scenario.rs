@@ -33,6 +33,8 @@ pub struct CascadeScenario {
     pub(crate) path: PathBuf,
     /// Where the topology file names the models of policies, by policy.
     pub(crate) model_places: BTreeMap<String, Place>,
+    /// Where it names the folders of pictures and of classifiers.
+    pub(crate) picture_places: [Place; 2],
 }
 
 /// The helper node with the strong classifier.
@@ -150,6 +152,35 @@ impl CascadeScenario {
     pub fn pictures(&self) -> Option<(PathBuf, PathBuf)> {
         let Pictures { from, classifiers } = self.topology.pictures.as_ref()?;
         Some((trace_path(&self.path, from), trace_path(&self.path, classifiers)))
+    }
+
+    /// Whether the folders of the pictures are there, and the classifiers in theirs. Only runs over
+    /// processes need them: a scenario is valid without, so that its results can be read elsewhere.
+    ///
+    /// # Errors
+    /// If something is missing, with its place.
+    pub fn check_pictures(&self) -> Result<(), Fault> {
+        let Some((from, classifiers)) = self.pictures() else { return Ok(()) };
+        let [from_place, classifiers_place] = self.picture_places.clone().map(Box::new);
+        let fault = |message: String, help: &str, place| {
+            Err(Fault { place: Some(place), ..Fault::new(message).help(help) })
+        };
+        if !from.is_dir() {
+            let message = format!("there is no folder {}", from.display());
+            let help = "the folder with the idx files of Fashion-MNIST, relative to this file; with \
+                        `--backend sim` no pictures are needed";
+            return fault(message, help, from_place);
+        }
+        for name in ["weak.safetensors", "strong.safetensors"] {
+            let file = classifiers.join(name);
+            if !file.is_file() {
+                let message = format!("there is no classifier {}", file.display());
+                let help = "the folder that `fogbit train classifiers` wrote, relative to this file; \
+                            with `--backend sim` no pictures are needed";
+                return fault(message, help, classifiers_place);
+            }
+        }
+        Ok(())
     }
 
     /// The model files that policies name: name of the policy, and path.

@@ -249,6 +249,7 @@ fn default_kind(depth: usize, key: &str) -> Option<&'static str> {
         (0, "clock") => Some("slot"),
         (0, "features") => Some("model"),
         (0, "feedback") => Some("logit"),
+        (0, "arrivals") => Some("constant"),
         // Within a table of `policies`.
         (2, "gamma") => Some("tuned"),
         _ => None,

@@ -1,11 +1,11 @@
 //! Traces of comma-separated values.
 
 use std::io::BufRead;
-use std::ops::Range;
 
 use csv::StringRecord;
 
-use super::{Part, Row, Trace, bad_line};
+use super::line::{Line, unreadable};
+use super::{Part, Row, Trace};
 use crate::fault::Fault;
 
 /// Which column is what.
@@ -36,45 +36,6 @@ impl Columns {
     }
 }
 
-/// One line: its number, and its text as far as it is needed to show a place in it.
-struct Line<'n> {
-    name: &'n str,
-    number: usize,
-    record: StringRecord,
-}
-
-impl Line<'_> {
-    fn bad(&self, span: impl Fn(&str) -> Range<usize>, message: String) -> Fault {
-        let text = self.record.iter().collect::<Vec<_>>().join(",");
-        bad_line(self.name, self.number, &text, span(&text), message)
-    }
-
-    /// A fault with the line as a whole.
-    fn bad_all(&self, message: String) -> Fault {
-        self.bad(|text| 0..text.len(), message)
-    }
-
-    /// A fault with the value in `column`.
-    fn bad_value(&self, column: usize, message: String) -> Fault {
-        let start: usize = self.record.iter().take(column).map(|value| value.len() + 1).sum();
-        self.bad(|_| start..start + self.record[column].len(), message)
-    }
-
-    fn integer(&self, header: &StringRecord, column: usize) -> Result<u64, Fault> {
-        let value = &self.record[column];
-        value.parse().map_err(|_| {
-            self.bad_value(column, format!("{} = `{value}` is no whole number", &header[column]))
-        })
-    }
-
-    fn number(&self, header: &StringRecord, column: usize) -> Result<f64, Fault> {
-        let value = &self.record[column];
-        value.parse().ok().filter(|number: &f64| number.is_finite()).ok_or_else(|| {
-            self.bad_value(column, format!("{} = `{value}` is no number", &header[column]))
-        })
-    }
-}
-
 /// The lines of one slot, which become a row of the trace.
 struct Pending<'n> {
     slot: u64,
@@ -84,10 +45,7 @@ struct Pending<'n> {
 
 pub(super) fn read(reader: impl BufRead, name: &str) -> Result<Trace, Fault> {
     let mut csv = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(reader);
-    let unreadable = |error: csv::Error| {
-        let number = error.position().map_or(1, |p| p.line() as usize);
-        bad_line(name, number, "", 0..0, format!("cannot be read: {error}"))
-    };
+    let unreadable = |error: csv::Error| unreadable(name, &error);
     let header = csv.headers().map_err(unreadable)?.clone();
     let columns = Columns::of(&header).map_err(|message| {
         Line { name, number: 1, record: header.clone() }

@@ -7,7 +7,8 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Part, Row, Trace, bad_line};
+use super::line::bad_line;
+use super::{Part, Row, Trace};
 use crate::fault::Fault;
 
 /// First line, if it has a key `kind`. It may have more keys: what else is told about a trace.

@@ -2,13 +2,13 @@
 
 mod comma;
 mod json;
+pub(crate) mod line;
 
 use std::io::{BufReader, Read};
-use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::fault::{Fault, Source};
+use crate::fault::Fault;
 
 /// How far a norm may lie above 1: what rounding does to a vector scaled to 1, and no more.
 pub(crate) const NORM_TOLERANCE: f64 = 1e-12;
@@ -47,20 +47,7 @@ impl Trace {
     /// The first thing that is wrong, with the line.
     pub fn read(path: &Path) -> Result<Trace, Fault> {
         let name = path.display().to_string();
-        let unreadable = |error: std::io::Error| {
-            Fault::new(format!("cannot read the trace {name}: {error}"))
-                .help("the path of a trace is relative to its topology file")
-        };
-        let file = std::fs::File::open(path).map_err(unreadable)?;
-        if file.metadata().map_err(unreadable)?.is_dir() {
-            return Err(Fault::new(format!("the trace {name} is a folder")));
-        }
-        let lower = name.to_lowercase();
-        let (reader, plain): (Box<dyn Read>, _) = match lower.strip_suffix(".gz") {
-            Some(plain) => (Box::new(flate2::read::MultiGzDecoder::new(file)), plain.to_owned()),
-            None => (Box::new(file), lower),
-        };
-        let reader = BufReader::new(reader);
+        let (reader, plain) = open(path)?;
         if plain.ends_with(".jsonl") {
             json::read(reader, &name)
         } else if plain.ends_with(".csv") {
@@ -202,6 +189,29 @@ impl Trace {
     }
 }
 
+/// Opens a trace, and decompresses it if its name says so; gives its name in lower case, without the
+/// ending of compression.
+///
+/// # Errors
+/// If there is no such file, or it is a folder.
+pub(crate) fn open(path: &Path) -> Result<(BufReader<Box<dyn Read>>, String), Fault> {
+    let name = path.display().to_string();
+    let unreadable = |error: std::io::Error| {
+        Fault::new(format!("cannot read the trace {name}: {error}"))
+            .help("the path of a trace is relative to its topology file")
+    };
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    if file.metadata().map_err(unreadable)?.is_dir() {
+        return Err(Fault::new(format!("the trace {name} is a folder")));
+    }
+    let lower = name.to_lowercase();
+    let (reader, plain): (Box<dyn Read>, _) = match lower.strip_suffix(".gz") {
+        Some(plain) => (Box::new(flate2::read::MultiGzDecoder::new(file)), plain.to_owned()),
+        None => (Box::new(file), lower),
+    };
+    Ok((BufReader::new(reader), plain))
+}
+
 /// Bits are for readers of the trace: each node's own comes from its draw. They have to make sense.
 fn check_bits(bits: &[i64], nodes: usize) -> Result<(), (Part, String)> {
     if !bits.is_empty() && bits.len() != nodes {
@@ -225,17 +235,4 @@ enum Part {
     Draw(usize),
     Bits,
     Bit(usize),
-}
-
-/// The most of a line that a fault shows; lines of a large trace can be very long.
-const SHOWN: usize = 160;
-
-/// A fault with `span` of line `number` of a trace.
-fn bad_line(name: &str, number: usize, line: &str, span: Range<usize>, message: String) -> Fault {
-    let first = if span.end <= SHOWN { 0 } else { span.start.saturating_sub(SHOWN / 4) };
-    let first = line.floor_char_boundary(first);
-    let end = line.floor_char_boundary(first + SHOWN);
-    let source = Source { name: name.into(), text: line[first..end].into(), first_line: number };
-    let span = span.start - first..span.end.min(end) - first;
-    Fault::new(format!("line {number} of the trace {name}: {message}")).at(&source, span)
 }

@@ -8,15 +8,13 @@ use super::links::unimpaired;
 use super::network::{NAME_HELP, bad_name};
 use super::policies::is_file_name;
 use super::{Check, LONGEST_SPAN, MOST_SLOTS, SHORTEST_SPAN, below};
-use crate::cascade::{
-    CascadeScenario, EdgeNode, ImageRow, ImageTable, TokenBucket, TraceRow, read_trace,
-};
+use crate::cascade::{CascadeScenario, EdgeNode, TokenBucket};
 use crate::fault::{Faults, Place};
 use crate::link::{LinkChange, LinkPath};
 use crate::scenario::trace_path;
 use crate::topology::places::{Places, Step, way};
 use crate::topology::{
-    Arrivals, CascadeClock, CascadePolicySpec, CascadeTopology, DqnTraining, LinkDefaults, Score,
+    Arrivals, CascadeClock, CascadePolicySpec, CascadeTopology, DqnTraining, LinkDefaults,
     TimeSpan, is_node_name,
 };
 
@@ -52,8 +50,19 @@ pub(crate) fn validate_cascade(
         return Err(check.into_faults());
     };
     let model_places = model_places(&topology, places);
+    let picture_places = ["from", "classifiers"].map(|key| places.of(&way!["pictures", key]));
     let path = path.to_owned();
-    Ok(CascadeScenario { topology, train, test, bucket, edge, link, path, model_places })
+    Ok(CascadeScenario {
+        topology,
+        train,
+        test,
+        bucket,
+        edge,
+        link,
+        path,
+        model_places,
+        picture_places,
+    })
 }
 
 /// Where the file names models. What is wrong with a model is found by whoever reads it.
@@ -186,6 +195,13 @@ impl Check<'_, '_> {
     fn cascade_link(&mut self, topology: &CascadeTopology) -> Option<LinkPath> {
         let name = topology.edge.name.as_str();
         let defaults = LinkDefaults { profile: topology.links.profile.clone() };
+        if let (CascadeClock::Slot(_), Some(_)) = (&topology.clock, topology.events.first()) {
+            self.fail(
+                way!["event", 0],
+                "links change in real time only",
+                "[clock] with kind = \"wall\", or no [[event]]: in virtual time no link is emulated",
+            );
+        }
         let first = self.links(&topology.task_node.name, &[name], Some(&defaults), &[]).pop()?;
         let changes: Vec<LinkChange> = self
             .link_events(&topology.events, &[name])
@@ -244,6 +260,14 @@ impl Check<'_, '_> {
                         );
                     }
                 }
+                if dqn.other_setting && dqn.model.is_none() {
+                    self.fail(
+                        below(place, "other_setting"),
+                        "other_setting without a model",
+                        "model = \"...\"; what is trained at the start of the run is trained for \
+                         this setting",
+                    );
+                }
                 self.dqn_training(&below(place, "train"), &dqn.train);
             }
             CascadePolicySpec::Clairvoyant(_) => {}
@@ -300,44 +324,5 @@ impl Check<'_, '_> {
                 self.fail(place, "no seed shows nothing", "20 or more: seeds differ");
             }
         }
-    }
-
-    /// The images to learn from, and those of the trials.
-    fn image_trace(
-        &mut self,
-        topology: &CascadeTopology,
-        path: &Path,
-    ) -> Option<(ImageTable, ImageTable)> {
-        let trace = &topology.trace;
-        let rows = match read_trace(&trace_path(path, &trace.file)) {
-            Ok(rows) => rows,
-            Err(fault) if fault.place.is_some() => {
-                self.faults.push(fault);
-                return None;
-            }
-            Err(fault) => {
-                self.fail(way!["trace", "file"], fault.message, fault.help.unwrap_or_default());
-                return None;
-            }
-        };
-        let table = |wanted: fn(&TraceRow) -> bool| -> Option<ImageTable> {
-            let image = |row: &TraceRow| {
-                let metric = row.metric? as f32;
-                let weak_loss = row.weak_loss.or(trace.weak_loss)? as f32;
-                let reward = match trace.score {
-                    Score::Reward => row.reward as f32,
-                    Score::Metric => metric,
-                };
-                Some(ImageRow { id: row.id, metric, weak_loss, reward })
-            };
-            let rows: Option<Vec<ImageRow>> =
-                rows.iter().filter(|row| wanted(row)).map(image).collect();
-            rows.filter(|rows| !rows.is_empty()).map(ImageTable::new)
-        };
-        let tables = table(|row| row.train).zip(table(|row| row.test));
-        if tables.is_none() {
-            self.fail(way!["trace"], "the trace lacks metrics or losses", "docs/cascade.md");
-        }
-        tables
     }
 }

@@ -5,6 +5,7 @@ mod computers;
 mod deadline;
 mod events;
 mod external;
+mod images;
 mod links;
 mod network;
 mod nodes;
