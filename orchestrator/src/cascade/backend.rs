@@ -9,6 +9,7 @@ use fogbit_scenario::cascade::CascadeInstance;
 use super::board::CascadeBoard;
 use super::collect::CascadeCollector;
 use super::ledger::{CascadeLedger, Decisions, Told, Watch};
+use super::pictures::Pictures;
 use super::plan::{CascadePlan, keeps_to_bucket};
 use super::policies::Policies;
 use super::record::KEPT_IN_SIM;
@@ -22,6 +23,8 @@ pub struct CascadeContext {
     pub plan: Arc<CascadePlan>,
     /// Its policies.
     pub policies: Policies,
+    /// The pictures of its images with their classifiers, where it has some.
+    pub pictures: Option<Arc<Pictures>>,
     /// Where decision files go; none keeps none.
     pub decisions: Option<ResultsDir>,
     /// Whom to tell how it goes.

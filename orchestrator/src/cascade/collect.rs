@@ -7,6 +7,7 @@ use super::plan::{CascadePlan, keeps_to_bucket};
 use super::tally::{Kpis, Tally};
 use crate::harness::{self, ProblemCollector};
 use crate::plan::Status;
+use crate::validity::Begun;
 
 /// What one trial came to.
 #[derive(Debug, Clone)]
@@ -35,13 +36,15 @@ pub struct CascadeCollector {
     pub rows: Vec<TrialRow>,
     /// Each policy over its complete trials.
     pub pooled: Vec<Tally>,
+    /// In real time: images that came, and how many were seen late.
+    pub begun: Begun,
 }
 
 impl CascadeCollector {
     /// For the trials of `plan`.
     pub fn new(plan: &CascadePlan) -> CascadeCollector {
         let pooled = plan.policies.iter().map(|_| Tally::default()).collect();
-        CascadeCollector { rows: Vec::new(), pooled }
+        CascadeCollector { rows: Vec::new(), pooled, begun: Begun::default() }
     }
 
     /// Adds one trial. The order of additions is part of the result: seed by seed, and within a seed

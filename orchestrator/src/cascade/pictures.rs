@@ -68,9 +68,9 @@ fn of_images(table: &ImageTable, data: &FashionMnist) -> Result<Vec<u8>, Failure
 fn check(table: &ImageTable, weak: &Classifier, pictures: &[u8]) -> Result<(), Failure> {
     let mut scratch = weak.scratch();
     for (row, picture) in table.rows().iter().zip(pictures.as_chunks::<PIXELS>().0) {
-        let metric = weak.metric(&weak.classify(picture, &mut scratch)).ok_or_else(|| {
-            Failure::usage("the weak classifier holds no metric").help(HELP)
-        })?;
+        let metric = weak
+            .metric(&weak.classify(picture, &mut scratch))
+            .ok_or_else(|| Failure::usage("the weak classifier holds no metric").help(HELP))?;
         if metric.to_bits() != row.metric.to_bits() {
             let (image, traced) = (row.id, row.metric);
             return Err(Failure::usage(format!(

@@ -49,6 +49,11 @@ impl Policies {
         made.as_ref().expect("all were made")()
     }
 
+    /// The model of the policy of number `policy` (safetensors), if it has one.
+    pub fn model(&self, _policy: usize) -> Option<Vec<u8>> {
+        None
+    }
+
     /// Keeps models in a results directory, so that the run can be repeated.
     ///
     /// # Errors

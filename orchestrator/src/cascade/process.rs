@@ -107,7 +107,8 @@ impl Run<'_> {
         let names = context.plan.policies.iter().map(|policy| policy.name.as_str());
         let (members, players) = self.fleet.cast(names)?;
         let edge = instance.edge(scenario);
-        let order = |_| HelperOrder::Cascade(Box::new(edge_order(context, number, &edge, &players)));
+        let order =
+            |_| HelperOrder::Cascade(Box::new(edge_order(context, number, &edge, &players)));
         let seed = self.fleet.tell_seed(number, order).await?;
         let at_once = if scenario.is_wall() { 1 } else { players.len() };
         let address = seed.addresses[0];
@@ -274,8 +275,10 @@ impl Conversation<'_> {
         let mut send = FrameSender::new(send, CONTROL_LIMIT);
         let mut receive = FrameReceiver::new(receive, CONTROL_LIMIT);
         send.send(&TaskNodeOrder::Cascade(Box::new(order))).await?;
-        let pictures = self.context.pictures.as_ref();
-        let pictures = pictures.map_or(&[][..], |pictures| &pictures.by_rank);
+        let pictures: &[u8] = match &self.context.pictures {
+            Some(pictures) => &pictures.by_rank,
+            None => &[],
+        };
         send_load(&mut send, table, training, pictures).await?;
         let heard = self.hear(&mut receive).await;
         match &heard {

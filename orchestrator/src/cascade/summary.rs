@@ -52,6 +52,9 @@ pub struct CascadeRun {
     pub clock: String,
     /// Whether the run is to be believed.
     pub valid: bool,
+    /// In real time: the share of the images that were seen later than a tenth of a slot.
+    #[serde(default)]
+    pub late_share: Option<f64>,
     /// How far it got.
     pub status: RunStatus,
     /// Number of seeds.
@@ -180,7 +183,8 @@ impl CascadeSummary {
             backend: facts.backend.into(),
             images: scenario.images(),
             clock: topology.clock.kind().into(),
-            valid: facts.links_are_in_time(),
+            valid: facts.links_are_in_time() && collector.begun.valid(),
+            late_share: scenario.is_wall().then(|| collector.begun.late_share()),
             status: facts.status,
             seeds: plan.seeds.len() as u64,
             task_node: topology.task_node.name.clone(),

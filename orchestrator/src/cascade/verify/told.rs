@@ -19,6 +19,7 @@ use crate::placement::verify::links_are_in_time;
 use crate::plan::Status;
 use crate::results::read::manifest;
 use crate::stats::{Interval, MeanSd};
+use crate::validity::MOST_LATE;
 use crate::verify::{Compared, pairs};
 
 /// Holds what is said of the run as a whole against topology, manifest, trace and links.
@@ -30,7 +31,7 @@ pub(super) fn check_head(
 ) -> Result<(), Failure> {
     let run = &summary.run;
     let manifest = manifest(dir).map_err(|error| unreadable(&error))?;
-    let in_time = links_are_in_time(dir)?;
+    let in_time = links_are_in_time(dir)? && run.late_share.is_none_or(|share| share <= MOST_LATE);
     let (topology, bucket) = (scenario.topology(), scenario.bucket());
     let mean = |of: &dyn Fn(&ImageRow) -> f64| {
         let rows = scenario.test().rows();

@@ -10,22 +10,22 @@ use fogbit_scenario::topology::Problem;
 use super::ending::Ending;
 use super::play::{ProblemRun, begin, compare_with, play};
 use super::{BackendKind, RunArgs};
-use crate::backend::process::{Options, Targets};
+use crate::backend::process::{Nodes, Options, Targets};
 use crate::cascade::backend::{CascadeContext, CascadeOutcome};
 use crate::cascade::board::CascadeBoard;
 use crate::cascade::collect::CascadeCollector;
+use crate::cascade::pictures::Pictures;
 use crate::cascade::plan::CascadePlan;
 use crate::cascade::policies::Policies;
 use crate::cascade::summary::CascadeSummary;
-use crate::cascade::{files, report, sim};
+use crate::cascade::{files, process, report, sim};
 use crate::cli::cascade as shown;
 use crate::cli::network::Network;
 use crate::cli::results::unwritten;
 use crate::cli::stopping::runtime;
 use crate::cli::train::until_stopped;
 use crate::exit::{Exit, Failure, tell};
-use crate::harness::{RunFacts, RunFailure};
-use crate::links::MeasuredLinks;
+use crate::harness::RunFacts;
 use crate::progress::Display;
 use crate::report::ReportError;
 use crate::results::{Manifest, ResultsDir, ResultsError};
@@ -44,12 +44,18 @@ pub(super) fn run(args: &RunArgs, file: &TopologyFile) -> Result<Exit, Failure> 
     let plan = Arc::new(plan);
     let policies = until_stopped(|_| Policies::prepare(&plan.scenario, args.quiet))??;
     let scenario = &plan.scenario;
+    // In `sim` what classifiers say is in the trace.
+    let pictures = match network {
+        Some(_) => until_stopped(|_| Pictures::load(scenario))??.map(Arc::new),
+        None => None,
+    };
     let (dir, manifest) = begin(args, &*plan, &scenario.name(), &scenario.resolved_toml())?;
     files::keep_trace(&dir, &plan).and_then(|()| policies.keep(&dir)).map_err(unwritten)?;
     let board = Arc::new(CascadeBoard::new(&plan));
     let context = CascadeContext {
         plan: Arc::clone(&plan),
         policies,
+        pictures,
         decisions: (!args.no_decisions).then(|| dir.clone()),
         board: Arc::clone(&board),
         stop: Arc::new(AtomicBool::new(false)),
@@ -82,13 +88,14 @@ impl ProblemRun for CascadeContext {
 
     async fn over_nodes<T>(
         &self,
-        _options: Options,
+        mut options: Options,
         then: impl AsyncFnOnce(CascadeOutcome) -> T,
     ) -> T {
-        let message = "the problem `cascade` is played with `--backend sim` alone so far".into();
-        let failure = Some(RunFailure { message, help: None });
-        let (collector, links) = (CascadeCollector::new(&self.plan), MeasuredLinks::default());
-        then(CascadeOutcome { collector, failure, links }).await
+        if let Nodes::Children { pin } = &mut options.nodes {
+            // Classifiers and packets of a node would be in each other's way on one core.
+            *pin = false;
+        }
+        process::run(self, options, then).await
     }
 
     fn summary(&self, collector: &CascadeCollector, facts: RunFacts<'_>) -> CascadeSummary {
