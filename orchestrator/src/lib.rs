@@ -6,6 +6,7 @@ pub mod bench;
 pub mod board;
 pub mod cli;
 pub mod compare;
+pub mod dataset;
 pub mod exit;
 pub mod expect;
 pub mod explain;
