@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use fogbit_scenario::cascade::MetricCurve;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{LoadError, Metadata, ModelFault, SaveError, read_bytes};
@@ -18,6 +19,9 @@ pub const CLASSES: usize = 10;
 
 /// The entry of a model's metadata that holds preparation and temperature.
 const ENTRY: &str = "classifier";
+
+/// The entry that holds the offloading metric.
+const METRIC_ENTRY: &str = "metric";
 
 /// How pixels become the row that a network sees: means of squares, on one scale.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -64,7 +68,7 @@ impl Preparation {
         if fits && scale && self.mean.is_finite() {
             return Ok(());
         }
-        Err(ClassifierError::Entry(format!(
+        Err(ClassifierError::entry(format!(
             "pool divides {SIDE}, the mean is finite and the scale above 0; found {self:?}"
         )))
     }
@@ -88,8 +92,23 @@ pub enum ClassifierError {
     #[error("it is no classifier: the entry \"{ENTRY}\" of its metadata is missing")]
     NoEntry,
     /// What is said of it cannot be.
-    #[error("the entry \"{ENTRY}\" of its metadata is wrong: {0}")]
-    Entry(String),
+    #[error("the entry \"{entry}\" of its metadata is wrong: {reason}")]
+    Entry {
+        /// Its name.
+        entry: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl ClassifierError {
+    fn entry(reason: impl ToString) -> ClassifierError {
+        ClassifierError::Entry { entry: ENTRY, reason: reason.to_string() }
+    }
+
+    fn metric(reason: impl ToString) -> ClassifierError {
+        ClassifierError::Entry { entry: METRIC_ENTRY, reason: reason.to_string() }
+    }
 }
 
 /// A network that classifies pictures of [`SIDE`] by [`SIDE`] pixels into [`CLASSES`] classes, with
@@ -99,6 +118,7 @@ pub struct Classifier {
     network: Network,
     preparation: Preparation,
     temperature: f64,
+    metric: Option<MetricCurve>,
     metadata: Metadata,
 }
 
@@ -111,11 +131,12 @@ pub struct ClassifierScratch {
 
 impl Classifier {
     /// A classifier of this network. Logits are divided by `temperature` before they become
-    /// probabilities. `metadata` is kept beside it.
+    /// probabilities. `metadata` is kept beside it, and may hold the metric
+    /// ([`Classifier::with_metric`]).
     ///
     /// # Errors
     /// If the network does not take what the preparation gives or has other outputs than
-    /// [`CLASSES`], or the temperature is not above 0.
+    /// [`CLASSES`], the temperature is not above 0, or the metric is no curve.
     pub fn new(
         network: Network,
         preparation: Preparation,
@@ -125,12 +146,32 @@ impl Classifier {
         preparation.check()?;
         if !(temperature.is_finite() && temperature > 0.0) {
             let wrong = format!("a temperature is above 0, found {temperature}");
-            return Err(ClassifierError::Entry(wrong));
+            return Err(ClassifierError::entry(wrong));
         }
         network.expect_ends(preparation.width(), CLASSES)?;
         let entry = serde_json::to_string(&Entry { preparation, temperature });
         metadata.insert(ENTRY.into(), entry.expect("plain numbers"));
-        Ok(Classifier { network, preparation, temperature, metadata })
+        let metric = metadata.get(METRIC_ENTRY).map(|text| read_metric(text)).transpose()?;
+        Ok(Classifier { network, preparation, temperature, metric, metadata })
+    }
+
+    /// The same with another temperature.
+    ///
+    /// # Errors
+    /// If it is not above 0.
+    pub fn with_temperature(self, temperature: f64) -> Result<Classifier, ClassifierError> {
+        Classifier::new(self.network, self.preparation, temperature, self.metadata)
+    }
+
+    /// The same with this offloading metric, which goes into its file.
+    ///
+    /// # Errors
+    /// If it is no curve.
+    pub fn with_metric(self, metric: MetricCurve) -> Result<Classifier, ClassifierError> {
+        let text = serde_json::to_string(&metric).expect("plain numbers");
+        let mut metadata = self.metadata;
+        metadata.insert(METRIC_ENTRY.into(), text);
+        Classifier::new(self.network, self.preparation, self.temperature, metadata)
     }
 
     /// Room for classifications.
@@ -159,6 +200,18 @@ impl Classifier {
         self.preparation.apply(pixels, &mut scratch.row);
         let logits = self.network.infer(&scratch.row, &mut scratch.scratch);
         logits.try_into().expect("a classifier has as many outputs as there are classes")
+    }
+
+    /// The offloading metric of an image that was classified so, from the entropy; none without a
+    /// curve. Single precision is what a trace holds ([`ImageRow`](fogbit_scenario::cascade::ImageRow)).
+    pub fn metric(&self, probabilities: &[f64; CLASSES]) -> Option<f32> {
+        let curve = self.metric.as_ref()?;
+        Some(curve.at(entropy_of(probabilities)) as f32)
+    }
+
+    /// The curve behind [`Classifier::metric`].
+    pub fn metric_curve(&self) -> Option<&MetricCurve> {
+        self.metric.as_ref()
     }
 
     /// The network.
@@ -204,8 +257,7 @@ impl Classifier {
     pub fn from_bytes(bytes: &[u8]) -> Result<Classifier, ClassifierError> {
         let (network, metadata) = Network::from_bytes(bytes)?;
         let text = metadata.get(ENTRY).ok_or(ClassifierError::NoEntry)?;
-        let entry: Entry =
-            serde_json::from_str(text).map_err(|e| ClassifierError::Entry(e.to_string()))?;
+        let entry: Entry = serde_json::from_str(text).map_err(ClassifierError::entry)?;
         let Entry { preparation, temperature } = entry;
         Classifier::new(network, preparation, temperature, metadata)
     }
@@ -218,6 +270,25 @@ impl Classifier {
         let bytes = read_bytes(path).map_err(|LoadError { fault, .. }| fault)?;
         Classifier::from_bytes(&bytes)
     }
+}
+
+/// A curve that can be asked.
+fn read_metric(text: &str) -> Result<MetricCurve, ClassifierError> {
+    let curve: MetricCurve = serde_json::from_str(text).map_err(ClassifierError::metric)?;
+    let [low, high] = curve.range;
+    let finite = curve.values.iter().chain(&curve.range).all(|value| value.is_finite());
+    let ordered = low < high || curve.values.len() == 1;
+    if !finite || !ordered || curve.values.is_empty() {
+        return Err(ClassifierError::metric("a range and at least one value, all finite"));
+    }
+    Ok(curve)
+}
+
+/// Entropy in nats, summed in order: 0 for one that is sure, ln 10 for one that knows nothing. The
+/// same as [`calibration::entropy`](crate::calibration::entropy) but for rounding.
+pub fn entropy_of(probabilities: &[f64; CLASSES]) -> f64 {
+    let known = probabilities.iter().filter(|share| **share > 0.0);
+    known.fold(0.0, |sum, share| sum - share * libm::log(*share))
 }
 
 /// `softmax(logits / temperature)`, in double precision: the largest is taken out first, and sums

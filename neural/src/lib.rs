@@ -36,7 +36,7 @@ pub use adam::{Adam, AdamState};
 pub use checkpoint::Checkpoint;
 pub use classifier::{
     CLASSES, Classifier, ClassifierError, ClassifierScratch, PIXELS, Preparation, SIDE, answer,
-    probabilities,
+    entropy_of, probabilities,
 };
 pub use conv::{Conv2d, MaxPool2d, Planes};
 pub use fit::{Epoch, Fit, FitError, fit, shuffle};

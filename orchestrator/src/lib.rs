@@ -7,6 +7,7 @@ pub mod board;
 pub mod cascade;
 pub mod cli;
 pub mod compare;
+pub mod dataset;
 pub mod exit;
 pub mod expect;
 pub mod explain;
