@@ -1,10 +1,14 @@
 //! Policies of the problem `cascade`: keep an image, or send it to the strong classifier.
 
+mod dqn;
+mod dqn_model;
 mod threshold;
 
 use fogbit_scenario::cascade::{Hidden, Setting, Sight};
 use fogbit_scenario::topology::CascadePolicySpec;
 
+pub use dqn::DqnPolicy;
+pub use dqn_model::{DqnModel, DqnModelError, DqnOrigin, DqnScale, DqnShape, dqn_standardiser};
 pub use threshold::ThresholdPolicy;
 
 /// A policy of the problem `cascade`.
