@@ -1,32 +1,30 @@
 //! `train dqn`.
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use clap::Args;
 use clap::builder::FalseyValueParser;
-use fogbit_neural::Checkpoint;
 use fogbit_scenario::TopologyFile;
 use fogbit_scenario::cascade::CascadeScenario;
 use fogbit_scenario::topology::{CascadePolicySpec, DqnTraining};
 
 use super::dqn_shown::{self, Told};
+use super::keeper::Keeper;
 use super::placement::look_for_room;
 use super::until_stopped;
 use crate::cli::print;
 use crate::cli::run::Format;
 use crate::cli::topology::assignments;
 use crate::exit::{Exit, Failure, tell};
-use crate::train::dqn::{DqnTrainError, DqnTrainer, decision_seconds, exit, train as fit, warn};
+use crate::train::dqn::{DqnTrainError, decision_seconds, exit, train as fit, warn};
 use crate::train::progress::TrainingProgress;
 
 /// What a policy is called that the topology does not have.
 const DEFAULT_POLICY: &str = "dqn";
-/// Checkpoints in a training, unless it is said how often.
-const CHECKPOINTS: u32 = 20;
 
 /// Train the deep Q-network of the policy `dqn`: which images are worth a token?
 ///
@@ -135,8 +133,8 @@ fn train_until(args: &TrainDqnArgs, stop: &AtomicBool) -> Result<Exit, Failure> 
     }
     let (scenario, policy) = args.load()?;
     let how = setting(&scenario, &policy)?;
-    let keeper = Keeper::new(args, how);
-    let from = args.resumed(keeper.path.as_deref())?;
+    let keeper = args.keeper(how);
+    let from = keeper.resumed(args.resume, args.force)?;
     let begun = from.is_some();
     let mut progress = TrainingProgress::iterations(&policy, how.iterations, args.quiet);
     let started = Instant::now();
@@ -197,74 +195,15 @@ fn train_until(args: &TrainDqnArgs, stop: &AtomicBool) -> Result<Exit, Failure> 
     Ok(Exit::Well)
 }
 
-/// Keeps checkpoints.
-struct Keeper {
-    path: Option<PathBuf>,
-    every: u32,
-}
-
-impl Keeper {
-    fn new(args: &TrainDqnArgs, how: &DqnTraining) -> Keeper {
-        let beside = |out: &PathBuf| {
-            let mut path = out.clone().into_os_string();
-            path.push(".checkpoint");
-            PathBuf::from(path)
-        };
-        Keeper {
-            path: args.checkpoint.clone().or_else(|| args.out.as_ref().map(beside)),
-            every: args.checkpoint_every.unwrap_or(how.iterations.div_ceil(CHECKPOINTS)),
-        }
-    }
-
-    fn is_due(&self, iteration: u32) -> bool {
-        iteration.is_multiple_of(self.every)
-    }
-
-    fn keep(&self, trainer: &DqnTrainer) -> Result<(), fogbit_neural::SaveError> {
-        match &self.path {
-            Some(path) => trainer.checkpoint().save(path),
-            None => Ok(()),
-        }
-    }
-
-    /// The training is over.
-    fn forget(&self) {
-        if let Some(path) = &self.path {
-            let _ = std::fs::remove_file(path);
-        }
-    }
-
-    fn say_where(&self) {
-        match &self.path {
-            Some(path) => tell(format_args!(
-                "interrupted: --resume goes on from the checkpoint {}",
-                path.display()
-            )),
-            None => tell(format_args!("interrupted: nothing was written")),
-        }
-    }
-}
-
 impl TrainDqnArgs {
-    /// Where to go on from, if that is wanted.
-    fn resumed(&self, path: Option<&Path>) -> Result<Option<Checkpoint>, Failure> {
-        match (path, self.resume) {
-            (None, true) => Err(Failure::usage("--resume: from which checkpoint?")
-                .help("--out with the model of the training that was interrupted")),
-            (Some(path), true) => match Checkpoint::load(path) {
-                Ok(checkpoint) => Ok(Some(checkpoint)),
-                Err(error) => Err(Failure::usage(format!("--resume: {error}")).help(
-                    "a checkpoint that `fogbit train dqn` left; without --resume the training \
-                           begins anew",
-                )),
-            },
-            (Some(path), false) if path.exists() && !self.force => {
-                let message = format!("there is a checkpoint {}", path.display());
-                Err(Failure::usage(message)
-                    .help("--resume goes on from it, --force begins the training anew"))
-            }
-            _ => Ok(None),
-        }
+    /// Who keeps the checkpoints.
+    fn keeper(&self, how: &DqnTraining) -> Keeper {
+        Keeper::new(
+            self.checkpoint.as_deref(),
+            self.out.as_deref(),
+            self.checkpoint_every,
+            how.iterations,
+        )
     }
 
     /// The topology with all overrides, and the name of the policy that is trained.

@@ -2,6 +2,7 @@
 
 mod dqn;
 mod dqn_shown;
+mod keeper;
 mod placement;
 mod shown;
 
