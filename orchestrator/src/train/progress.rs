@@ -96,7 +96,7 @@ impl TrainingProgress {
                 bar.set_message(text(self));
             }
             Shown::Lines(last) if last.elapsed() >= LINE_EVERY => {
-                let TrainingProgress { name, unit, count, .. } = self;
+                let TrainingProgress { name, unit, count, .. } = &*self;
                 tell(format_args!("training {name}: {unit} {number} of {count}, {}", text(self)));
                 self.shown = Shown::Lines(Instant::now());
             }

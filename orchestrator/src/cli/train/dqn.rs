@@ -19,7 +19,7 @@ use super::until_stopped;
 use crate::cli::print;
 use crate::cli::run::Format;
 use crate::cli::topology::assignments;
-use crate::exit::{Exit, Failure, tell};
+use crate::exit::{Exit, Failure};
 use crate::train::dqn::{DqnTrainError, decision_seconds, exit, train as fit, warn};
 use crate::train::progress::TrainingProgress;
 
