@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use fogbit::train::dqn::{DqnTrainer, Referee, TrainingStream, train};
+use fogbit::train::dqn::{DqnProgress, DqnTrainer, Referee, TrainingStream, train};
 use fogbit_neural::{Checkpoint, Dense, Layer, Metadata, Network};
 use fogbit_policy::cascade::{CascadePolicy, DqnModel, DqnPolicy, dqn_standardiser};
 use fogbit_scenario::cascade::{Hidden, ImageStream, Setting, Sight, StreamKeys};
@@ -35,7 +35,7 @@ fn quick() -> DqnTraining {
 fn the_same_training_gives_the_same_bytes_stopped_or_not() {
     for more in [CORRELATED, MARKOV] {
         let setting = setting(more);
-        let on = |_: &DqnTrainer, _: &_| ControlFlow::Continue(());
+        let on = |_: &DqnTrainer, _: &DqnProgress<'_>| ControlFlow::Continue(());
         let whole = train(&setting, &quick(), None, on).unwrap().bytes;
         assert_eq!(train(&setting, &quick(), None, on).unwrap().bytes, whole);
         let other = DqnTraining { seed: 2, ..quick() };
