@@ -2,6 +2,7 @@
 
 use crate::layer::{Layer, Parameters};
 use crate::network::Network;
+use crate::vector::run;
 
 /// Adam with bias correction (Kingma and Ba, ICLR 2015, algorithm 1), in the arrangement of
 /// PyTorch: epsilon is added to the corrected root. `Default` has PyTorch's values.
@@ -26,9 +27,9 @@ impl Default for Adam {
 /// What Adam remembers from step to step about one network.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AdamState {
-    steps: u64,
-    first: Vec<Option<Parameters>>,
-    second: Vec<Option<Parameters>>,
+    pub(crate) steps: u64,
+    pub(crate) first: Vec<Option<Parameters>>,
+    pub(crate) second: Vec<Option<Parameters>>,
 }
 
 impl AdamState {
@@ -37,6 +38,11 @@ impl AdamState {
         let zeros = |layer: &Layer| layer.parameters().map(Parameters::zeros_like);
         let first: Vec<_> = network.layers().iter().map(zeros).collect();
         AdamState { steps: 0, second: first.clone(), first }
+    }
+
+    /// How many steps were taken.
+    pub fn steps(&self) -> u64 {
+        self.steps
     }
 }
 
@@ -92,11 +98,16 @@ impl Factors {
     }
 
     fn apply(&self, values: &mut [f32], gradients: &[f32], first: &mut [f32], second: &mut [f32]) {
-        let moments = first.iter_mut().zip(second);
-        for ((value, gradient), (m, v)) in values.iter_mut().zip(gradients).zip(moments) {
-            *m = self.beta1 * *m + self.rest1 * gradient;
-            *v = self.beta2 * *v + self.rest2 * gradient * gradient;
-            *value -= self.stride * *m / (v.sqrt() * self.root + self.epsilon);
-        }
+        run(
+            #[inline(always)]
+            || {
+                let moments = first.iter_mut().zip(second);
+                for ((value, gradient), (m, v)) in values.iter_mut().zip(gradients).zip(moments) {
+                    *m = self.beta1 * *m + self.rest1 * gradient;
+                    *v = self.beta2 * *v + self.rest2 * gradient * gradient;
+                    *value -= self.stride * *m / (v.sqrt() * self.root + self.epsilon);
+                }
+            },
+        );
     }
 }

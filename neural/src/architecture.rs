@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::conv::{Conv2d, MaxPool2d, Planes};
 use crate::layer::{Dense, Layer};
 use crate::model::ModelFault;
 use crate::safetensors::Tensor;
@@ -13,24 +14,73 @@ pub(crate) fn names(number: usize) -> [String; 2] {
 
 /// The layers as text.
 pub(crate) fn describe(layers: &[Layer]) -> String {
+    let planes = |Planes { channels, height, width }| format!("{channels}x{height}x{width}");
     let describe = |layer: &Layer| match layer {
         Layer::Dense(dense) => format!("dense {} {}", dense.inputs, dense.outputs),
         Layer::Relu => "relu".into(),
+        Layer::LeakyRelu { slope } => format!("leaky-relu {slope}"),
+        Layer::Conv2d(conv) => {
+            let Conv2d { inputs, outputs, kernel, stride, padding, .. } = conv;
+            let inputs = planes(*inputs);
+            format!("conv2d {inputs} {outputs} kernel {kernel} stride {stride} padding {padding}")
+        }
+        Layer::MaxPool2d(pool) => format!("max-pool2d {}", planes(pool.inputs)),
+        Layer::Flatten => "flatten".into(),
     };
     layers.iter().map(describe).collect::<Vec<_>>().join(", ")
 }
 
 /// The layers of a text, without their weights.
 pub(crate) fn parse(text: &str) -> Result<Vec<Layer>, ModelFault> {
-    let width = |text: &str| text.parse::<usize>().ok().filter(|width| *width > 0);
     let layer = |text: &str| match text.split(' ').collect::<Vec<_>>()[..] {
         ["relu"] => Some(Layer::Relu),
+        ["leaky-relu", slope] => {
+            let slope = slope.parse().ok().filter(|slope: &f32| slope.is_finite())?;
+            Some(Layer::LeakyRelu { slope })
+        }
+        ["flatten"] => Some(Layer::Flatten),
         ["dense", inputs, outputs] => Some(bare(width(inputs)?, width(outputs)?)),
+        ["max-pool2d", inputs] => Some(Layer::MaxPool2d(MaxPool2d { inputs: planes(inputs)? })),
+        ["conv2d", inputs, outputs, "kernel", kernel, "stride", stride, "padding", padding] => {
+            convolution([inputs, outputs, kernel, stride, padding])
+        }
         _ => None,
     };
     text.split(", ")
         .map(|part| layer(part).ok_or_else(|| fault(&format!("\"{part}\" is no layer"))))
         .collect()
+}
+
+/// The most values that an image of a file may have: what a text says must not take memory.
+const LARGEST_IMAGE: usize = 1 << 24;
+
+fn width(text: &str) -> Option<usize> {
+    text.parse().ok().filter(|width| *width > 0)
+}
+
+fn planes(text: &str) -> Option<Planes> {
+    let &[channels, height, width] = &text.split('x').map(width).collect::<Vec<_>>()[..] else {
+        return None;
+    };
+    let planes = Planes { channels: channels?, height: height?, width: width? };
+    small(planes).then_some(planes)
+}
+
+fn small(planes: Planes) -> bool {
+    planes.values().is_some_and(|values| values <= LARGEST_IMAGE)
+}
+
+/// A convolution whose weights are still to come.
+fn convolution([inputs, outputs, kernel, stride, padding]: [&str; 5]) -> Option<Layer> {
+    let conv = Conv2d {
+        inputs: planes(inputs)?,
+        outputs: width(outputs)?,
+        kernel: width(kernel)?,
+        stride: width(stride)?,
+        padding: padding.parse().ok()?,
+        parameters: Default::default(),
+    };
+    conv.result().is_some_and(small).then_some(Layer::Conv2d(conv))
 }
 
 /// The layers of a file that does not name them: a dense layer for each weight, and ReLU where a

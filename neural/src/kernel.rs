@@ -1,20 +1,10 @@
-//! Products of matrices and vectors. All matrices lie row by row.
+//! What dense layers compute. All matrices lie row by row.
 //!
-//! Batches go through `ndarray`, a safe door to the crate `matrixmultiply`, which chooses its
-//! instructions by processor: the last digits may differ between hosts. The product for a single
-//! row is our own and has one order of sums everywhere. It is also faster there, since nothing has
-//! to be packed.
+//! Batches go through [`Product`]. The product for a single row, [`forward_one`], needs no packed
+//! weights, and has an order of sums of its own that is the same everywhere.
 
-use ndarray::linalg::general_mat_mul;
-use ndarray::{ArrayView2, ArrayViewMut2};
-
-fn view(values: &[f32], rows: usize, columns: usize) -> ArrayView2<'_, f32> {
-    ArrayView2::from_shape((rows, columns), values).expect("as many values as the shape says")
-}
-
-fn view_mut(values: &mut [f32], rows: usize, columns: usize) -> ArrayViewMut2<'_, f32> {
-    ArrayViewMut2::from_shape((rows, columns), values).expect("as many values as the shape says")
-}
+use crate::product::{Left, Packed, Product, Rounding};
+use crate::vector::sum_rows;
 
 /// The shape of a dense layer at work: rows of the batch, values in a row before and after.
 #[derive(Clone, Copy)]
@@ -24,40 +14,54 @@ pub(crate) struct Shape {
     pub(crate) outputs: usize,
 }
 
-/// `y = x W' + b` for a batch: x is `[rows, inputs]`, W `[outputs, inputs]`, y `[rows, outputs]`.
-pub(crate) fn forward(shape: Shape, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
-    let Shape { rows, inputs, outputs } = shape;
-    for row in y.chunks_exact_mut(outputs) {
+/// `y = x W' + b` for a batch: x is `[rows, inputs]`, W' `[inputs, outputs]`, y `[rows, outputs]`.
+/// The bias comes last.
+pub(crate) fn forward(
+    rows: usize,
+    x: &[f32],
+    weight: &Packed,
+    bias: &[f32],
+    rounding: Rounding,
+    y: &mut [f32],
+) {
+    for row in y.chunks_exact_mut(bias.len()) {
         row.copy_from_slice(bias);
     }
-    let weight = view(weight, outputs, inputs);
-    general_mat_mul(1.0, &view(x, rows, inputs), &weight.t(), 1.0, &mut view_mut(y, rows, outputs));
+    let left = Left::Rows(x);
+    Product { rows, left, right: weight, result: y, added: true, rounding }.compute();
 }
 
 /// `g = s' x`: gradient of W, where s, `[rows, outputs]`, is the gradient of y.
-pub(crate) fn weight_gradient(shape: Shape, slope: &[f32], x: &[f32], gradient: &mut [f32]) {
-    let Shape { rows, inputs, outputs } = shape;
-    let slope = view(slope, rows, outputs);
-    let mut gradient = view_mut(gradient, outputs, inputs);
-    general_mat_mul(1.0, &slope.t(), &view(x, rows, inputs), 0.0, &mut gradient);
+pub(crate) fn weight_gradient(
+    shape: Shape,
+    slope: &[f32],
+    x: &[f32],
+    room: &mut Packed,
+    gradient: &mut [f32],
+) {
+    room.pack(x, shape.rows, shape.inputs);
+    let (left, rounding) = (Left::Columns(slope), Rounding::Fused);
+    let rows = shape.outputs;
+    Product { rows, left, right: room, result: gradient, added: false, rounding }.compute();
 }
 
 /// Gradient of b: the sum of the rows of s, in their order.
 pub(crate) fn bias_gradient(slope: &[f32], gradient: &mut [f32]) {
-    gradient.fill(0.0);
-    for row in slope.chunks_exact(gradient.len()) {
-        for (sum, value) in gradient.iter_mut().zip(row) {
-            *sum += value;
-        }
-    }
+    sum_rows(slope, gradient);
 }
 
 /// `s W`: gradient of x.
-pub(crate) fn input_gradient(shape: Shape, slope: &[f32], weight: &[f32], gradient: &mut [f32]) {
-    let Shape { rows, inputs, outputs } = shape;
-    let mut gradient = view_mut(gradient, rows, inputs);
-    let weight = view(weight, outputs, inputs);
-    general_mat_mul(1.0, &view(slope, rows, outputs), &weight, 0.0, &mut gradient);
+pub(crate) fn input_gradient(
+    shape: Shape,
+    slope: &[f32],
+    weight: &[f32],
+    room: &mut Packed,
+    gradient: &mut [f32],
+) {
+    room.pack(weight, shape.outputs, shape.inputs);
+    let (left, rounding) = (Left::Rows(slope), Rounding::Fused);
+    let rows = shape.rows;
+    Product { rows, left, right: room, result: gradient, added: false, rounding }.compute();
 }
 
 /// Sums that run side by side within a row: what one instruction of every x86_64 adds at once.

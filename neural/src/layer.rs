@@ -1,10 +1,13 @@
 //! The layers of a network: their parameters, and how wide they are.
 
+use crate::conv::{Conv2d, MaxPool2d};
+
 /// Weights and biases of one layer, or something that has one number for each of them: gradients,
 /// moments.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Parameters {
-    /// Weights; of a dense layer `[outputs, inputs]`, row by row.
+    /// Weights; of a dense layer `[outputs, inputs]`, of a convolution `[outputs, channels, kernel,
+    /// kernel]`, row by row.
     pub weight: Vec<f32>,
     /// Biases, one for each output.
     pub bias: Vec<f32>,
@@ -47,14 +50,27 @@ impl Dense {
     }
 }
 
-/// One step of a network. A new sort of layer is a variant here, and an arm in `network.rs` (one
-/// row), `tape.rs` (batches, and back), `init.rs` (first weights) and `model.rs` (in files).
+/// One step of a network. A new sort of layer is a variant here, and an arm in `network.rs` and
+/// `prepared.rs` (one row), `tape.rs` (batches, and back), `init.rs` (first weights) and
+/// `architecture.rs` (in files).
 #[derive(Debug, Clone, PartialEq)]
 pub enum Layer {
     /// Fully connected.
     Dense(Dense),
     /// `max(x, 0)`, value by value.
     Relu,
+    /// `max(x, 0) + slope * min(x, 0)`, value by value, as PyTorch's `nn.LeakyReLU`.
+    LeakyRelu {
+        /// What negative values are multiplied with; finite.
+        slope: f32,
+    },
+    /// A convolution of images.
+    Conv2d(Conv2d),
+    /// The largest of each 2 x 2 values of an image.
+    MaxPool2d(MaxPool2d),
+    /// Nothing is done: values lie as PyTorch's `nn.Flatten` lays them. It has a number, so that
+    /// those of the layers after it are PyTorch's.
+    Flatten,
 }
 
 impl Layer {
@@ -62,7 +78,15 @@ impl Layer {
     pub fn outputs(&self, inputs: usize) -> Option<usize> {
         match self {
             Layer::Dense(dense) => (dense.inputs == inputs).then_some(dense.outputs),
-            Layer::Relu => Some(inputs),
+            Layer::Relu | Layer::LeakyRelu { .. } | Layer::Flatten => Some(inputs),
+            Layer::Conv2d(conv) => {
+                let fits = conv.inputs.values() == Some(inputs);
+                conv.result().filter(|_| fits)?.values()
+            }
+            Layer::MaxPool2d(pool) => {
+                let fits = pool.inputs.values() == Some(inputs);
+                fits.then(|| pool.result().values())?
+            }
         }
     }
 
@@ -70,7 +94,8 @@ impl Layer {
     pub fn parameters(&self) -> Option<&Parameters> {
         match self {
             Layer::Dense(dense) => Some(&dense.parameters),
-            Layer::Relu => None,
+            Layer::Conv2d(conv) => Some(&conv.parameters),
+            Layer::Relu | Layer::LeakyRelu { .. } | Layer::MaxPool2d(_) | Layer::Flatten => None,
         }
     }
 
@@ -78,7 +103,28 @@ impl Layer {
     pub fn parameters_mut(&mut self) -> Option<&mut Parameters> {
         match self {
             Layer::Dense(dense) => Some(&mut dense.parameters),
-            Layer::Relu => None,
+            Layer::Conv2d(conv) => Some(&mut conv.parameters),
+            Layer::Relu | Layer::LeakyRelu { .. } | Layer::MaxPool2d(_) | Layer::Flatten => None,
+        }
+    }
+
+    /// What negative values are multiplied with, if that is what it does.
+    pub(crate) fn slope(&self) -> Option<f32> {
+        match self {
+            Layer::Relu => Some(0.0),
+            Layer::LeakyRelu { slope } => Some(*slope),
+            _ => None,
+        }
+    }
+
+    /// The shape of its weights, as PyTorch has it, if it has some.
+    pub(crate) fn weight_shape(&self) -> Option<Vec<usize>> {
+        match self {
+            Layer::Dense(dense) => Some(vec![dense.outputs, dense.inputs]),
+            Layer::Conv2d(conv) => {
+                Some(vec![conv.outputs, conv.inputs.channels, conv.kernel, conv.kernel])
+            }
+            _ => None,
         }
     }
 }

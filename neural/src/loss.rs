@@ -1,6 +1,7 @@
 //! What a network is trained towards.
 
 use crate::fit::FitError;
+use crate::vector::square_error;
 
 /// A loss over a data set, whose targets it holds: row `i` of the targets belongs to row `i` of the
 /// features. Its value is the mean over the batch.
@@ -63,11 +64,7 @@ impl Loss for MeanSquare<'_> {
         let batch = outputs.chunks_exact(width).zip(slope.chunks_exact_mut(width));
         for (row, (outputs, slope)) in rows.iter().zip(batch) {
             let targets = &self.targets[*row as usize * width..][..width];
-            for ((output, target), slope) in outputs.iter().zip(targets).zip(slope) {
-                let difference = output - target;
-                sum += f64::from(difference) * f64::from(difference);
-                *slope = factor * difference;
-            }
+            sum += square_error(outputs, targets, factor, slope);
         }
         sum / outputs.len() as f64
     }

@@ -7,7 +7,7 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::architecture::{describe, fault, guess, names, parse, sides};
-use crate::layer::Layer;
+use crate::layer::{Layer, Parameters};
 use crate::network::{LayersError, Network};
 use crate::safetensors::{self, Tensor};
 
@@ -17,7 +17,7 @@ pub type Metadata = BTreeMap<String, String>;
 
 /// The entry of the metadata that names the layers, as `dense 4 32, relu, dense 32 2`. Files of
 /// others need none: layers without weights are then taken for ReLU.
-const ARCHITECTURE: &str = "architecture";
+pub(crate) const ARCHITECTURE: &str = "architecture";
 
 /// No model of ours comes near it; a larger file is not read.
 const LARGEST_FILE: u64 = 1 << 30;
@@ -92,6 +92,9 @@ pub enum ModelFault {
         /// What is there.
         value: f32,
     },
+    /// An entry of the metadata that is needed is missing or no number.
+    #[error("the entry \"{0}\" of its metadata is missing or no whole number")]
+    Entry(&'static str),
     /// The network is for something else.
     #[error("it takes {inputs} values and gives {outputs}, expected {} and {}", expected.0, expected.1)]
     Ends {
@@ -140,14 +143,8 @@ impl Network {
         metadata.insert(ARCHITECTURE.into(), describe(self.layers()));
         let mut tensors = Vec::new();
         for (number, layer) in self.layers().iter().enumerate() {
-            let Layer::Dense(dense) = layer else { continue };
-            let [weight, bias] = names(number);
-            let own = &dense.parameters;
-            tensors.push((weight, vec![dense.outputs, dense.inputs], &own.weight[..]));
-            tensors.push((bias, vec![dense.outputs], &own.bias[..]));
-        }
-        for (name, _, values) in &tensors {
-            check_finite(name, values)?;
+            let Some(own) = layer.parameters() else { continue };
+            list(&mut tensors, layer, names(number), own)?;
         }
         Ok(safetensors::encode(metadata, &tensors))
     }
@@ -180,27 +177,73 @@ impl Network {
     /// As [`Network::load`].
     pub fn from_bytes(bytes: &[u8]) -> Result<(Network, Metadata), ModelFault> {
         let safetensors::File { mut metadata, mut tensors } = safetensors::decode(bytes)?;
-        let mut layers = match metadata.remove(ARCHITECTURE) {
-            Some(text) => parse(&text)?,
-            None => guess(&tensors)?,
-        };
-        let inputs = match layers.first() {
-            Some(Layer::Dense(dense)) => dense.inputs,
-            _ => return Err(fault("the first layer is not dense")),
-        };
-        for (number, layer) in layers.iter_mut().enumerate() {
-            let Layer::Dense(dense) = layer else { continue };
-            let [weight, bias] = names(number);
-            let (inputs, outputs) = (dense.inputs, dense.outputs);
-            dense.parameters.weight = take(&mut tensors, weight, vec![outputs, inputs])?;
-            dense.parameters.bias = take(&mut tensors, bias, vec![outputs])?;
-        }
-        if let Some((name, _)) = tensors.pop_first() {
-            return Err(ModelFault::UnexpectedTensor(name));
-        }
-        let network = Network::from_layers(inputs, layers)
-            .map_err(|error: LayersError| fault(&error.to_string()))?;
+        let network = take_network(&mut metadata, &mut tensors)?;
+        nothing_left(tensors)?;
         Ok((network, metadata))
+    }
+}
+
+/// Adds weights and biases of a layer, or something of their shape, to the tensors of a file.
+pub(crate) fn list<'a>(
+    tensors: &mut Vec<(String, Vec<usize>, &'a [f32])>,
+    layer: &Layer,
+    names: [String; 2],
+    own: &'a Parameters,
+) -> Result<(), ModelFault> {
+    let [weight, bias] = names;
+    check_finite(&weight, &own.weight)?;
+    check_finite(&bias, &own.bias)?;
+    let shape = layer.weight_shape().expect("a layer with weights");
+    tensors.push((weight, shape, &own.weight));
+    tensors.push((bias, vec![own.bias.len()], &own.bias));
+    Ok(())
+}
+
+/// The network of a file; its tensors and what names them are used up.
+pub(crate) fn take_network(
+    metadata: &mut Metadata,
+    tensors: &mut BTreeMap<String, Tensor<'_>>,
+) -> Result<Network, ModelFault> {
+    let mut layers = match metadata.remove(ARCHITECTURE) {
+        Some(text) => parse(&text)?,
+        None => guess(tensors)?,
+    };
+    let inputs = match layers.first() {
+        Some(Layer::Dense(dense)) => Some(dense.inputs),
+        Some(Layer::Conv2d(conv)) => conv.inputs.values(),
+        _ => None,
+    };
+    let inputs = inputs.ok_or(fault("the first layer is neither dense nor a convolution"))?;
+    for (number, layer) in layers.iter_mut().enumerate() {
+        if layer.weight_shape().is_some() {
+            let own = take_parameters(tensors, layer, names(number))?;
+            *layer.parameters_mut().expect("a layer with weights") = own;
+        }
+    }
+    let network = Network::from_layers(inputs, layers);
+    network.map_err(|error: LayersError| fault(&error.to_string()))
+}
+
+/// What [`list`] wrote of a layer with weights; the tensors are then used up.
+pub(crate) fn take_parameters(
+    tensors: &mut BTreeMap<String, Tensor<'_>>,
+    layer: &Layer,
+    names: [String; 2],
+) -> Result<Parameters, ModelFault> {
+    let [weight, bias] = names;
+    let shape = layer.weight_shape().expect("a layer with weights");
+    let outputs = shape[0];
+    Ok(Parameters {
+        weight: take(tensors, weight, shape)?,
+        bias: take(tensors, bias, vec![outputs])?,
+    })
+}
+
+/// Whether every tensor of a file was used up.
+pub(crate) fn nothing_left(mut tensors: BTreeMap<String, Tensor<'_>>) -> Result<(), ModelFault> {
+    match tensors.pop_first() {
+        Some((name, _)) => Err(ModelFault::UnexpectedTensor(name)),
+        None => Ok(()),
     }
 }
 
@@ -251,7 +294,7 @@ fn read(path: &Path) -> Result<Vec<u8>, ModelFault> {
 }
 
 /// Writes a file under another name, of this process alone, and moves it into place.
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.part", std::process::id()));
     let part = path.with_file_name(name);

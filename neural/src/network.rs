@@ -2,9 +2,13 @@
 
 use fogbit_scenario::draw::Key;
 
-use crate::init;
+use crate::conv::ConvRoom;
+use crate::init::{self, Initial};
 use crate::kernel::forward_one;
 use crate::layer::{Dense, Layer};
+use crate::prepared::Prepared;
+use crate::product::Rounding;
+use crate::vector::rectify;
 
 /// Layers that follow one another.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,27 +39,45 @@ pub enum LayersError {
 pub struct Scratch {
     now: Vec<f32>,
     next: Vec<f32>,
+    conv: ConvRoom,
 }
 
 impl Network {
     /// Dense layers of these widths with ReLU between them and none after the last. The first
-    /// weights are drawn with children of `key`, one for each layer (ReLU counts).
+    /// weights are drawn with children of `key`, one for each layer (ReLU counts), as PyTorch does.
     ///
     /// # Panics
     /// With fewer than two widths, or a width of 0.
     pub fn new(widths: &[usize], key: &Key) -> Network {
+        Network::dense(widths, &Layer::Relu, Initial::PyTorch, key)
+    }
+
+    /// Dense layers of these widths with `between` between them, such as [`Layer::LeakyRelu`], and
+    /// nothing after the last. For first weights see [`Network::draw`].
+    ///
+    /// # Panics
+    /// With fewer than two widths, a width of 0, or a layer that does not fit between.
+    pub fn dense(widths: &[usize], between: &Layer, initial: Initial, key: &Key) -> Network {
         let mut layers = Vec::new();
         for pair in widths.windows(2) {
             if !layers.is_empty() {
-                layers.push(Layer::Relu);
+                layers.push(between.clone());
             }
             layers.push(Layer::Dense(Dense::zeros(pair[0], pair[1])));
         }
-        for (index, layer) in layers.iter_mut().enumerate() {
-            init::draw(layer, index, key);
-        }
         let inputs = widths.first().copied().unwrap_or(0);
-        Network::from_layers(inputs, layers).expect("at least two widths above 0")
+        let mut network =
+            Network::from_layers(inputs, layers).expect("at least two widths above 0");
+        network.draw(initial, key);
+        network
+    }
+
+    /// Draws first weights for all layers with children of `key`, one for each layer (layers without
+    /// weights count).
+    pub fn draw(&mut self, initial: Initial, key: &Key) {
+        for (index, layer) in self.layers.iter_mut().enumerate() {
+            init::draw(layer, index, initial, key);
+        }
     }
 
     /// These layers, to which rows of `inputs` values come.
@@ -108,11 +130,14 @@ impl Network {
     /// Room for [`Network::infer`].
     pub fn scratch(&self) -> Scratch {
         let widest = self.widths.iter().copied().max().unwrap_or(0);
-        Scratch { now: vec![0.0; widest], next: vec![0.0; widest] }
+        let conv = ConvRoom::default();
+        Scratch { now: vec![0.0; widest], next: vec![0.0; widest], conv }
     }
 
-    /// What comes out for one row: logits, where the network decides. Nothing is allocated, and
-    /// sums run in an order that is the same on every host (`docs/determinism.md`).
+    /// What comes out for one row: logits, where the network decides. Nothing is allocated (but by
+    /// the first image that meets a convolution), and sums run in an order that is the same on every
+    /// host (`docs/determinism.md`). For many decisions with the same weights
+    /// [`Network::prepare`] is faster.
     ///
     /// # Panics
     /// If the row has another width than [`Network::inputs`], or `scratch` is that of a smaller
@@ -125,17 +150,32 @@ impl Network {
             match layer {
                 Layer::Dense(dense) => {
                     forward_one(x, &dense.parameters.weight, &dense.parameters.bias, y);
-                    std::mem::swap(&mut scratch.now, &mut scratch.next);
                 }
-                Layer::Relu => relu(x),
+                Layer::Conv2d(conv) => conv.forward(x, Rounding::Each, &mut scratch.conv, y),
+                Layer::MaxPool2d(pool) => pool.forward(x, y),
+                Layer::Relu => {
+                    relu(x);
+                    continue;
+                }
+                Layer::LeakyRelu { slope } => {
+                    rectify(x, *slope);
+                    continue;
+                }
+                Layer::Flatten => continue,
             }
+            std::mem::swap(&mut scratch.now, &mut scratch.next);
         }
         &scratch.now[..self.outputs()]
+    }
+
+    /// The network as it is now, its weights laid out for decisions.
+    pub fn prepare(&self) -> Prepared {
+        Prepared::new(self)
     }
 }
 
 /// `max(x, 0)` in place; what is no number stays none.
-pub(crate) fn relu(values: &mut [f32]) {
+fn relu(values: &mut [f32]) {
     for value in values {
         *value = if *value < 0.0 { 0.0 } else { *value };
     }

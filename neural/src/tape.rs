@@ -1,12 +1,15 @@
 //! Batches forward and back.
 
+use crate::conv::ConvRoom;
 use crate::kernel::{self, Shape};
 use crate::layer::{Layer, Parameters};
-use crate::network::{Network, relu};
+use crate::network::Network;
+use crate::product::{Packed, Rounding};
+use crate::vector::{rectify_gradient, rectify_into};
 
 /// What a batch leaves behind in a network: the values between the layers, and the gradients. Made
-/// once for a network and a largest batch, and used for every step: nothing is allocated in one but
-/// what the products of matrices put aside for themselves.
+/// once for a network and a largest batch, and used for every step: after the first one nothing is
+/// allocated.
 ///
 /// A step is: write rows into [`Tape::inputs`], [`Tape::forward`], write the gradient of the loss
 /// into what [`Tape::outputs_and_slope`] gives, [`Tape::backward`], read [`Tape::gradients`].
@@ -22,6 +25,8 @@ pub struct Tape {
     /// Gradient of what went into it.
     before: Vec<f32>,
     gradients: Vec<Option<Parameters>>,
+    packed: Packed,
+    conv: ConvRoom,
 }
 
 impl Tape {
@@ -38,6 +43,8 @@ impl Tape {
             before: vec![0.0; widest * capacity],
             gradients: network.layers().iter().map(zeros).collect(),
             widths,
+            packed: Packed::default(),
+            conv: ConvRoom::default(),
         }
     }
 
@@ -65,12 +72,21 @@ impl Tape {
             match layer {
                 Layer::Dense(dense) => {
                     let own = &dense.parameters;
-                    kernel::forward(shape, x, &own.weight, &own.bias, y);
+                    self.packed.pack_transposed(&own.weight, shape.inputs, shape.outputs);
+                    let (weight, rounding) = (&self.packed, Rounding::Fused);
+                    kernel::forward(shape.rows, x, weight, &own.bias, rounding, y);
                 }
-                Layer::Relu => {
-                    y.copy_from_slice(x);
-                    relu(y);
+                Layer::Relu => rectify_into(x, 0.0, y),
+                Layer::LeakyRelu { slope } => rectify_into(x, *slope, y),
+                Layer::Conv2d(conv) => {
+                    for (x, y) in images(shape, x, y) {
+                        conv.forward(x, Rounding::Fused, &mut self.conv, y);
+                    }
                 }
+                Layer::MaxPool2d(pool) => {
+                    images(shape, x, y).for_each(|(x, y)| pool.forward(x, y));
+                }
+                Layer::Flatten => y.copy_from_slice(x),
             }
         }
     }
@@ -93,25 +109,54 @@ impl Tape {
         for (number, layer) in network.layers().iter().enumerate().rev() {
             let shape = self.shape(number);
             let slope = &mut self.slope[..shape.rows * shape.outputs];
+            let x = &self.values[number][..shape.rows * shape.inputs];
+            let before = &mut self.before[..shape.rows * shape.inputs];
+            // Nobody asks for the gradient of the rows themselves.
+            let wanted = number > 0;
             match layer {
                 Layer::Dense(dense) => {
-                    let x = &self.values[number][..shape.rows * shape.inputs];
                     let gradient = self.gradients[number].as_mut().expect("a dense layer has some");
-                    kernel::weight_gradient(shape, slope, x, &mut gradient.weight);
+                    let room = &mut self.packed;
+                    kernel::weight_gradient(shape, slope, x, room, &mut gradient.weight);
                     kernel::bias_gradient(slope, &mut gradient.bias);
-                    // Nobody asks for the gradient of the rows themselves.
-                    if number > 0 {
-                        let before = &mut self.before[..shape.rows * shape.inputs];
-                        kernel::input_gradient(shape, slope, &dense.parameters.weight, before);
-                        std::mem::swap(&mut self.slope, &mut self.before);
+                    if wanted {
+                        let weight = &dense.parameters.weight;
+                        kernel::input_gradient(shape, slope, weight, room, before);
                     }
                 }
                 Layer::Relu => {
-                    for (slope, y) in slope.iter_mut().zip(&self.values[number + 1]) {
-                        *slope = if *y > 0.0 { *slope } else { 0.0 };
+                    rectify_gradient(x, 0.0, slope);
+                    continue;
+                }
+                Layer::LeakyRelu { slope: own } => {
+                    rectify_gradient(x, *own, slope);
+                    continue;
+                }
+                Layer::Conv2d(conv) => {
+                    let gradient = self.gradients[number].as_mut().expect("a convolution has some");
+                    gradient.weight.fill(0.0);
+                    gradient.bias.fill(0.0);
+                    let images =
+                        x.chunks_exact(shape.inputs).zip(slope.chunks_exact(shape.outputs));
+                    let before = before.chunks_exact_mut(shape.inputs);
+                    for ((x, slope), before) in images.zip(before) {
+                        conv.add_gradient(x, slope, &mut self.conv, gradient);
+                        if wanted {
+                            conv.input_gradient(slope, &mut self.conv, before);
+                        }
                     }
                 }
+                Layer::MaxPool2d(pool) => {
+                    let images =
+                        x.chunks_exact(shape.inputs).zip(slope.chunks_exact(shape.outputs));
+                    let before = before.chunks_exact_mut(shape.inputs);
+                    images.zip(before).for_each(|((x, slope), before)| {
+                        pool.backward(x, slope, before);
+                    });
+                }
+                Layer::Flatten => continue,
             }
+            std::mem::swap(&mut self.slope, &mut self.before);
         }
     }
 
@@ -124,4 +169,13 @@ impl Tape {
     fn shape(&self, layer: usize) -> Shape {
         Shape { rows: self.rows, inputs: self.widths[layer], outputs: self.widths[layer + 1] }
     }
+}
+
+/// Each image of a batch, and the place of what comes of it.
+fn images<'a>(
+    shape: Shape,
+    x: &'a [f32],
+    y: &'a mut [f32],
+) -> impl Iterator<Item = (&'a [f32], &'a mut [f32])> {
+    x.chunks_exact(shape.inputs).zip(y.chunks_exact_mut(shape.outputs))
 }

@@ -4,7 +4,10 @@
 mod common;
 
 use common::{assert_close, infer_all, key, normals, plainly};
-use fogbit_neural::{CrossEntropy, Distillation, Layer, Loss, MeanSquare, Network, Tape};
+use fogbit_neural::{
+    Conv2d, CrossEntropy, Dense, Distillation, Initial, Layer, Loss, MaxPool2d, MeanSquare,
+    Network, Planes, Tape,
+};
 use proptest::prelude::*;
 
 /// The loss of one row, of its number and its outputs.
@@ -118,6 +121,26 @@ fn gradients_of_distillation_are_its_differences() {
         let loss = Distillation { labels, teacher: &teacher, temperature, soft, hard };
         check(&network, &normals(1, 18), &loss, &plain);
     }
+}
+
+/// A convolution behind a convolution, pooling and an activation that is never flat.
+#[test]
+fn gradients_of_a_network_of_images_are_its_differences() {
+    let image = Planes { channels: 2, height: 6, width: 5 };
+    let middle = Planes { channels: 3, height: 6, width: 5 };
+    let pooled = Planes { channels: 3, height: 3, width: 2 };
+    let layers = vec![
+        Layer::Conv2d(Conv2d::zeros(image, 3, 3, 1, 1)),
+        Layer::MaxPool2d(MaxPool2d { inputs: middle }),
+        Layer::LeakyRelu { slope: 0.2 },
+        Layer::Conv2d(Conv2d::zeros(pooled, 4, 3, 2, 1)),
+        Layer::Flatten,
+        Layer::Dense(Dense::zeros(8, 4)),
+    ];
+    let mut network = Network::from_layers(60, layers).expect("a network");
+    network.draw(Initial::PyTorch, &key(4));
+    let plain = |row: usize, z: &[f64]| -log_softmax(z)[LABELS[row] as usize];
+    check(&network, &normals(1, 360), &CrossEntropy { labels: &LABELS }, &plain);
 }
 
 #[test]

@@ -203,7 +203,10 @@ fn tensors_are_held_against_the_architecture() {
     assert_eq!(with("dense 4 32, tanh"), format!("{no}\"tanh\" is no layer"));
     assert_eq!(with("dense 4 0"), format!("{no}\"dense 4 0\" is no layer"));
     assert_eq!(with(""), format!("{no}\"\" is no layer"));
-    assert_eq!(with("relu, dense 4 32"), format!("{no}the first layer is not dense"));
+    assert_eq!(
+        with("relu, dense 4 32"),
+        format!("{no}the first layer is neither dense nor a convolution")
+    );
     // What it says takes no memory before the tensors have shown it.
     assert_eq!(
         with("dense 9999999999 9999999999"),

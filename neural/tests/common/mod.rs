@@ -1,7 +1,7 @@
 //! What several tests need.
 #![allow(dead_code)]
 
-use fogbit_neural::{Dense, Layer, Network};
+use fogbit_neural::{Conv2d, Dense, Layer, MaxPool2d, Network};
 use fogbit_scenario::draw::{Key, Purpose, Stream};
 use serde_json::Value;
 
@@ -38,7 +38,13 @@ pub(crate) fn plainly(layers: &[Layer], row: &[f32]) -> Vec<f64> {
     for layer in layers {
         values = match layer {
             Layer::Relu => values.iter().map(|value| value.max(0.0)).collect(),
+            Layer::LeakyRelu { slope } => {
+                values.iter().map(|x| if *x < 0.0 { f64::from(*slope) * x } else { *x }).collect()
+            }
             Layer::Dense(dense) => apply(dense, &values),
+            Layer::Conv2d(conv) => convolve(conv, &values),
+            Layer::MaxPool2d(pool) => pooled(pool, &values),
+            Layer::Flatten => values,
         };
     }
     values
@@ -51,6 +57,40 @@ fn apply(dense: &Dense, values: &[f64]) -> Vec<f64> {
         sum + f64::from(dense.parameters.bias[n])
     };
     (0..dense.outputs).map(output).collect()
+}
+
+fn convolve(conv: &Conv2d, values: &[f64]) -> Vec<f64> {
+    let (own, result) = (conv.inputs, conv.result().expect("a kernel that fits"));
+    let at = |c: usize, y: usize, x: usize| {
+        let (y, x) = (y.checked_sub(conv.padding)?, x.checked_sub(conv.padding)?);
+        let inside = y < own.height && x < own.width;
+        inside.then(|| values[(c * own.height + y) * own.width + x])
+    };
+    let mut outputs = Vec::new();
+    for (o, y, x) in places(result.channels, result.height, result.width) {
+        let mut sum = f64::from(conv.parameters.bias[o]);
+        for (c, i, j) in places(own.channels, conv.kernel, conv.kernel) {
+            let weight = ((o * own.channels + c) * conv.kernel + i) * conv.kernel + j;
+            let value = at(c, y * conv.stride + i, x * conv.stride + j).unwrap_or(0.0);
+            sum += f64::from(conv.parameters.weight[weight]) * value;
+        }
+        outputs.push(sum);
+    }
+    outputs
+}
+
+fn pooled(pool: &MaxPool2d, values: &[f64]) -> Vec<f64> {
+    let (own, result) = (pool.inputs, pool.result());
+    let largest = |(c, y, x)| {
+        let all = places(1, 2, 2)
+            .map(|(_, i, j)| values[(c * own.height + 2 * y + i) * own.width + 2 * x + j]);
+        all.fold(f64::NEG_INFINITY, f64::max)
+    };
+    places(result.channels, result.height, result.width).map(largest).collect()
+}
+
+fn places(a: usize, b: usize, c: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+    (0..a).flat_map(move |i| (0..b).flat_map(move |j| (0..c).map(move |k| (i, j, k))))
 }
 
 /// What [`Network::infer`] gives for each row, one after the other.

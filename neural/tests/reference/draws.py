@@ -18,11 +18,18 @@ def single(value):
     return struct.unpack("<f", struct.pack("<f", value))[0]
 
 
+def uniform(own, count, bound):
+    draws = [(draw(own, slot) >> 11) / 2**53 for slot in range(1, count + 1)]
+    return [single((2 * u - 1) * bound) for u in draws]
+
+
 def dense(own, inputs, outputs):
     """All weights, then all biases, of one layer."""
-    bound = 1 / math.sqrt(inputs)
-    uniform = [(draw(own, slot) >> 11) / 2**53 for slot in range(1, outputs * (inputs + 1) + 1)]
-    return [single((2 * u - 1) * bound) for u in uniform]
+    return uniform(own, outputs * (inputs + 1), 1 / math.sqrt(inputs))
+
+
+def he_uniform(own, inputs, outputs):
+    return uniform(own, outputs * inputs, math.sqrt(6 / inputs)) + [0.0] * outputs
 
 
 def shuffled(own, count):
@@ -46,21 +53,29 @@ def row_sum(weight, x):
     return single(single(pairs[0] + pairs[1]) + rest)
 
 
-def decide(own, widths, x):
+def sum_in_order(weight, x):
+    """As row_sum, in the order of prepared networks."""
+    total = 0.0
+    for w, value in zip(weight, x):
+        total = single(total + single(w * value))
+    return total
+
+
+def decide(own, widths, x, first=dense, row_sum=row_sum, slope=0.0):
     """What a network of first weights gives, with ReLU between its layers."""
     for layer, (inputs, outputs) in enumerate(zip(widths, widths[1:])):
-        values = dense(child(own, 2 * layer), inputs, outputs)
+        values = first(child(own, 2 * layer), inputs, outputs)
         weight, bias = values[: inputs * outputs], values[inputs * outputs :]
         rows = [weight[n * inputs : (n + 1) * inputs] for n in range(outputs)]
         x = [single(row_sum(row, x) + b) for row, b in zip(rows, bias)]
         if layer + 2 < len(widths):
-            x = [max(value, 0.0) for value in x]
+            x = [single(slope * value) if value < 0.0 else value for value in x]
     return x
 
 
-def decision(own, widths):
+def decision(own, widths, **how):
     x = [single(math.sin(1 + i)) for i in range(widths[0])]
-    return {"widths": widths, "row": x, "outputs": decide(own, widths, x)}
+    return {"widths": widths, "row": x, "outputs": decide(own, widths, x, **how)}
 
 
 def main():
@@ -74,7 +89,12 @@ def main():
     orders = {str(n): shuffled(child(shuffle, n), 20) for n in (1, 2)}
     shapes = ([4, 32, 16, 2], [24, 64, 32, 24], [7, 5, 11, 3], [1, 1], [3, 6])
     decisions = [decision(weights, shape) for shape in shapes]
-    print(json.dumps({"layers": ends, "orders": orders, "decisions": decisions}, indent=1))
+    # Leaky networks with He's first weights, prepared.
+    how = {"first": he_uniform, "row_sum": sum_in_order, "slope": single(0.2)}
+    shapes = ([4, 32, 16, 2], [96, 64, 64, 71], [7, 5, 11, 3], [1, 1], [3, 70])
+    prepared = [decision(weights, shape, **how) for shape in shapes]
+    everything = {"layers": ends, "orders": orders, "decisions": decisions, "prepared": prepared}
+    print(json.dumps(everything, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 //! Models that policies learn before a run: training and judging them.
 
+pub mod dqn;
 pub mod placement;
 pub mod progress;

@@ -8,6 +8,8 @@ mod mdp;
 mod ring;
 #[cfg(test)]
 mod tests;
+mod dqn;
+mod dqn_model;
 mod threshold;
 mod values;
 
@@ -18,6 +20,8 @@ pub use belief::BeliefPolicy;
 pub use clairvoyant::ClairvoyantPolicy;
 pub use hidden_state::HiddenStatePolicy;
 pub use mdp::MdpPolicy;
+pub use dqn::DqnPolicy;
+pub use dqn_model::{DqnModel, DqnModelError, DqnOrigin, DqnScale, DqnShape, dqn_standardiser};
 pub use threshold::ThresholdPolicy;
 
 /// A policy of the problem `cascade`.

@@ -42,7 +42,7 @@ pub(super) fn run(args: &RunArgs, file: &TopologyFile) -> Result<Exit, Failure> 
     let mut plan = CascadePlan::new(scenario);
     compare_with(&mut plan, args.versus.as_deref())?;
     let plan = Arc::new(plan);
-    let policies = until_stopped(|_| Policies::prepare(&plan.scenario, args.quiet))??;
+    let policies = until_stopped(|stop| Policies::prepare(&plan.scenario, args.quiet, stop))??;
     let scenario = &plan.scenario;
     let (dir, manifest) = begin(args, &*plan, &scenario.name(), &scenario.resolved_toml())?;
     files::keep_trace(&dir, &plan).and_then(|()| policies.keep(&dir)).map_err(unwritten)?;

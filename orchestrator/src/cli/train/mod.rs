@@ -1,5 +1,8 @@
 //! `train`: models for policies that learn before a run.
 
+mod dqn;
+mod dqn_shown;
+mod keeper;
 mod placement;
 mod shown;
 
@@ -28,11 +31,13 @@ use crate::exit::{Exit, Failure};
 )]
 pub(crate) enum TrainCommand {
     Placement(placement::TrainPlacementArgs),
+    Dqn(Box<dqn::TrainDqnArgs>),
 }
 
 pub(crate) fn train(command: TrainCommand) -> Result<Exit, Failure> {
     match command {
         TrainCommand::Placement(args) => placement::train(args),
+        TrainCommand::Dqn(args) => dqn::train(*args),
     }
 }
 
