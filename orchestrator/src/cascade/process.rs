@@ -165,7 +165,7 @@ fn trial_order(
         trial: TrialId { seed_number, policy: policy as u32 },
         name: planned.name.clone(),
         policy: serde_json::to_string(&planned.spec).expect("a policy is plain data"),
-        model: context.policies.model(policy),
+        model: context.policies.model(policy).map(|model| model.bytes.to_vec()),
         images: instance.images,
         walk: instance.walk,
         training: setting.walk,

@@ -226,6 +226,7 @@ impl ProblemSummary for CascadeSummary {
             about: run.about.as_deref(),
             backend: &run.backend,
             slots: Some(run.images),
+            counted: "image",
             clock: &run.clock,
             valid: run.valid,
             status: run.status,

@@ -11,10 +11,12 @@ mod told;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use fogbit_policy::cascade::CascadePolicy;
 use fogbit_scenario::TopologyFile;
 use fogbit_scenario::cascade::{Arrival, CascadeInstance, CascadeScenario, ImageRow, Sight};
+use fogbit_scenario::placement::kept_model;
 
 pub use self::diff::diff;
 use self::sums::Sums;
@@ -51,13 +53,20 @@ pub fn verify(dir: &Path) -> Result<Compared, Failure> {
     let mut file = TopologyFile::read(&dir.join("topology.toml"))?;
     // They may speak of policies that were left out of this run.
     file.set("expect=[]")?;
+    for policy in &summary.policies {
+        // What a run trained at its start it keeps; its topology still asks for the training.
+        let model = kept_model(&policy.name);
+        if dir.join(&model).is_file() {
+            file.set(&format!("policies.{}.model={model}", policy.name))?;
+        }
+    }
     let scenario = CascadeScenario::from_file(&file)?;
     let mut compared = Compared::default();
     check_head(dir, &summary, &scenario, &mut compared)?;
     if !compared.findings.is_empty() {
         return Ok(compared);
     }
-    let policies = Policies::prepare(&scenario, true)?;
+    let policies = Policies::prepare(&scenario, true, &AtomicBool::new(false))?;
     let names: Vec<&str> = scenario.policies().map(|(name, _)| name).collect();
     let mut pooled: BTreeMap<&str, Sums> = BTreeMap::new();
     for trial in &summary.trials {

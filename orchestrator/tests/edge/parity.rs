@@ -5,7 +5,12 @@ use super::{both, topology};
 #[test]
 fn without_pictures() {
     let dir = tempfile::tempdir().unwrap();
-    let file = topology(dir.path(), 300, &[]);
+    let more = "[policies.mdp]\nkind = \"mdp\"\ndiscount = 0.99\n\n\
+                [policies.searching]\nkind = \"mdp\"\ndiscount = 0.99\nsearch = true\n\n\
+                [policies.belief]\nkind = \"belief\"\ndiscount = 0.99\nplaces = 16\n\n\
+                [policies.hidden]\nkind = \"hidden-state\"\ndiscount = 0.99\nplaces = 16\n\n\
+                [policies.clairvoyant]\nkind = \"clairvoyant\"\n\n[policies.baseline]";
+    let file = topology(dir.path(), 300, &[("[policies.baseline]", more)]);
     let summary = both(&file, dir.path());
     for policy in summary["policies"].as_array().unwrap() {
         let [answered, timed_out, refused] = super::fates(&policy["whole"]);

@@ -3,6 +3,8 @@
 mod belief;
 mod clairvoyant;
 mod curve;
+mod dqn;
+mod dqn_model;
 mod hidden_state;
 mod mdp;
 mod ring;
@@ -16,6 +18,8 @@ use fogbit_scenario::topology::CascadePolicySpec;
 
 pub use belief::BeliefPolicy;
 pub use clairvoyant::ClairvoyantPolicy;
+pub use dqn::DqnPolicy;
+pub use dqn_model::{DqnModel, DqnModelError, DqnOrigin, DqnScale, DqnShape, dqn_standardiser};
 pub use hidden_state::HiddenStatePolicy;
 pub use mdp::MdpPolicy;
 pub use threshold::ThresholdPolicy;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use fogbit_neural::{Classifier, PIXELS};
-use fogbit_policy::cascade::CascadePolicy;
+use fogbit_policy::cascade::{CascadePolicy, ClairvoyantPolicy, DqnModel, DqnPolicy, build};
 use fogbit_scenario::cascade::{CascadeInstance, ImageStep, ImageTable, Setting};
 use fogbit_scenario::link::verdict::LinkCheck;
 use fogbit_scenario::topology::CascadePolicySpec;
@@ -76,7 +76,7 @@ async fn played(
     let CascadeLoad { images, training, pictures } = load;
     let pictures = Bytes::from(pictures);
     let instance = order.instance(images);
-    let mut policy = policy(&order, &order.setting(training), &instance)?;
+    let mut policy = policy(&order, order.setting(training), instance.clone()).await?;
     let eye = eye(&order, &instance.table, &pictures)?;
     let place = Place {
         name: order.helper.0.clone(),
@@ -113,16 +113,37 @@ async fn played(
     }
 }
 
-/// Who decides.
-fn policy(
+/// Who decides. To solve for a policy may take longer than this process may be silent, so another
+/// thread does.
+async fn policy(
     order: &CascadeOrder,
-    setting: &Setting,
-    _instance: &CascadeInstance,
+    setting: Setting,
+    instance: CascadeInstance,
 ) -> Result<Box<dyn CascadePolicy>, TrialError> {
     let spec: CascadePolicySpec = serde_json::from_str(&order.policy)
         .map_err(|error| TrialError::Order(format!("a policy that cannot be read: {error}")))?;
-    fogbit_policy::cascade::build(&spec, setting)
-        .ok_or_else(|| TrialError::Order(format!("`{}` cannot be played", spec.kind())))
+    let model = order.model.clone();
+    let solved = tokio::task::spawn_blocking(move || made(&spec, model, &setting, &instance));
+    solved.await.map_err(|error| TrialError::Order(error.to_string()))?
+}
+
+fn made(
+    spec: &CascadePolicySpec,
+    model: Option<Vec<u8>>,
+    setting: &Setting,
+    instance: &CascadeInstance,
+) -> Result<Box<dyn CascadePolicy>, TrialError> {
+    let unplayable = || TrialError::Order(format!("`{}` cannot be played", spec.kind()));
+    match spec {
+        CascadePolicySpec::Clairvoyant(_) => Ok(Box::new(ClairvoyantPolicy::new(instance))),
+        CascadePolicySpec::Dqn(_) => {
+            let model = DqnModel::from_bytes(&model.ok_or_else(unplayable)?).map_err(|error| {
+                TrialError::Order(format!("a model that cannot be used: {error}"))
+            })?;
+            Ok(Box::new(DqnPolicy::new(Arc::new(model))))
+        }
+        spec => build(spec, setting).ok_or_else(unplayable),
+    }
 }
 
 /// What sees the images.

@@ -71,7 +71,7 @@ fn played(change: &str, timed: bool) -> (tempfile::TempDir, String) {
     let out = ResultsDir::create(&dir.path().join("out")).unwrap();
     let context = CascadeContext {
         pictures: None,
-        policies: Policies::prepare(&plan.scenario, true).unwrap(),
+        policies: Policies::prepare(&plan.scenario, true, &AtomicBool::new(false)).unwrap(),
         decisions: Some(out.clone()),
         board: Arc::new(CascadeBoard::new(&plan)),
         stop: Arc::new(AtomicBool::new(false)),

@@ -42,7 +42,7 @@ pub(super) fn run(args: &RunArgs, file: &TopologyFile) -> Result<Exit, Failure> 
     let mut plan = CascadePlan::new(scenario);
     compare_with(&mut plan, args.versus.as_deref())?;
     let plan = Arc::new(plan);
-    let policies = until_stopped(|_| Policies::prepare(&plan.scenario, args.quiet))??;
+    let policies = until_stopped(|stop| Policies::prepare(&plan.scenario, args.quiet, stop))??;
     let scenario = &plan.scenario;
     // In `sim` what classifiers say is in the trace.
     let pictures = match network {

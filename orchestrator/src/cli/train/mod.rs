@@ -2,6 +2,9 @@
 
 mod classifiers;
 mod classifiers_shown;
+mod dqn;
+mod dqn_shown;
+mod keeper;
 mod placement;
 mod shown;
 
@@ -32,12 +35,14 @@ use crate::exit::{Exit, Failure};
 pub(crate) enum TrainCommand {
     Placement(placement::TrainPlacementArgs),
     Classifiers(classifiers::TrainClassifiersArgs),
+    Dqn(Box<dqn::TrainDqnArgs>),
 }
 
 pub(crate) fn train(command: TrainCommand) -> Result<Exit, Failure> {
     match command {
         TrainCommand::Placement(args) => placement::train(args),
         TrainCommand::Classifiers(args) => classifiers::train(&args),
+        TrainCommand::Dqn(args) => dqn::train(*args),
     }
 }
 
