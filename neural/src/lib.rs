@@ -14,6 +14,7 @@ mod adam;
 mod architecture;
 pub mod calibration;
 mod checkpoint;
+mod classifier;
 mod conv;
 mod fit;
 mod init;
@@ -33,6 +34,10 @@ mod vector;
 
 pub use adam::{Adam, AdamState};
 pub use checkpoint::Checkpoint;
+pub use classifier::{
+    CLASSES, Classifier, ClassifierError, ClassifierScratch, PIXELS, Preparation, SIDE, answer,
+    entropy_of, probabilities,
+};
 pub use conv::{Conv2d, MaxPool2d, Planes};
 pub use fit::{Epoch, Fit, FitError, fit, shuffle};
 pub use init::Initial;

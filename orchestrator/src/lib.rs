@@ -4,8 +4,10 @@
 pub mod backend;
 pub mod bench;
 pub mod board;
+pub mod cascade;
 pub mod cli;
 pub mod compare;
+pub mod dataset;
 pub mod exit;
 pub mod expect;
 pub mod explain;

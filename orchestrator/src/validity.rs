@@ -28,7 +28,8 @@ impl Begun {
         self.late_share() <= MOST_LATE
     }
 
-    fn add(&mut self, other: Begun) {
+    /// Those of another part of the run too.
+    pub fn add(&mut self, other: Begun) {
         self.slots += other.slots;
         self.late += other.late;
     }

@@ -18,6 +18,7 @@ mod pace;
 pub mod placement;
 mod service;
 mod sim;
+mod steer;
 mod trial;
 
 pub use external::{

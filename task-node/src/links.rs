@@ -73,6 +73,13 @@ impl KeptLink {
         Some(state_in(&self.path, slot)).filter(|state| *state != self.state)
     }
 
+    /// The slots after the first in which it becomes something else.
+    pub(crate) fn changes(&self) -> Vec<u64> {
+        let mut slots: Vec<u64> = self.path.states().map(|(slot, _)| slot).skip(1).collect();
+        slots.dedup();
+        slots
+    }
+
     /// Whether packets get through on the way up once it is in `state`, and whether they do now.
     pub(crate) fn gets_through(&self, state: usize) -> (bool, bool) {
         let at = |state| self.path.states().nth(state).is_some_and(|(_, s)| !s.spec.up.is_dead());

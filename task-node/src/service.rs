@@ -89,6 +89,10 @@ async fn play(
             let send = FrameSender::new(send, CONTROL_LIMIT);
             return crate::placement::play(member, ways.prober(), *order, send, receive).await;
         }
+        Ok(TaskNodeOrder::Cascade(order)) => {
+            let send = FrameSender::new(send, CONTROL_LIMIT);
+            return crate::cascade::play(member, ways.prober(), *order, send, receive).await;
+        }
         Err(error) => {
             tracing::warn!(%error, "an order that cannot be read");
             return;

@@ -61,6 +61,27 @@ pub enum TrialError {
     /// An external policy failed.
     #[error(transparent)]
     External(#[from] Box<ExternalError>),
+    /// The weak classifier does not say what the trace says it did.
+    #[error(
+        "image {image}: the weak classifier gives the metric {classified:?} where the trace has \
+         {traced:?}: classifiers, pictures and trace do not belong together"
+    )]
+    Metric {
+        /// The image, in the trace's own numbers.
+        image: u32,
+        /// What it says.
+        classified: f32,
+        /// What the trace says.
+        traced: f32,
+    },
+    /// In virtual time an image was not classified though nothing was in its way.
+    #[error("helper node {helper} did not classify image {image}")]
+    Unanswered {
+        /// Its name.
+        helper: String,
+        /// Number of the image.
+        image: u64,
+    },
     /// The order of the trial makes no sense.
     #[error("unusable order of a trial: {0}")]
     Order(String),

@@ -2,6 +2,7 @@
 //! their codec.
 
 pub mod backoff;
+pub mod cascade;
 pub mod close;
 pub mod codec;
 pub mod compute;

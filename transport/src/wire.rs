@@ -11,6 +11,7 @@ use fogbit_scenario::link::LinkPath;
 use fogbit_scenario::link::verdict::{EndCounts, LinkCheck};
 use serde::{Deserialize, Serialize};
 
+use crate::cascade::{CascadeOrder, EdgeOrder};
 use crate::emulation::Lateness;
 use crate::identity::Role;
 use crate::payload::Payload;
@@ -72,6 +73,8 @@ pub enum HelperOrder {
     OneBit(Box<SeedOrder>),
     /// In the problem `placement`.
     Placement(Box<ComputeOrder>),
+    /// In the problem `cascade`.
+    Cascade(Box<EdgeOrder>),
 }
 
 /// Orchestrator to task node: the first message of the stream of a trial.
@@ -81,6 +84,8 @@ pub enum TaskNodeOrder {
     OneBit(Box<TrialOrder>),
     /// In the problem `placement`.
     Placement(Box<PlacementOrder>),
+    /// In the problem `cascade`.
+    Cascade(Box<CascadeOrder>),
 }
 
 /// What a helper node is under one seed, in the problem `one-bit`.

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use fogbit_scenario::work::{ComputeSpec, execute};
+use fogbit_neural::Classifier;
+use fogbit_scenario::work::ComputeSpec;
 use fogbit_transport::compute::ComputeTimes;
 use tokio::sync::oneshot;
 
 use super::clock::{nanoseconds, now};
 use super::error::ComputeError;
+use super::images::Labour;
 use super::service::{Admitted, ComputeState, ComputeTask, Finished, Reply};
 
 /// Threads that work.
@@ -19,6 +21,8 @@ pub(super) struct Pool(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     spec: ComputeSpec,
+    /// What does the work, where that is to classify pictures.
+    classifier: Option<Arc<Classifier>>,
     state: Mutex<State>,
     /// There is a task, or there will never be one again.
     changed: Condvar,
@@ -52,11 +56,15 @@ struct Running {
 }
 
 impl Pool {
-    /// Idle workers.
-    pub(super) fn new(spec: ComputeSpec) -> std::io::Result<Pool> {
+    /// Idle workers, who classify pictures if there is a `classifier`.
+    pub(super) fn new(
+        spec: ComputeSpec,
+        classifier: Option<Arc<Classifier>>,
+    ) -> std::io::Result<Pool> {
         let state =
             State { next: 0, waiting: VecDeque::new(), running: BTreeMap::new(), closed: None };
-        let shared = Arc::new(Shared { spec, state: Mutex::new(state), changed: Condvar::new() });
+        let (state, changed) = (Mutex::new(state), Condvar::new());
+        let shared = Arc::new(Shared { spec, classifier, state, changed });
         let pool = Pool(Arc::clone(&shared));
         for worker in 0..spec.workers {
             let shared = Arc::clone(&shared);
@@ -148,8 +156,9 @@ impl Shared {
 
     /// What a worker does all its life.
     fn work(&self) {
+        let mut labour = Labour::new(self.classifier.as_ref());
         while let Some((job, begun, scheduled_ns)) = self.take() {
-            let end = job.run(begun, scheduled_ns);
+            let end = job.run(&mut labour, begun, scheduled_ns);
             self.state().running.remove(&job.id);
             let _ = job.reply.send(end);
         }
@@ -175,7 +184,12 @@ impl Shared {
 
 impl Job {
     /// Does the work, and waits until a node of this speed would be done.
-    fn run(&self, begun: Instant, scheduled_ns: u64) -> Result<Finished, ComputeError> {
+    fn run(
+        &self,
+        labour: &mut Labour,
+        begun: Instant,
+        scheduled_ns: u64,
+    ) -> Result<Finished, ComputeError> {
         let scheduled_end = begun.checked_add(Duration::from_nanos(scheduled_ns));
         let too_late = |end: Option<Instant>| {
             self.deadline.is_some_and(|deadline| end.is_none_or(|end| end > deadline))
@@ -183,9 +197,8 @@ impl Job {
         if too_late(scheduled_end) {
             return Err(ComputeError::DeadlineMissed);
         }
-        let ComputeTask { work, input, output_bytes, .. } = &self.task;
         let mut go_on = || !self.stop.is_set() && !too_late(Some(now()));
-        let Some(output) = execute(*work, input, *output_bytes, &mut go_on) else {
+        let Some(output) = labour.execute(&self.task, &mut go_on)? else {
             return Err(match self.stop.is_set() {
                 true => ComputeError::Cancelled,
                 false => ComputeError::DeadlineMissed,

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use super::calibrate::calibration;
 use super::counts::ComputeCounts;
 use super::error::{ComputeError, ComputeSetupError};
+use super::images::ImageSpec;
 use super::pool::Pool;
 use super::timed::Timed;
 
@@ -67,6 +68,8 @@ pub struct ComputeService(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     spec: ComputeSpec,
+    /// Of one that takes images, and nothing else.
+    images: Option<ImageSpec>,
     engine: Engine,
     counts: Mutex<ComputeCounts>,
 }
@@ -90,10 +93,33 @@ impl ComputeService {
             Execution::Real => {
                 // Measured now, while nothing else is done here.
                 tell_slow_host(&spec);
-                Engine::Real(Pool::new(spec)?)
+                Engine::Real(Pool::new(spec, None)?)
             }
         };
-        Ok(ComputeService(Arc::new(Inner { spec, engine, counts: Mutex::default() })))
+        Ok(ComputeService::of(spec, None, engine))
+    }
+
+    /// An idle node that takes images and no other tasks; as [`new`](Self::new).
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn for_images(images: ImageSpec) -> Result<ComputeService, ComputeSetupError> {
+        let spec = images.compute();
+        spec.check()?;
+        let engine = match &images.classifier {
+            Some(classifier) => Engine::Real(Pool::new(spec, Some(Arc::clone(classifier)))?),
+            None => Engine::Timed(Timed::new(spec)?),
+        };
+        Ok(ComputeService::of(spec, Some(images), engine))
+    }
+
+    fn of(spec: ComputeSpec, images: Option<ImageSpec>, engine: Engine) -> ComputeService {
+        ComputeService(Arc::new(Inner { spec, images, engine, counts: Mutex::default() }))
+    }
+
+    /// What it takes images for, if it does.
+    pub fn images(&self) -> Option<&ImageSpec> {
+        self.0.images.as_ref()
     }
 
     /// What it is.

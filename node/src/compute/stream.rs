@@ -1,6 +1,8 @@
 //! Tasks of task nodes: one stream each, which harms no other whatever comes on it.
 
 use bytes::Bytes;
+use fogbit_scenario::work::Work;
+use fogbit_transport::cascade::{ANSWER_BYTES, ImageRequest};
 use fogbit_transport::compute::{
     ComputeCode, ComputeReply, ComputeRequest, HEAD_LIMIT, Opening, Payload, read_frame,
     read_payload, write_answer,
@@ -39,6 +41,10 @@ pub async fn serve_compute_stream(
             let service = find(request.trial);
             serve_compute(request, send, receive, service).await
         }
+        Ok(Opening::Image(request)) => {
+            let service = find(request.trial);
+            serve_image(request, send, receive, service).await
+        }
         Ok(Opening::Session(_) | Opening::Steering(_)) => {
             refuse(send, receive, ComputeError::BadRequest("there are no sessions here".into()))
                 .await
@@ -51,15 +57,61 @@ pub async fn serve_compute_stream(
 /// Serves one stream of which the request has been read. Without a `service` it is refused.
 pub async fn serve_compute(
     request: ComputeRequest,
+    send: SendStream,
+    receive: RecvStream,
+    service: Option<ComputeService>,
+) -> ComputeEnd {
+    let wanted = |service: &ComputeService| {
+        if service.images().is_some() {
+            return Err(ComputeError::BadRequest("images are classified here, no more".into()));
+        }
+        let ComputeRequest { input_bytes, output_bytes, deadline_ns, .. } = request;
+        Ok(Wanted { work: request.work()?, input_bytes, output_bytes, deadline_ns })
+    };
+    serve(request.trial, wanted, send, receive, service).await
+}
+
+/// As [`serve_compute`], for an image.
+pub async fn serve_image(
+    request: ImageRequest,
+    send: SendStream,
+    receive: RecvStream,
+    service: Option<ComputeService>,
+) -> ComputeEnd {
+    let wanted = |service: &ComputeService| {
+        let none = || ComputeError::BadRequest("no images are classified here".into());
+        let images = service.images().ok_or_else(none)?;
+        images.check(&request)?;
+        let ImageRequest { image_bytes: input_bytes, deadline_ns, .. } = request;
+        Ok(Wanted { work: images.work(), input_bytes, output_bytes: ANSWER_BYTES, deadline_ns })
+    };
+    serve(request.trial, wanted, send, receive, service).await
+}
+
+/// What is asked of a service.
+struct Wanted {
+    work: Work,
+    input_bytes: u64,
+    output_bytes: u64,
+    deadline_ns: Option<u64>,
+}
+
+async fn serve(
+    trial: TrialId,
+    wanted: impl FnOnce(&ComputeService) -> Result<Wanted, ComputeError>,
     mut send: SendStream,
     mut receive: RecvStream,
     service: Option<ComputeService>,
 ) -> ComputeEnd {
     let Some(service) = service else {
-        let unknown = format!("{:?} is not a trial of this task node", request.trial);
+        let unknown = format!("{trial:?} is not a trial of this task node");
         return refuse(send, receive, ComputeError::BadRequest(unknown)).await;
     };
-    let task = match read_task(&request, &mut receive, &service).await {
+    let task = match wanted(&service) {
+        Ok(wanted) => read_task(wanted, &mut receive, &service).await,
+        Err(error) => Err(error.into()),
+    };
+    let task = match task {
         Ok(task) => task,
         Err(Unread::Gone) => return ComputeEnd::Gone,
         Err(Unread::Refused(error)) => {
@@ -102,16 +154,14 @@ impl From<ComputeError> for Unread {
 
 /// Reads the input, once everything else about the request is in order.
 async fn read_task(
-    request: &ComputeRequest,
+    Wanted { work, input_bytes: announced, output_bytes, deadline_ns }: Wanted,
     receive: &mut RecvStream,
     service: &ComputeService,
 ) -> Result<ComputeTask, Unread> {
     let asked = now();
-    let work = request.work().map_err(ComputeError::from)?;
-    let (announced, output_bytes) = (request.input_bytes, request.output_bytes);
     service.check_payload(announced, output_bytes)?;
     let read = read_payload(receive, announced);
-    let read = match request.deadline_ns {
+    let read = match deadline_ns {
         None => read.await,
         Some(ns) => tokio::time::timeout(std::time::Duration::from_nanos(ns), read)
             .await
@@ -126,7 +176,7 @@ async fn read_task(
         Err(_) => return Err(Unread::Gone),
     };
     // What the input took on its way is gone.
-    let deadline_ns = request.deadline_ns.map(|ns| ns.saturating_sub(nanoseconds(asked.elapsed())));
+    let deadline_ns = deadline_ns.map(|ns| ns.saturating_sub(nanoseconds(asked.elapsed())));
     Ok(ComputeTask { work, input, output_bytes, deadline_ns })
 }
 

@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 use self::seeds::{Opened, SharedSeeds};
 use self::steering::Computers;
 use self::way_back::WaysBack;
-use crate::compute::{ComputeSetupError, serve_compute};
+use crate::compute::{ComputeSetupError, serve_compute, serve_image};
 use crate::metrics::HelperMetrics;
 use crate::session::SessionError;
 
@@ -63,6 +63,8 @@ enum SessionFailure {
     NoSuchState(u32),
     #[error("a load of {0}")]
     Load(f64),
+    #[error("a task for a node that classifies images")]
+    NoComputer,
 }
 
 impl SessionFailure {
@@ -75,7 +77,9 @@ impl SessionFailure {
             | SessionFailure::NotBegun
             | SessionFailure::BegunTwice
             | SessionFailure::NoLink => CloseCode::BadRequest,
-            SessionFailure::NoSuchState(_) | SessionFailure::Load(_) => CloseCode::BadRequest,
+            SessionFailure::NoSuchState(_)
+            | SessionFailure::Load(_)
+            | SessionFailure::NoComputer => CloseCode::BadRequest,
             SessionFailure::Timer(_) | SessionFailure::Computer(_) => CloseCode::Failed,
         }
     }
@@ -149,6 +153,17 @@ async fn keep_seed(
             let number = order.number;
             computers.begin(*order);
             // There are no states to tell.
+            (number, mpsc::channel(1).1)
+        }
+        Ok(HelperOrder::Cascade(order)) => {
+            if order.link.is_some() {
+                member.expect_links(OUTAGE);
+            }
+            let number = order.number;
+            if let Err(error) = computers.begin_edge(*order) {
+                tracing::error!(%error, "a strong classifier that cannot be used");
+                return send.reset(CloseCode::BadRequest);
+            }
             (number, mpsc::channel(1).1)
         }
         Err(error) => {
@@ -229,6 +244,11 @@ async fn serve_stream(
         let end = serve_compute(request, send, receive, service).await;
         return tracing::debug!(peer = from.name, ?end, "a task is over");
     }
+    if let Ok(Opening::Image(request)) = opening {
+        let service = problems.computers.service(request.trial, &from.name);
+        let end = serve_image(request, send, receive, service).await;
+        return tracing::debug!(peer = from.name, ?end, "an image is over");
+    }
     let peer = from.name.clone();
     let mut frames = (FrameSender::new(send, DATA_LIMIT), FrameReceiver::new(receive, DATA_LIMIT));
     let (send, receive) = (&mut frames.0, &mut frames.1);
@@ -237,7 +257,7 @@ async fn serve_stream(
         Ok(Opening::Steering(open)) => {
             steering::serve(&problems.computers, from, open, send, receive).await
         }
-        Ok(Opening::Compute(_)) => unreachable!("served above"),
+        Ok(Opening::Compute(_) | Opening::Image(_)) => unreachable!("served above"),
         Err(error) => Err(error.into()),
     };
     let Err(failure) = served else {

@@ -1,20 +1,23 @@
-//! Sessions of the problem `placement`: this node as a computer, steered by a task node.
+//! Sessions of the problems `placement` and `cascade`: this node as a computer, or as a classifier,
+//! steered by a task node.
 //!
-//! A session says who may send tasks, changes the link, and answers pings. The tasks themselves come
-//! on streams of their own, and only as long as the session lasts.
+//! A session says who may send tasks or images, changes the link, and answers pings. The tasks
+//! themselves come on streams of their own, and only as long as the session lasts.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use fogbit_neural::{Classifier, ClassifierError, PIXELS};
 use fogbit_scenario::link::Direction;
-use fogbit_scenario::work::{Planned, TimedServer};
+use fogbit_scenario::work::{ComputeSpec, Planned, TimedServer};
+use fogbit_transport::cascade::EdgeOrder;
 use fogbit_transport::placement::{ComputeOrder, LinkOrder, OpenSteering, Steered, Steering};
 use fogbit_transport::probe::{ProbeId, counts};
-use fogbit_transport::wire::{CountsAnswer, TrialId};
+use fogbit_transport::wire::{CountsAnswer, Player, TrialId};
 use fogbit_transport::{FrameReceiver, FrameSender};
 
 use super::{Caller, SessionFailure};
-use crate::compute::ComputeService;
+use crate::compute::{ComputeService, ComputeSetupError, ImageSpec};
 
 /// What this node computes for whom, under the seeds that are being run.
 #[derive(Debug, Clone, Default)]
@@ -22,20 +25,62 @@ pub(super) struct Computers(Arc<Mutex<Open>>);
 
 #[derive(Debug, Default)]
 struct Open {
-    orders: BTreeMap<u64, ComputeOrder>,
+    seeds: BTreeMap<u64, Seed>,
     services: BTreeMap<(u64, u32), ComputeService>,
+}
+
+/// What this node is under one seed.
+#[derive(Debug, Clone)]
+struct Seed {
+    players: Arc<[Player]>,
+    machine: Machine,
+    link: Option<LinkOrder>,
+}
+
+#[derive(Debug, Clone)]
+enum Machine {
+    /// It does the work of tasks.
+    Computer(ComputeSpec),
+    /// It classifies images.
+    Edge(ImageSpec),
+}
+
+impl Machine {
+    fn start(self) -> Result<ComputeService, ComputeSetupError> {
+        match self {
+            Machine::Computer(spec) => ComputeService::new(spec),
+            Machine::Edge(images) => ComputeService::for_images(images),
+        }
+    }
 }
 
 impl Computers {
     /// Sessions of this seed can be opened from now on.
     pub(super) fn begin(&self, order: ComputeOrder) {
-        self.lock().orders.insert(order.number, order);
+        let ComputeOrder { number, players, computer, link } = order;
+        let machine = Machine::Computer(computer);
+        self.lock().seeds.insert(number, Seed { players: players.into(), machine, link });
+    }
+
+    /// The same in the problem `cascade`.
+    pub(super) fn begin_edge(&self, order: EdgeOrder) -> Result<(), ClassifierError> {
+        let EdgeOrder { number, players, edge, link, strong } = order;
+        let classifier = strong.map(|bytes| Classifier::from_bytes(&bytes)).transpose()?;
+        let machine = Machine::Edge(ImageSpec {
+            workers: edge.workers,
+            queue_limit: edge.queue_limit,
+            bytes: if classifier.is_some() { PIXELS as u64 } else { edge.image_bytes },
+            service_ns: edge.service_ns,
+            classifier: classifier.map(Arc::new),
+        });
+        self.lock().seeds.insert(number, Seed { players: players.into(), machine, link });
+        Ok(())
     }
 
     /// The seed is over, and with it all its tasks.
     pub(super) fn end(&self, number: u64) {
         let mut open = self.lock();
-        open.orders.remove(&number);
+        open.seeds.remove(&number);
         for service in open.services.extract_if(.., |(seed, _), _| *seed == number) {
             service.1.close();
         }
@@ -44,21 +89,21 @@ impl Computers {
     /// The computer of a trial, if `peer` plays it and has a session.
     pub(super) fn service(&self, trial: TrialId, peer: &str) -> Option<ComputeService> {
         let open = self.lock();
-        is_player(open.orders.get(&trial.seed_number)?, trial, peer)
+        is_player(open.seeds.get(&trial.seed_number)?, trial, peer)
             .then(|| open.services.get(&(trial.seed_number, trial.policy)).cloned())?
     }
 
     /// Opens the one session of a trial.
-    fn open(&self, trial: TrialId, peer: &str) -> Result<ComputeOrder, SessionFailure> {
+    fn open(&self, trial: TrialId, peer: &str) -> Result<Seed, SessionFailure> {
         let mut open = self.lock();
-        let order = open.orders.get(&trial.seed_number);
-        let order = order.ok_or(SessionFailure::UnknownTrial(trial))?.clone();
+        let seed = open.seeds.get(&trial.seed_number);
+        let seed = seed.ok_or(SessionFailure::UnknownTrial(trial))?.clone();
         let place = (trial.seed_number, trial.policy);
-        if !is_player(&order, trial, peer) || open.services.contains_key(&place) {
+        if !is_player(&seed, trial, peer) || open.services.contains_key(&place) {
             return Err(SessionFailure::NotYours(trial));
         }
-        open.services.insert(place, ComputeService::new(order.computer)?);
-        Ok(order)
+        open.services.insert(place, seed.machine.clone().start()?);
+        Ok(seed)
     }
 
     /// The session of a trial is over, and with it its tasks.
@@ -74,8 +119,8 @@ impl Computers {
     }
 }
 
-fn is_player(order: &ComputeOrder, trial: TrialId, peer: &str) -> bool {
-    order.players.get(trial.policy as usize).is_some_and(|player| player.task_node == peer)
+fn is_player(seed: &Seed, trial: TrialId, peer: &str) -> bool {
+    seed.players.get(trial.policy as usize).is_some_and(|player| player.task_node == peer)
 }
 
 /// Serves a session to its end.
@@ -86,22 +131,25 @@ pub(super) async fn serve(
     send: &mut FrameSender,
     receive: &mut FrameReceiver,
 ) -> Result<(), SessionFailure> {
-    let order = computers.open(trial, &from.name)?;
-    let served = steer(order, &from, probe, send, receive).await;
+    let seed = computers.open(trial, &from.name)?;
+    let served = steer(seed, &from, probe, send, receive).await;
     computers.close(trial);
     from.links.remove(from.address);
     served
 }
 
 async fn steer(
-    order: ComputeOrder,
+    seed: Seed,
     from: &Caller,
     probe: ProbeId,
     send: &mut FrameSender,
     receive: &mut FrameReceiver,
 ) -> Result<(), SessionFailure> {
-    let mut server = TimedServer::new(order.computer);
-    let _probed = order.link.as_ref().and_then(|LinkOrder { path, key }| {
+    let mut server = match seed.machine {
+        Machine::Computer(spec) => Some(TimedServer::new(spec)),
+        Machine::Edge(_) => None,
+    };
+    let _probed = seed.link.as_ref().and_then(|LinkOrder { path, key }| {
         // The answer that the session is open takes this way already, unless nothing would come.
         let mut first = path.at(1).spec.down;
         if first.is_dead() {
@@ -115,7 +163,7 @@ async fn steer(
         let answer = match request {
             Steering::Ping { number } => Steered::Pong { number },
             Steering::Link { state } => {
-                let link = order.link.as_ref();
+                let link = seed.link.as_ref();
                 let known = link.and_then(|link| link.path.states().nth(state as usize));
                 let (_, known) = known.ok_or(SessionFailure::NoSuchState(state))?;
                 from.links.change(from.address, known.spec.down);
@@ -129,6 +177,7 @@ async fn steer(
                 if !(0.0..1.0).contains(&load) {
                     return Err(SessionFailure::Load(load));
                 }
+                let server = server.as_mut().ok_or(SessionFailure::NoComputer)?;
                 server.set_load(load);
                 match server.arrive(at_ns, cycles, None) {
                     Ok(Planned { id, start_ns, finish_ns }) => {
@@ -138,6 +187,7 @@ async fn steer(
                 }
             }
             Steering::Cancel { id, at_ns } => {
+                let server = server.as_mut().ok_or(SessionFailure::NoComputer)?;
                 server.cancel(id, at_ns);
                 continue;
             }

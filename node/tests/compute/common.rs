@@ -82,8 +82,11 @@ pub(crate) struct Fog {
 
 impl Fog {
     pub(crate) async fn new(spec: ComputeSpec) -> Fog {
+        Fog::with(ComputeService::new(spec).unwrap()).await
+    }
+
+    pub(crate) async fn with(service: ComputeService) -> Fog {
         let authority = Authority::generate().unwrap();
-        let service = ComputeService::new(spec).unwrap();
         let (server, ends) = serve(&authority, service.clone());
         let address = server.local_addr().unwrap();
         let client = Endpoint::client((Ipv4Addr::LOCALHOST, 0).into()).unwrap();

@@ -4,6 +4,7 @@
 
 mod abuse;
 mod common;
+mod images;
 mod killed;
 mod local;
 mod remote;

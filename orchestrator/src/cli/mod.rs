@@ -1,7 +1,9 @@
 //! The command line.
 
 mod bench;
+mod cascade;
 mod compare;
+mod dataset;
 mod doctor;
 mod explain;
 mod health;
@@ -75,6 +77,8 @@ enum Command {
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     #[command(subcommand)]
+    Dataset(dataset::DatasetCommand),
+    #[command(subcommand)]
     Train(train::TrainCommand),
     #[command(subcommand)]
     Profile(profile::ProfileCommand),
@@ -107,6 +111,7 @@ pub fn main() -> ExitCode {
         Command::Render(args) => render::render(args),
         Command::Bench(command) => bench::bench(command),
         Command::Policy(command) => policy::run(command),
+        Command::Dataset(command) => dataset::run(command),
         Command::Train(command) => train::train(command),
         Command::Profile(command) => profile::run(command),
         Command::Token(command) => nodes::token(command),

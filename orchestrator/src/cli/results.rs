@@ -7,11 +7,12 @@ use clap::Args;
 use fogbit_scenario::topology::Problem;
 
 use super::print;
+use crate::cascade;
 use crate::exit::{Exit, Failure};
 use crate::placement;
 use crate::results::{EXPERIMENTS, ResultsDir, ResultsError, file_time};
 use crate::sweep::dir::PLAN_FILE;
-use crate::verify::{self, Finding};
+use crate::verify::{self, Compared, Finding};
 use crate::{report, results};
 
 /// Makes the new results directory `out`, or one in `results/` by the name of what is played.
@@ -78,7 +79,7 @@ pub(crate) fn report(args: ReportArgs) -> Result<Exit, Failure> {
         false => match problem(&args.dir)? {
             Problem::OneBit => report::render(&args.dir),
             Problem::Placement => placement::report::render(&args.dir),
-            Problem::Cascade => return Err(unknown_results(&args.dir)),
+            Problem::Cascade => cascade::report::render(&args.dir),
         },
     };
     let html = html.map_err(Failure::usage)?;
@@ -90,16 +91,19 @@ pub(crate) fn report(args: ReportArgs) -> Result<Exit, Failure> {
     Ok(Exit::Well)
 }
 
-/// Results of a problem that this command does not read.
-fn unknown_results(dir: &Path) -> Failure {
-    Failure::usage(format!("{} is a run of the problem `cascade`", dir.display()))
+/// What trials of a problem are counted in.
+fn counted(problem: Problem) -> &'static str {
+    match problem {
+        Problem::OneBit | Problem::Placement => "slots",
+        Problem::Cascade => "images",
+    }
 }
 
 /// Recompute a results directory by a separate path and compare
 ///
 /// Of the problem `placement` it is the figures of summary.json, pairs and ranks among them, of
-/// segments.csv and of the curves that are computed anew, from the decision files; what follows is
-/// said of `one-bit`.
+/// segments.csv and of the curves that are computed anew, from the decision files; of `cascade` every
+/// image is, with bucket, decision and loss, and every figure. What follows is said of `one-bit`.
 ///
 /// Every row of decisions/*.csv is computed anew from topology.toml, by code that shares nothing
 /// with the ledger: the choice (by running the policy), the bit, and both kinds of regret, which
@@ -115,18 +119,21 @@ pub(crate) struct VerifyArgs {
 }
 
 pub(crate) fn verify(args: VerifyArgs) -> Result<Exit, Failure> {
-    let verified = match problem(&args.dir)? {
+    let problem = problem(&args.dir)?;
+    let verified = match problem {
         Problem::OneBit => verify::verify(&args.dir)?,
         Problem::Placement => placement::verify::verify(&args.dir)?,
-        Problem::Cascade => return Err(unknown_results(&args.dir)),
+        Problem::Cascade => cascade::verify::verify(&args.dir)?,
     };
     for Finding { place, difference } in &verified.findings {
         print(&format!("{place}: {difference}\n"))?;
     }
     if verified.findings.is_empty() {
         print(&format!(
-            "verified: {} trials, {} slots, no difference\n",
-            verified.trials, verified.slots
+            "verified: {} trials, {} {}, no difference\n",
+            verified.trials,
+            verified.slots,
+            counted(problem)
         ))?;
         return Ok(Exit::Well);
     }
@@ -147,9 +154,11 @@ pub(crate) struct DiffArgs {
 }
 
 pub(crate) fn diff(args: DiffArgs) -> Result<Exit, Failure> {
-    let compared = match [problem(&args.a)?, problem(&args.b)?] {
+    let problems = [problem(&args.a)?, problem(&args.b)?];
+    let compared = match problems {
         [Problem::OneBit, Problem::OneBit] => verify::diff(&args.a, &args.b)?,
         [Problem::Placement, Problem::Placement] => placement::verify::diff(&args.a, &args.b)?,
+        [Problem::Cascade, Problem::Cascade] => cascade::verify::diff(&args.a, &args.b)?,
         [a, b] => {
             let message = format!("one run is of `{}`, the other of `{}`", a.name(), b.name());
             return Err(Failure::usage(message).help("only runs of one problem can be compared"));
@@ -159,7 +168,8 @@ pub(crate) fn diff(args: DiffArgs) -> Result<Exit, Failure> {
         print(&format!("{place}: {difference}\n"))?;
     }
     if compared.findings.is_empty() {
-        print(&format!("the same: {} trials, {} slots\n", compared.trials, compared.slots))?;
+        let Compared { trials, slots, .. } = compared;
+        print(&format!("the same: {trials} trials, {slots} {}\n", counted(problems[0])))?;
         return Ok(Exit::Well);
     }
     Ok(Exit::Difference)

@@ -1,5 +1,6 @@
 //! `run`: plays a topology.
 
+mod cascade;
 mod ending;
 mod one_bit;
 mod placement;
@@ -176,5 +177,6 @@ pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
     match file.problem()? {
         Problem::OneBit => one_bit::run(&args, &file),
         Problem::Placement => placement::run(&args, &file),
+        Problem::Cascade => cascade::run(&args, &file),
     }
 }

@@ -74,7 +74,7 @@ pub(super) fn head(run: &RunHead<'_>) -> String {
         "{}: {}, {}, {}, backend {}, {:.1} s\n",
         run.topology,
         count(run.nodes.len() as u64, "helper node"),
-        run.slots.map_or("endless".into(), |slots| count(slots, "slot")),
+        run.slots.map_or("endless".into(), |slots| count(slots, run.counted)),
         count(run.seeds, "seed"),
         run.backend,
         run.seconds

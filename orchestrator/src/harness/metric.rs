@@ -1,6 +1,6 @@
 //! What policies are compared by.
 
-use fogbit_scenario::topology::{Metric, PlacementMetric};
+use fogbit_scenario::topology::{CascadeMetric, Metric, PlacementMetric};
 
 /// What policies of some problem are compared by.
 pub trait ProblemMetric: Copy + 'static {
@@ -87,7 +87,7 @@ pub struct Known {
 
 /// The metric of that name; none where no problem has one, as in files of a later version.
 pub fn known(name: &str) -> Option<Known> {
-    of::<Metric>(name).or_else(|| of::<PlacementMetric>(name))
+    of::<Metric>(name).or_else(|| of::<PlacementMetric>(name)).or_else(|| of::<CascadeMetric>(name))
 }
 
 fn of<M: ProblemMetric>(name: &str) -> Option<Known> {

@@ -38,8 +38,10 @@ pub struct RunHead<'s> {
     pub about: Option<&'s str>,
     /// `sim`, `process` or `join`.
     pub backend: &'s str,
-    /// Length of each trial in slots; none where trials are endless.
+    /// Length of each trial; none where trials are endless.
     pub slots: Option<u64>,
+    /// What trials are counted in, one of it: `slot`, or `image`.
+    pub counted: &'static str,
     /// `slot` or `wall`.
     pub clock: &'s str,
     /// Whether the run is to be believed.

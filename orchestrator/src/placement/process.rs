@@ -12,10 +12,9 @@ use fogbit_scenario::placement::PlacementInstance;
 use fogbit_scenario::work::Execution;
 use fogbit_transport::codec::CONTROL_LIMIT;
 use fogbit_transport::placement::{ComputeOrder, LinkOrder, PlacementOrder, PlacementReport};
-use fogbit_transport::wire::{HelperOrder, Player, SeedReady, TaskNodeOrder, TrialId};
+use fogbit_transport::wire::{HelperOrder, Player, TaskNodeOrder, TrialId};
 use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, WireError};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use super::backend::{PlacementContext, PlacementOutcome};
 use super::board::Told;
@@ -94,82 +93,31 @@ impl Run<'_> {
 
     /// Plays all policies under one seed.
     async fn play_seed(&mut self, number: u64, instance: PlacementInstance) -> Result<(), Early> {
-        let players = self.fleet.players()?;
-        let names = self.context.plan.policies.iter().zip(&players);
-        let told: Vec<Player> = names
-            .map(|(policy, member)| Player {
-                policy: policy.name.clone(),
-                task_node: member.name.clone(),
-            })
-            .collect();
-        let helpers: Option<Vec<MemberHandle>> = self.fleet.helpers().into_iter().collect();
-        let helpers = helpers.ok_or_else(|| failed("a helper node is gone"))?;
-        let mut seed_streams = Vec::new();
-        for (node, helper) in helpers.iter().enumerate() {
-            let order = self.order(number, node, &instance, &told);
-            let stream = announce(helper, order).await;
-            seed_streams.push(
-                stream.map_err(|error| failed(format!("helper node {}: {error}", helper.name)))?,
-            );
-        }
-        let addresses: Option<Vec<SocketAddr>> = helpers.iter().map(|h| h.listens).collect();
-        let addresses = addresses.ok_or_else(|| failed("a helper node does not listen"))?;
+        let names = self.context.plan.policies.iter().map(|policy| policy.name.as_str());
+        let (members, players) = self.fleet.cast(names)?;
+        let order =
+            |node| HelperOrder::Placement(Box::new(self.order(number, node, &instance, &players)));
+        let seed = self.fleet.tell_seed(number, order).await?;
         let at_once = if self.context.plan.scenario.is_wall() { 1 } else { players.len() };
-        let trials = self.trials(number, &instance, addresses);
-        let mut waiting = trials.into_iter().zip(players);
-        let mut under_way = JoinSet::new();
-        let mut done: Vec<Played> = Vec::new();
-        let (stop, stopped) = watch::channel(false);
-        let mut failure = None;
-        loop {
-            while failure.is_none()
-                && !*self.fleet.stopped().borrow()
-                && under_way.len() < at_once
-                && let Some((order, member)) = waiting.next()
-            {
-                let (context, instance) = (self.context.clone(), instance.clone());
-                under_way.spawn(drive(context, member, order, instance, stopped.clone()));
-            }
-            if under_way.is_empty() {
-                break;
-            }
-            let mut told_to_stop = self.fleet.stopped();
-            tokio::select! {
-                biased;
-                Some(ended) = under_way.join_next() => match ended {
-                    Ok(Ok(played)) => {
-                        if played.trial.status == Status::Failed {
-                            failure.get_or_insert_with(|| of_trial(self.context, &played.trial));
-                        }
-                        done.push(played);
-                    }
-                    Ok(Err(error)) => {
-                        failure.get_or_insert(failed(format!("cannot write results: {error}")));
-                    }
-                    Err(error) => {
-                        failure.get_or_insert(failed(format!("a trial panicked: {error}")));
-                    }
-                },
-                gone = self.fleet.gone() => {
-                    failure.get_or_insert(gone);
-                    let _ = stop.send(true);
-                }
-                _ = told_to_stop.wait_for(|stop| *stop), if !*stop.borrow() => {
-                    let _ = stop.send(true);
-                }
-            }
-        }
-        drop(seed_streams);
+        let trials =
+            self.trials(number, &instance, seed.addresses.clone()).into_iter().zip(members);
+        let context = self.context;
+        let trials = trials.map(|(order, member)| {
+            let (context, instance) = (context.clone(), instance.clone());
+            move |stopped| drive(context, member, order, instance, stopped)
+        });
+        let failed = |played: &Played| {
+            let is_failed = played.trial.status == Status::Failed;
+            is_failed.then(|| of_trial(context, &played.trial))
+        };
+        let (mut done, failure) = self.fleet.play(at_once, trials, failed).await;
+        drop(seed);
         done.sort_by_key(|played| played.trial.policy);
         for Played { trial, links } in done {
             self.links.add(self.context.plan.name(trial.policy), trial.seed, links);
             self.collector.add(trial);
         }
-        match failure {
-            Some(failure) => Err(self.fleet.blame(failure).await.into()),
-            None if *self.fleet.stopped().borrow() => Err(Early::Stopped),
-            None => Ok(()),
-        }
+        self.fleet.ended(failure).await
     }
 
     /// What the helper node `node` is told of a seed.
@@ -222,22 +170,6 @@ fn of_trial(context: &PlacementContext, trial: &PlacementTrial) -> RunFailure {
         trial.seed,
         why.unwrap_or_default()
     ))
-}
-
-/// The stream of a seed at a helper node, which lasts there as long as it is open.
-type SeedStream = (FrameSender, FrameReceiver);
-
-async fn announce(helper: &MemberHandle, order: ComputeOrder) -> Result<SeedStream, WireError> {
-    let number = order.number;
-    let (send, receive) = helper.connection.open_bi().await?;
-    let mut send = FrameSender::new(send, CONTROL_LIMIT);
-    let mut receive = FrameReceiver::new(receive, CONTROL_LIMIT);
-    send.send(&HelperOrder::Placement(Box::new(order))).await?;
-    let ready: SeedReady = receive.expect().await?;
-    if ready.number != number {
-        return Err(WireError::Malformed("it speaks of another seed".into()));
-    }
-    Ok((send, receive))
 }
 
 /// Why a trial failed.

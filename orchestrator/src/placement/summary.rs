@@ -172,6 +172,7 @@ impl ProblemSummary for PlacementSummary {
             about: run.about.as_deref(),
             backend: &run.backend,
             slots: Some(run.slots),
+            counted: "slot",
             clock: &run.clock,
             valid: run.valid,
             status: run.status,

@@ -151,7 +151,7 @@ fn check_head(
 }
 
 /// Whether at most 1 % of the packets of `links.json` were delivered more than 5 ms late.
-fn links_are_in_time(dir: &Path) -> Result<bool, Failure> {
+pub(crate) fn links_are_in_time(dir: &Path) -> Result<bool, Failure> {
     let links = crate::links::read(dir).map_err(|error| unreadable(&error))?;
     let (mut packets, mut late) = (0, 0);
     for row in links.iter().filter_map(|links| links.as_array()).flatten() {

@@ -265,7 +265,9 @@ pub(crate) fn head_of(
         first,
         count(run.nodes.len() as u64, "helper node", "helper nodes"),
         second,
-        run.slots.map_or("endless".into(), |slots| count(slots, "slot", "slots")),
+        run.slots.map_or("endless".into(), |slots| {
+            count(slots, run.counted, &format!("{}s", run.counted))
+        }),
         format!("clock <b>{}</b>", escape(run.clock)),
         format!("{} ({seeds})", count(run.seeds, "seed", "seeds")),
         format!("backend <b>{}</b>", escape(run.backend)),

@@ -257,6 +257,7 @@ impl ProblemSummary for Summary {
             about: run.about.as_deref(),
             backend: &run.backend,
             slots: run.slots,
+            counted: "slot",
             clock: &run.clock,
             valid: run.valid,
             status: run.status,

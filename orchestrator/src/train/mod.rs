@@ -1,4 +1,6 @@
 //! Models that policies learn before a run: training and judging them.
 
+pub mod classifiers;
+pub mod dqn;
 pub mod placement;
 pub mod progress;

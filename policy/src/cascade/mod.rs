@@ -3,6 +3,8 @@
 mod belief;
 mod clairvoyant;
 mod curve;
+mod dqn;
+mod dqn_model;
 mod hidden_state;
 mod mdp;
 mod ring;
@@ -16,6 +18,8 @@ use fogbit_scenario::topology::CascadePolicySpec;
 
 pub use belief::BeliefPolicy;
 pub use clairvoyant::ClairvoyantPolicy;
+pub use dqn::DqnPolicy;
+pub use dqn_model::{DqnModel, DqnModelError, DqnOrigin, DqnScale, DqnShape, dqn_standardiser};
 pub use hidden_state::HiddenStatePolicy;
 pub use mdp::MdpPolicy;
 pub use threshold::ThresholdPolicy;
@@ -80,17 +84,31 @@ pub const CATALOGUE: &[Entry] = &[
     },
 ];
 
-/// Makes the policy that `spec` describes for `setting`.
+/// A policy as it is before the first image of a trial, as often as it is wanted: solving for it once
+/// is enough.
+pub type Prototype = Box<dyn Fn() -> Box<dyn CascadePolicy> + Send + Sync>;
+
+/// The prototype of a policy that has seen nothing yet.
+pub fn cloning(policy: impl CascadePolicy + Clone + Sync + 'static) -> Prototype {
+    Box::new(move || Box::new(policy.clone()))
+}
+
+/// The prototype of the policy that `spec` describes for `setting`.
 ///
 /// `None` for [`CascadePolicySpec::Dqn`], which is made of a model, and for
 /// [`CascadePolicySpec::Clairvoyant`], which is made of a trial ([`ClairvoyantPolicy::new`]).
-pub fn build(spec: &CascadePolicySpec, setting: &Setting) -> Option<Box<dyn CascadePolicy>> {
+pub fn prototype(spec: &CascadePolicySpec, setting: &Setting) -> Option<Prototype> {
     Some(match spec {
-        CascadePolicySpec::Threshold(p) => Box::new(ThresholdPolicy::new(p, setting, true)),
-        CascadePolicySpec::LowerBound(p) => Box::new(ThresholdPolicy::new(p, setting, false)),
-        CascadePolicySpec::Mdp(p) => Box::new(MdpPolicy::new(p, setting)),
-        CascadePolicySpec::Belief(p) => Box::new(BeliefPolicy::new(p, setting)),
-        CascadePolicySpec::HiddenState(p) => Box::new(HiddenStatePolicy::new(p, setting)),
+        CascadePolicySpec::Threshold(p) => cloning(ThresholdPolicy::new(p, setting, true)),
+        CascadePolicySpec::LowerBound(p) => cloning(ThresholdPolicy::new(p, setting, false)),
+        CascadePolicySpec::Mdp(p) => cloning(MdpPolicy::new(p, setting)),
+        CascadePolicySpec::Belief(p) => cloning(BeliefPolicy::new(p, setting)),
+        CascadePolicySpec::HiddenState(p) => cloning(HiddenStatePolicy::new(p, setting)),
         CascadePolicySpec::Dqn(_) | CascadePolicySpec::Clairvoyant(_) => return None,
     })
+}
+
+/// Makes the policy that `spec` describes for `setting`; none where there is no [`prototype`].
+pub fn build(spec: &CascadePolicySpec, setting: &Setting) -> Option<Box<dyn CascadePolicy>> {
+    prototype(spec, setting).map(|made| made())
 }

@@ -59,8 +59,23 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
+    /// One whose first slot begins at `first`.
+    pub(crate) fn new(first: Instant, slot: Duration) -> Schedule {
+        Schedule { first, slot }
+    }
+
+    /// When the first slot begins.
+    pub(crate) fn first(&self) -> Instant {
+        self.first
+    }
+
+    /// Whether what was due then is late at `now`: by more than a tenth of a slot.
+    pub(crate) fn is_late(&self, due: Instant, now: Instant) -> bool {
+        now.saturating_duration_since(due) > self.slot / 10
+    }
+
     /// When slot `slot` begins at the helper nodes.
-    fn begin(&self, slot: u64) -> Instant {
+    pub(crate) fn begin(&self, slot: u64) -> Instant {
         let nanoseconds = self.slot.as_nanos().saturating_mul(u128::from(slot - 1));
         self.first + Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
     }
@@ -93,13 +108,14 @@ pub(crate) struct Punctuality {
 }
 
 impl Punctuality {
-    fn note(&self, late: bool) {
+    /// One more has begun.
+    pub(crate) fn note(&self, late: bool) {
         self.begun.fetch_add(1, Ordering::Relaxed);
         self.late.fetch_add(u32::from(late), Ordering::Relaxed);
     }
 
     /// Slots begun and late since the last call.
-    fn take(&self) -> (u32, u32) {
+    pub(crate) fn take(&self) -> (u32, u32) {
         (self.begun.swap(0, Ordering::Relaxed), self.late.swap(0, Ordering::Relaxed))
     }
 }

@@ -3,7 +3,6 @@
 
 mod service;
 mod sim;
-mod steer;
 mod trial;
 mod wall;
 

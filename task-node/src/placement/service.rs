@@ -13,9 +13,9 @@ use fogbit_transport::probe::Prober;
 use fogbit_transport::{FrameReceiver, FrameSender, Member, WireError};
 
 use super::sim::SimFog;
-use super::steer::{Place, Steer};
 use super::trial::{InstanceOracle, PlacementDecider, PlacementRecorder, PlacementTrial};
 use super::wall::WallFog;
+use crate::steer::{Place, Steer};
 use crate::trial::TrialError;
 
 /// Steps are told at least this often, so that the orchestrator can show how it goes.

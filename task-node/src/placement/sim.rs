@@ -10,8 +10,8 @@ use std::future::Future;
 
 use fogbit_transport::placement::{Steered, Steering};
 
-use super::steer::Steer;
 use super::trial::PlacementFog;
+use crate::steer::Steer;
 use crate::trial::TrialError;
 
 /// A helper node's computer in virtual time, wherever it is.

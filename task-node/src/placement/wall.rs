@@ -13,8 +13,8 @@ use fogbit_scenario::work::Work;
 use fogbit_transport::compute::{ComputeRequest, OffloadError, Offloaded, offload};
 use fogbit_transport::wire::TrialId;
 
-use super::steer::{Begun, Steer, nanoseconds};
 use super::trial::PlacementFog;
+use crate::steer::{Begun, Steer, nanoseconds};
 use crate::trial::TrialError;
 
 /// The task node's own computer and all helper nodes, in real time.

@@ -9,6 +9,7 @@ use super::{
     ComputeCode, ComputeReply, ComputeRequest, ComputeTimes, HEAD_LIMIT, Opening, Payload,
     read_frame, read_payload,
 };
+use crate::cascade::{ANSWER_BYTES, ImageRequest};
 use crate::close::CloseCode;
 use crate::codec::{WireError, encode};
 
@@ -69,14 +70,36 @@ pub async fn offload(
     request: ComputeRequest,
     input: &[u8],
 ) -> Result<Offloaded, OffloadError> {
+    let (announced, wanted) = (request.input_bytes, request.output_bytes);
+    ask(connection, &Opening::Compute(request), (input, announced), wanted).await
+}
+
+/// As [`offload`], for an image; the output is its class.
+///
+/// # Errors
+/// As [`offload`].
+pub async fn offload_image(
+    connection: &Connection,
+    request: ImageRequest,
+    image: &[u8],
+) -> Result<Offloaded, OffloadError> {
+    let announced = request.image_bytes;
+    ask(connection, &Opening::Image(request), (image, announced), ANSWER_BYTES).await
+}
+
+async fn ask(
+    connection: &Connection,
+    opening: &Opening,
+    (input, announced): (&[u8], u64),
+    wanted: u64,
+) -> Result<Offloaded, OffloadError> {
     let begun = Instant::now();
-    let (actual, announced) = (input.len() as u64, request.input_bytes);
+    let actual = input.len() as u64;
     if actual != announced {
         return Err(OffloadError::InputLength { announced, actual });
     }
-    let wanted = request.output_bytes;
     let mut head = Vec::new();
-    encode(&Opening::Compute(request), &mut head, HEAD_LIMIT)?;
+    encode(opening, &mut head, HEAD_LIMIT)?;
     let (send, receive) = connection.open_bi().await.map_err(WireError::from)?;
     let mut stream = TaskStream { send, receive };
     let TaskStream { send, receive } = &mut stream;

@@ -11,10 +11,11 @@ mod raw;
 use fogbit_scenario::work::{UnknownWork, Work, WorkKind};
 use serde::{Deserialize, Serialize};
 
+use crate::cascade::ImageRequest;
 use crate::placement::OpenSteering;
 use crate::wire::{OpenSession, TrialId};
 
-pub use client::{OffloadError, Offloaded, offload};
+pub use client::{OffloadError, Offloaded, offload, offload_image};
 pub use raw::{Payload, read_frame, read_payload, write_answer};
 
 /// The longest opening and the longest head of an answer, in bytes.
@@ -25,10 +26,12 @@ pub const HEAD_LIMIT: usize = 4096;
 pub enum Opening {
     /// A session: what follows are its messages.
     Session(OpenSession),
-    /// A session of the problem `placement`: what follows steers it.
+    /// A session of the problems `placement` and `cascade`: what follows steers it.
     Steering(OpenSteering),
     /// A task: what follows is its input.
     Compute(ComputeRequest),
+    /// An image to classify: what follows are its bytes.
+    Image(ImageRequest),
 }
 
 /// A task with work.

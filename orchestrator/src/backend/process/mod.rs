@@ -10,6 +10,7 @@ mod play;
 mod seed;
 mod targets;
 mod trial;
+mod trials;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,5 +1,10 @@
 //! `train`: models for policies that learn before a run.
 
+mod classifiers;
+mod classifiers_shown;
+mod dqn;
+mod dqn_shown;
+mod keeper;
 mod placement;
 mod shown;
 
@@ -23,16 +28,21 @@ use crate::exit::{Exit, Failure};
     after_help = "Examples:\n  \
     fogbit train placement topologies/learned.toml                        how good would it be?\n  \
     fogbit train placement topologies/learned.toml --out topologies/m.safetensors    and keep it\n  \
-    fogbit run topologies/learned.toml --set policies.learned.model=m.safetensors\n\n\
+    fogbit run topologies/learned.toml --set policies.learned.model=m.safetensors\n  \
+    fogbit train classifiers --out classifiers      weak and strong model of the problem cascade\n\n\
     A model is looked for beside the topology file."
 )]
 pub(crate) enum TrainCommand {
     Placement(placement::TrainPlacementArgs),
+    Classifiers(classifiers::TrainClassifiersArgs),
+    Dqn(Box<dqn::TrainDqnArgs>),
 }
 
 pub(crate) fn train(command: TrainCommand) -> Result<Exit, Failure> {
     match command {
         TrainCommand::Placement(args) => placement::train(args),
+        TrainCommand::Classifiers(args) => classifiers::train(&args),
+        TrainCommand::Dqn(args) => dqn::train(*args),
     }
 }
 

@@ -172,7 +172,7 @@ fn train_until(args: &TrainPlacementArgs, stop: &AtomicBool) -> Result<Exit, Fai
 }
 
 /// Fails where a model cannot be written, before time is spent on it.
-fn look_for_room(out: &Path, force: bool) -> Result<(), Failure> {
+pub(super) fn look_for_room(out: &Path, force: bool) -> Result<(), Failure> {
     if out.is_dir() {
         return Err(Failure::usage(format!("--out {}: it is a folder", out.display()))
             .help("the path of a file, for example learned.safetensors"));

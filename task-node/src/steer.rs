@@ -21,21 +21,21 @@ use crate::trial::TrialError;
 
 /// Where a helper node is, and what leads to it.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(crate) struct Place {
     /// Its name.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Where it listens.
-    pub(super) address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// The link to it with the draws of its way up, if it is emulated.
-    pub(super) link: Option<(LinkPath, Key)>,
+    pub(crate) link: Option<(LinkPath, Key)>,
 }
 
 /// A session at one helper node.
 #[derive(Debug)]
-pub(super) struct Steer {
+pub(crate) struct Steer {
     name: String,
     /// Tasks take streams of their own on it.
-    pub(super) connection: Connection,
+    pub(crate) connection: Connection,
     send: FrameSender,
     receive: FrameReceiver,
     link: Option<KeptLink>,
@@ -49,7 +49,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 impl Steer {
     /// Connects and opens the session of `trial`.
-    pub(super) async fn open(
+    pub(crate) async fn open(
         member: &Member,
         prober: &Arc<Prober>,
         trial: TrialId,
@@ -79,7 +79,7 @@ impl Steer {
 
     /// How long a small packet takes there and back now, in nanoseconds; none if it does not come back
     /// within `limit`.
-    pub(super) async fn ping(&mut self, limit: Duration) -> Result<Option<u64>, TrialError> {
+    pub(crate) async fn ping(&mut self, limit: Duration) -> Result<Option<u64>, TrialError> {
         self.pings += 1;
         let number = self.pings;
         let begun = Instant::now();
@@ -92,7 +92,7 @@ impl Steer {
 
     /// Begins `slot`: if the link changes, or the trial begins, it is probed. Gives what was found of
     /// the state before, and of the new one.
-    pub(super) async fn begin(&mut self, slot: u64) -> Result<Begun, TrialError> {
+    pub(crate) async fn begin(&mut self, slot: u64) -> Result<Begun, TrialError> {
         let next = self.link.as_ref().and_then(|link| link.next(slot));
         if slot > 1 && next.is_none() {
             return Ok(Begun::default());
@@ -115,6 +115,18 @@ impl Steer {
         Ok(Begun { over, found })
     }
 
+    /// The slots after the first in which the link becomes something else.
+    pub(crate) fn changes(&self) -> Vec<u64> {
+        self.link.as_ref().map_or(Vec::new(), KeptLink::changes)
+    }
+
+    /// The last probe shared the link with tasks.
+    pub(crate) fn beside_tasks(&mut self) {
+        if let Some(link) = &mut self.link {
+            link.beside_tasks();
+        }
+    }
+
     /// Both ways of the link become those of `state`. The helper node hears of it while packets get
     /// through: before the way up changes, or after it.
     async fn change(&mut self, state: usize) -> Result<(), TrialError> {
@@ -134,7 +146,7 @@ impl Steer {
     }
 
     /// Counts what the present state of the link has done; gives what was found of it.
-    pub(super) async fn count_state(&mut self) -> Result<Option<LinkCheck>, TrialError> {
+    pub(crate) async fn count_state(&mut self) -> Result<Option<LinkCheck>, TrialError> {
         if self.link.is_none() {
             return Ok(None);
         }
@@ -183,14 +195,14 @@ impl Steer {
     }
 
     /// In virtual time: a task arrives at the helper node.
-    pub(super) async fn ask(&mut self, request: &Steering) -> Result<Steered, TrialError> {
+    pub(crate) async fn ask(&mut self, request: &Steering) -> Result<Steered, TrialError> {
         let sent = self.send.send(request).await;
         sent.map_err(|error| helper_error(&self.name, error))?;
         self.hear().await
     }
 
     /// In virtual time: what needs no answer.
-    pub(super) async fn tell(&mut self, request: &Steering) -> Result<(), TrialError> {
+    pub(crate) async fn tell(&mut self, request: &Steering) -> Result<(), TrialError> {
         let sent = self.send.send(request).await;
         sent.map_err(|error| helper_error(&self.name, error))
     }
@@ -199,23 +211,23 @@ impl Steer {
         self.receive.expect().await.map_err(|error| helper_error(&self.name, error))
     }
 
-    pub(super) fn unexpected(&self, told: &Steered) -> TrialError {
+    pub(crate) fn unexpected(&self, told: &Steered) -> TrialError {
         helper_error(&self.name, WireError::Malformed(format!("{told:?} was not asked for")))
     }
 
     /// The error of a task that broke off.
-    pub(super) fn error(&self, error: WireError) -> TrialError {
+    pub(crate) fn error(&self, error: WireError) -> TrialError {
         helper_error(&self.name, error)
     }
 }
 
 /// What the beginning of a slot has found of a link.
 #[derive(Debug, Default)]
-pub(super) struct Begun {
+pub(crate) struct Begun {
     /// Of the state that is over.
-    pub(super) over: Option<LinkCheck>,
+    pub(crate) over: Option<LinkCheck>,
     /// Of the state that begins, by its probe.
-    pub(super) found: Option<LinkCheck>,
+    pub(crate) found: Option<LinkCheck>,
 }
 
 fn helper_error(name: &str, error: WireError) -> TrialError {
@@ -223,6 +235,6 @@ fn helper_error(name: &str, error: WireError) -> TrialError {
 }
 
 /// Nanoseconds since `begun`.
-pub(super) fn nanoseconds(begun: Instant) -> u64 {
+pub(crate) fn nanoseconds(begun: Instant) -> u64 {
     u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,0 +1,223 @@
+//! What each image of a trial cost.
+//!
+//! The ledger is told the [`ImageStep`]s of one trial, from virtual time or from a task node that
+//! may lie, and has the scenario under the trial's seed, with the rewards that no task node is told.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use fogbit_scenario::cascade::{
+    Arrival, CascadeInstance, Fate, Hidden, ImageRow, ImageStep, ImageStream,
+};
+
+use super::record::{DecisionRow, header};
+use super::tally::Tally;
+
+/// Why a step cannot be booked: the trial fails.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The step is not one of this trial: the task node is not to be believed.
+    #[error("image {image}: {reason}")]
+    Untrue {
+        /// The image that is due.
+        image: u64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The decision file cannot be written.
+    #[error("image {image}: cannot write its decision: {error}")]
+    Write {
+        /// The image.
+        image: u64,
+        /// Why.
+        error: io::Error,
+    },
+}
+
+/// Who wants to see the steps of trials as they are booked.
+pub type Watch = Arc<Mutex<Vec<ImageStep>>>;
+
+/// Whose steps these are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// Those of a trial in this process.
+    Here,
+    /// Those of a task node: each is held against what the seed says.
+    ByTaskNode,
+}
+
+/// A decision file, and how many images of the trial go there.
+pub struct Decisions {
+    /// The file.
+    pub file: Box<dyn Write + Send>,
+    /// So many images, the first ones.
+    pub most: u64,
+}
+
+/// The account of one trial while it goes on.
+pub struct CascadeLedger {
+    instance: CascadeInstance,
+    /// Whether images that are sent cost tokens.
+    pays: bool,
+    tally: Tally,
+    /// The trial once more, where it is needed: to hold steps against it, and to write what is hidden.
+    replay: Option<Replay>,
+    told: Told,
+    decisions: Option<Decisions>,
+    text: String,
+    watch: Option<Watch>,
+}
+
+struct Replay {
+    stream: ImageStream,
+    level: u32,
+    sent: bool,
+}
+
+impl std::fmt::Debug for CascadeLedger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CascadeLedger").field("images", &self.tally.images).finish_non_exhaustive()
+    }
+}
+
+impl CascadeLedger {
+    /// The ledger of the trial that plays `instance`; `pays` says whether images that are sent cost
+    /// tokens. Decisions are written if there is a file for them.
+    ///
+    /// # Errors
+    /// If the head of the decision file cannot be written.
+    pub fn new(
+        instance: CascadeInstance,
+        pays: bool,
+        told: Told,
+        mut decisions: Option<Decisions>,
+    ) -> io::Result<CascadeLedger> {
+        if let Some(decisions) = &mut decisions {
+            decisions.file.write_all(header().as_bytes())?;
+        }
+        let replay = (told == Told::ByTaskNode || decisions.is_some()).then(|| Replay {
+            stream: instance.stream(),
+            level: instance.bucket.full(),
+            sent: false,
+        });
+        Ok(CascadeLedger {
+            tally: Tally::new(&instance.bucket),
+            instance,
+            pays,
+            replay,
+            told,
+            decisions,
+            text: String::new(),
+            watch: None,
+        })
+    }
+
+    /// Has every step that is booked from now on added to `watch`.
+    pub fn watched(mut self, watch: Option<Watch>) -> CascadeLedger {
+        self.watch = watch;
+        self
+    }
+
+    /// The sums so far.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Books the next image.
+    ///
+    /// # Errors
+    /// If the step is not the next one of this trial, or its decision cannot be written.
+    #[inline]
+    pub fn record(&mut self, step: &ImageStep) -> Result<(), LedgerError> {
+        if self.replay.is_some() {
+            return self.record_checked(step);
+        }
+        self.tally.add(step, &self.instance.table.rows()[step.rank as usize]);
+        self.tell(step);
+        Ok(())
+    }
+
+    fn tell(&self, step: &ImageStep) {
+        if let Some(watch) = &self.watch {
+            watch.lock().unwrap_or_else(PoisonError::into_inner).push(*step);
+        }
+    }
+
+    /// The same with the trial beside it.
+    fn record_checked(&mut self, step: &ImageStep) -> Result<(), LedgerError> {
+        let image = self.tally.images + 1;
+        let hidden =
+            self.check(image, step).map_err(|reason| LedgerError::Untrue { image, reason })?;
+        let row = self.instance.table.rows()[step.rank as usize];
+        let loss = self.tally.add(step, &row);
+        self.tell(step);
+        self.write(step, &row, loss, hidden).map_err(|error| LedgerError::Write { image, error })
+    }
+
+    /// Where the stream is at this image, or what is wrong with the step.
+    fn check(&mut self, image: u64, step: &ImageStep) -> Result<Hidden, String> {
+        let CascadeInstance { bucket, images, .. } = self.instance;
+        if step.image != image || image > images {
+            return Err(format!("the task node told of image {} of {images}", step.image));
+        }
+        let Some(replay) = &mut self.replay else { return Ok(Hidden { place: 0, state: 0 }) };
+        let Arrival { slot, gap, rank, hidden } = replay.stream.next_image();
+        let (level, wasted) = bucket.later(replay.level, replay.sent && self.pays, gap);
+        let right = (slot, gap, rank, level, wasted);
+        let told = (step.slot, step.sight.gap, step.rank, step.sight.level, step.wasted);
+        if told != right {
+            return Err(format!(
+                "the task node told of (slot, gap, rank, level, wasted) = {told:?}, it is {right:?}"
+            ));
+        }
+        if !step.sight.metric.is_finite() {
+            return Err("the task node told a metric that is no number".into());
+        }
+        let affordable = !self.pays || bucket.affords(level);
+        if (step.fate != Fate::Kept) != (step.wanted && affordable) {
+            let (wanted, fate) = (step.wanted, step.fate);
+            return Err(format!("wanted: {wanted}, affordable: {affordable}, but {fate:?}"));
+        }
+        (replay.level, replay.sent) = (level, step.offloaded());
+        Ok(hidden)
+    }
+
+    fn write(
+        &mut self,
+        step: &ImageStep,
+        row: &ImageRow,
+        loss: f64,
+        hidden: Hidden,
+    ) -> io::Result<()> {
+        let Some(decisions) = &mut self.decisions else { return Ok(()) };
+        if step.image <= decisions.most {
+            let bucket = self.instance.bucket;
+            self.text.clear();
+            DecisionRow { step, row, loss, hidden, bucket }.append_to(&mut self.text);
+            decisions.file.write_all(self.text.as_bytes())?;
+        }
+        if step.image >= decisions.most {
+            decisions.file.flush()?;
+            self.decisions = None;
+            if self.told == Told::Here {
+                self.replay = None;
+            }
+        }
+        Ok(())
+    }
+
+    /// The trial's sums; what is written of its decisions is on disk then.
+    ///
+    /// # Errors
+    /// If the decision file cannot be written.
+    pub fn close(mut self) -> io::Result<Tally> {
+        if let Some(decisions) = &mut self.decisions {
+            decisions.file.flush()?;
+        }
+        Ok(self.tally)
+    }
+}
+
+#[cfg(test)]
+#[path = "ledger_tests.rs"]
+mod tests;

@@ -1,0 +1,40 @@
+//! What policies are compared by.
+
+use fogbit_scenario::topology::CascadeMetric;
+
+use super::tally::Kpis;
+use crate::harness::ProblemMetric;
+
+impl ProblemMetric for CascadeMetric {
+    const ALL: &'static [CascadeMetric] = &CascadeMetric::ALL;
+
+    fn name(self) -> &'static str {
+        CascadeMetric::name(self)
+    }
+
+    fn higher_is_better(self) -> bool {
+        // Whoever loses less by sending more, within the bucket, has used it better.
+        self == CascadeMetric::OffloadedShare
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            CascadeMetric::AverageLoss => "Average loss: below 0, the policy loses less",
+            CascadeMetric::OffloadedShare => {
+                "Share of images sent: above 0, the policy uses more of its tokens"
+            }
+            CascadeMetric::WastedShare => {
+                "Share of tokens that found the bucket full: below 0, the policy wastes fewer"
+            }
+        }
+    }
+}
+
+/// The value of a metric, where there is one: no token may have come, or none be needed.
+pub fn value(metric: CascadeMetric, kpis: &Kpis) -> Option<f64> {
+    match metric {
+        CascadeMetric::AverageLoss => kpis.average_loss,
+        CascadeMetric::OffloadedShare => kpis.offloaded_share,
+        CascadeMetric::WastedShare => kpis.wasted_share,
+    }
+}

@@ -1,0 +1,222 @@
+//! `report.html` of the problem `cascade`: one page that needs nothing but itself, made from a
+//! results directory alone, and the same bytes every time.
+
+mod curve;
+mod levels;
+mod losses;
+mod offloads;
+mod panel;
+mod tables;
+mod trace;
+
+use std::path::Path;
+
+use fogbit_scenario::TopologyFile;
+use fogbit_scenario::cascade::CascadeScenario;
+
+use super::read::{self, Decision, LevelRow};
+use super::summary::CascadeSummary;
+use crate::harness::ProblemSummary;
+use crate::plan::Status;
+use crate::report::pairs::Named;
+use crate::report::{
+    ReportError, banner, footer_of, links, look, page, pairs, policy_name, ranking,
+    tables as common,
+};
+use crate::results::Manifest;
+use crate::results::read as results;
+
+/// What the page needs beyond the common style sheet: points without an outline, one path for all of
+/// a colour, and the bars of times.
+const STYLE: &str = "svg .points { fill: none; stroke: var(--c); stroke-width: 4; stroke-linecap: \
+                     round; }\nsvg .points.small { stroke-width: 2.2; }\nsvg .area { fill: \
+                     var(--c); }\nsvg .window { fill: var(--grid); }\n";
+
+/// Makes the report of the results directory `dir`, as HTML.
+///
+/// # Errors
+/// If `manifest.json`, `summary.json` or `levels.csv` is missing or is something else.
+pub fn render(dir: &Path) -> Result<String, ReportError> {
+    render_with(dir, results::manifest(dir)?)
+}
+
+/// As [`render`], with a manifest that is not written yet: it is the last file of a run.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_with(dir: &Path, manifest: Manifest) -> Result<String, ReportError> {
+    let data = Data::read(dir, manifest)?;
+    let mut out = page(&format!("{} – Fogbit", data.summary.run.topology), STYLE);
+    out.push_str(&tables::head(&data));
+    let (run, policies, trials) =
+        (&data.summary.run, data.summary.policies.len(), &data.summary.trials);
+    out.push_str(&banner(&data.summary.head(), &data.manifest, policies, trials));
+    out.push_str(&tables::degenerate(&data));
+    out.push_str(&tables::policies(&data));
+    out.push_str(&tables::times(&data));
+    out.push_str(&links::section(data.links.as_ref()));
+    out.push_str(&ranks(&data));
+    out.push_str(&differences(&data));
+    out.push_str(&common::verdicts(&data.summary.expectations));
+    out.push_str(&common::unfinished(trials));
+    out.push_str("<h2>Figures</h2>\n");
+    out.push_str(&losses::figure(&data));
+    out.push_str(&trace::figure(&data));
+    out.push_str(&offloads::figures(&data));
+    out.push_str(&levels::figure(&data));
+    out.push_str(&curve::figure(&data));
+    let checks = "computes every figure anew from the decision files, by a separate path";
+    out.push_str(&footer_of(&data.manifest, &run.backend, run.seconds, checks));
+    out.push_str("</body>\n</html>\n");
+    Ok(out)
+}
+
+/// A results directory, read.
+struct Data<'d> {
+    dir: &'d Path,
+    summary: CascadeSummary,
+    manifest: Manifest,
+    /// The classes of each policy: its colour and dashes in every figure.
+    looks: Vec<String>,
+    levels: Vec<LevelRow>,
+    links: Option<serde_json::Value>,
+    /// None where the topology cannot be read any more.
+    scenario: Option<CascadeScenario>,
+}
+
+impl Data<'_> {
+    fn read(dir: &Path, manifest: Manifest) -> Result<Data<'_>, ReportError> {
+        let summary = read::summary(dir)?;
+        let file = TopologyFile::read(&dir.join("topology.toml")).ok();
+        Ok(Data {
+            dir,
+            looks: looks(&summary),
+            levels: read::levels(dir)?,
+            links: crate::links::read(dir)?,
+            scenario: file.and_then(|file| CascadeScenario::from_file(&file).ok()),
+            summary,
+            manifest,
+        })
+    }
+
+    fn index_of(&self, policy: &str) -> Option<usize> {
+        self.summary.policies.iter().position(|p| p.name == policy)
+    }
+
+    /// The name behind a patch of its colour, as HTML.
+    fn policy_name(&self, index: usize) -> String {
+        policy_name(&self.looks[index], &self.summary.policies[index].name)
+    }
+
+    fn named(&self, policy: &str) -> Named {
+        Named::of(self.index_of(policy).map(|index| self.looks[index].as_str()), policy)
+    }
+
+    /// The first seed with which all of these policies played an image.
+    fn common_seed(&self, policies: &[usize]) -> Option<u64> {
+        let played = |policy: &usize, seed: u64| {
+            let name = &self.summary.policies[*policy].name;
+            self.summary.trials.iter().any(|trial| {
+                trial.policy == *name
+                    && trial.seed == seed
+                    && trial.slots > 0
+                    && trial.status != Status::Failed
+            })
+        };
+        let all = |seed: &&u64| policies.iter().all(|policy| played(policy, **seed));
+        self.manifest.seeds.iter().find(all).copied()
+    }
+
+    /// The first decisions of a trial; none where they were not kept.
+    fn decisions(&self, policy: usize, seed: u64, most: usize) -> Vec<Decision> {
+        let rows = read::decisions(self.dir, &self.summary.policies[policy].name, seed);
+        rows.into_iter().flatten().take(most).map_while(Result::ok).collect()
+    }
+
+    /// Policies in the order in which their decisions say most, those that see no more than a task
+    /// node before the others.
+    fn by_interest(&self) -> Vec<usize> {
+        const KINDS: [&str; 7] =
+            ["dqn", "belief", "mdp", "threshold", "hidden-state", "clairvoyant", "lower-bound"];
+        let place = |index: &usize| {
+            let kind = &self.summary.policies[*index].kind;
+            KINDS.iter().position(|known| known == kind).unwrap_or(KINDS.len())
+        };
+        let mut order: Vec<usize> = (0..self.summary.policies.len()).collect();
+        order.sort_by_key(place);
+        order
+    }
+}
+
+/// Colours in the order of the file; grey for those that are told more than a task node can see.
+fn looks(summary: &CascadeSummary) -> Vec<String> {
+    let mut next = 0;
+    let policies = summary.policies.iter();
+    policies
+        .map(|policy| match policy.kind.as_str() {
+            "lower-bound" => "best d1".to_owned(),
+            "hidden-state" => "best d0".to_owned(),
+            "clairvoyant" => "best d2".to_owned(),
+            kind => look(kind, &mut next),
+        })
+        .collect()
+}
+
+/// Who usually comes first.
+fn ranks(data: &Data<'_>) -> String {
+    let columns = [("loss", "average_loss")];
+    let (ranks, policies) = (&data.summary.ranks, data.summary.policies.len());
+    ranking::section(ranks, &columns, policies, |policy| data.named(policy).name)
+}
+
+/// Paired differences to the policy of reference.
+fn differences(data: &Data<'_>) -> String {
+    let pairs = &data.summary.pairs;
+    pairs::section(&pairs::Section {
+        pairs,
+        metrics: &["average_loss", "offloaded_share", "wasted_share"],
+        versus: pairs.first().map_or("", |pair| pair.versus.as_str()),
+        endless: false,
+        named: |policy: &str| data.named(policy),
+        note: "",
+    })
+}
+
+/// What stands in the place of a figure that cannot be drawn.
+fn not_drawn(title: &str, reason: &str) -> String {
+    format!("<p class='small'><b>{title}</b> is not drawn: {reason}.</p>\n")
+}
+
+/// A small topology with one line of it changed, and the folder that it and its trace lie in: 200
+/// images whose metrics and rewards are 0, 1/200, ..., 199/200, and whose weak loss is 1/2.
+#[cfg(test)]
+pub(super) fn small(line: &str) -> (tempfile::TempDir, CascadeScenario) {
+    const TEXT: &str = r#"about = "A <small> one"
+problem = "cascade"
+images = 400
+seeds = 2
+trace = { file = "small.csv" }
+stream = { spread = 0.2, reset = 0.05 }
+arrivals = { kind = "markov", gaps = [1, 3], leave = [0.01, 0.01] }
+bucket = { rate = 0.1, depth = 4 }
+policies.fixed = { kind = "threshold" }
+policies.lower = { kind = "threshold", threshold = 0.7 }
+policies.eager = { kind = "threshold", threshold = -1 }
+policies.bound = { kind = "lower-bound" }
+"#;
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut csv = String::from("id,entropy,weak_loss,reward,metric\n");
+    for id in 0..200 {
+        let value = f64::from(id) / 200.0;
+        csv += &format!("{id},{value},0.5,{value},{value}\n");
+    }
+    std::fs::write(dir.path().join("small.csv"), csv).expect("a trace");
+    let (key, _) = line.split_once('=').expect("a line KEY = VALUE");
+    let lines = TEXT.lines().map(|own| if own.starts_with(key) { line } else { own });
+    let text: String = lines.flat_map(|line| [line, "\n"]).collect();
+    let file = TopologyFile::from_text(&dir.path().join("small.toml"), text);
+    (dir, CascadeScenario::from_file(&file).expect("a right topology"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! Checkpoints of a training that one may want to go on with.
+
+use std::path::{Path, PathBuf};
+
+use fogbit_neural::{Checkpoint, SaveError};
+
+use crate::exit::{Failure, tell};
+use crate::train::dqn::DqnTrainer;
+
+/// Checkpoints in a training, unless it is said how often.
+const CHECKPOINTS: u32 = 20;
+
+/// Keeps checkpoints, or none where nothing is to be written.
+pub(super) struct Keeper {
+    path: Option<PathBuf>,
+    every: u32,
+}
+
+impl Keeper {
+    /// Keeps them in `checkpoint`, or else beside the model `out`, `every` so many iterations of
+    /// `iterations`.
+    pub(super) fn new(
+        checkpoint: Option<&Path>,
+        out: Option<&Path>,
+        every: Option<u32>,
+        iterations: u32,
+    ) -> Keeper {
+        let beside = |out: &Path| {
+            let mut path = out.as_os_str().to_owned();
+            path.push(".checkpoint");
+            PathBuf::from(path)
+        };
+        Keeper {
+            path: checkpoint.map(PathBuf::from).or_else(|| out.map(beside)),
+            every: every.unwrap_or(iterations.div_ceil(CHECKPOINTS)),
+        }
+    }
+
+    /// Where to go on from, if that is wanted. One that is there is not overwritten unless by
+    /// `force`.
+    pub(super) fn resumed(&self, wanted: bool, force: bool) -> Result<Option<Checkpoint>, Failure> {
+        match (&self.path, wanted) {
+            (None, true) => Err(Failure::usage("--resume: from which checkpoint?")
+                .help("--out with the model of the training that was interrupted")),
+            (Some(path), true) => match Checkpoint::load(path) {
+                Ok(checkpoint) => Ok(Some(checkpoint)),
+                Err(error) => Err(Failure::usage(format!("--resume: {error}")).help(
+                    "a checkpoint that `fogbit train dqn` left; without --resume the training \
+                     begins anew",
+                )),
+            },
+            (Some(path), false) if path.exists() && !force => {
+                let message = format!("there is a checkpoint {}", path.display());
+                Err(Failure::usage(message)
+                    .help("--resume goes on from it, --force begins the training anew"))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether one is to be kept after so many iterations.
+    pub(super) fn is_due(&self, iteration: u32) -> bool {
+        iteration.is_multiple_of(self.every)
+    }
+
+    /// Keeps where `trainer` stands, in the stead of what was kept.
+    pub(super) fn keep(&self, trainer: &DqnTrainer) -> Result<(), SaveError> {
+        match &self.path {
+            Some(path) => trainer.checkpoint().save(path),
+            None => Ok(()),
+        }
+    }
+
+    /// The training is over.
+    pub(super) fn forget(&self) {
+        if let Some(path) = &self.path {
+            // Where it cannot be removed the next training will say that it is there.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+
+    /// Says how one could go on.
+    pub(super) fn say_where(&self) {
+        match &self.path {
+            Some(path) => tell(format_args!(
+                "interrupted: --resume goes on from the checkpoint {}",
+                path.display()
+            )),
+            None => tell(format_args!("interrupted: nothing was written")),
+        }
+    }
+}
