@@ -21,7 +21,7 @@ const IMAGES: usize = 1 << 14;
 /// As many images as the paper's figure 3 shows, with spread and reset .1.
 fn setting(gaps: [u32; 2], leave: [f64; 2], tokens: u64) -> Setting {
     let row = |id: u32| {
-        let metric = 0.003 + 0.66 * (f64::from(id) / 3334.0).powf(1.6) as f32;
+        let metric = 0.003 + 0.66 * (id as f32 / 3334.0).powi(2);
         ImageRow { id, metric, weak_loss: 0.2984, reward: metric }
     };
     let ratio = |over, under| Ratio::new(over, under).expect("a ratio");
