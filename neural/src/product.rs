@@ -183,16 +183,20 @@ impl Product<'_> {
         row: usize,
     ) {
         let inner = self.right.inner;
-        let panels: [&[[S::f32s; V]]; Q] = std::array::from_fn(|q| {
-            let own = &self.right.values[(panel + q) * PANEL * inner..][..PANEL * inner];
-            &S::as_simd_f32s(own).0.as_chunks::<V>().0[..inner]
-        });
+        // All slices are cut to the inner side, so that no place needs to be checked within the loop;
+        // and they are made in loops, since not every closure is compiled into what is around it.
+        let mut panels: [&[[S::f32s; V]]; Q] = [&[]; Q];
+        for (q, own) in panels.iter_mut().enumerate() {
+            let values = &self.right.values[(panel + q) * PANEL * inner..][..PANEL * inner];
+            *own = &S::as_simd_f32s(values).0.as_chunks::<V>().0[..inner];
+        }
         let mut sums = [[[simd.splat_f32s(0.0); V]; Q]; R];
         match self.left {
             Left::Rows(left) => {
-                // Cut to the inner side, so that no place needs to be checked within the loop.
-                let rows: [&[f32]; R] =
-                    std::array::from_fn(|r| &left[(row + r) * inner..][..inner]);
+                let mut rows: [&[f32]; R] = [&[]; R];
+                for (r, own) in rows.iter_mut().enumerate() {
+                    *own = &left[(row + r) * inner..][..inner];
+                }
                 for at in 0..inner {
                     for r in 0..R {
                         let x = simd.splat_f32s(rows[r][at]);
@@ -207,7 +211,7 @@ impl Product<'_> {
             }
             Left::Columns(left) => {
                 for at in 0..inner {
-                    let column = &left[at * self.rows + row..][..R];
+                    let column = left[at * self.rows + row..].first_chunk::<R>().expect("R rows");
                     for r in 0..R {
                         let x = simd.splat_f32s(column[r]);
                         for q in 0..Q {
@@ -220,9 +224,9 @@ impl Product<'_> {
                 }
             }
         }
-        for r in 0..R {
-            for q in 0..Q {
-                self.store::<S, V>(&sums[r][q], row + r, (panel + q) * PANEL);
+        for (r, sums) in sums.iter().enumerate() {
+            for (q, sums) in sums.iter().enumerate() {
+                self.store::<S, V>(sums, row + r, (panel + q) * PANEL);
             }
         }
     }
