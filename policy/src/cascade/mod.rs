@@ -3,13 +3,13 @@
 mod belief;
 mod clairvoyant;
 mod curve;
+mod dqn;
+mod dqn_model;
 mod hidden_state;
 mod mdp;
 mod ring;
 #[cfg(test)]
 mod tests;
-mod dqn;
-mod dqn_model;
 mod threshold;
 mod values;
 
@@ -18,10 +18,10 @@ use fogbit_scenario::topology::CascadePolicySpec;
 
 pub use belief::BeliefPolicy;
 pub use clairvoyant::ClairvoyantPolicy;
-pub use hidden_state::HiddenStatePolicy;
-pub use mdp::MdpPolicy;
 pub use dqn::DqnPolicy;
 pub use dqn_model::{DqnModel, DqnModelError, DqnOrigin, DqnScale, DqnShape, dqn_standardiser};
+pub use hidden_state::HiddenStatePolicy;
+pub use mdp::MdpPolicy;
 pub use threshold::ThresholdPolicy;
 
 /// A policy of the problem `cascade`.
