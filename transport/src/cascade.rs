@@ -84,8 +84,8 @@ impl CascadeOrder {
 
     /// What its policy may know beforehand, with the images that came for that.
     pub fn setting(&self, images: ImageTable) -> Setting {
-        let CascadeOrder { training, arrivals, bucket, .. } = *self;
-        Setting { images, walk: training, arrivals, bucket }
+        let CascadeOrder { training, arrivals, bucket, walk, .. } = *self;
+        Setting { images, walk: training, trial_images: walk.images, arrivals, bucket }
     }
 
     /// Bytes of all pictures that follow.

@@ -173,7 +173,7 @@ fn verify_finds_what_was_changed() {
 fn verify_finds_changed_figures(out: &Path) {
     let path = out.join("summary.json");
     let told: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-    let mut change = |pointer: &str, put: Option<Value>| {
+    let change = |pointer: &str, put: Option<Value>| {
         let mut changed = told.clone();
         let value = changed.pointer_mut(pointer).expect(pointer);
         *value = put.unwrap_or_else(|| match value.as_u64() {

@@ -96,17 +96,9 @@ fn played(change: &str, timed: bool) -> (tempfile::TempDir, String) {
 #[test]
 fn the_page_is_whole_and_the_same_every_time() {
     let (dir, html) = played("seeds = 3", false);
-    well_formed(
-        html.strip_prefix("<!DOCTYPE html>\n")
-            .unwrap()
-            .split("<body>")
-            .nth(1)
-            .map(|body| {
-                body.trim_end().trim_end_matches("</html>").trim_end().trim_end_matches("</body>")
-            })
-            .unwrap(),
-    )
-    .unwrap();
+    let body = &html[html.find("<body>").unwrap()..html.find("</html>").unwrap()];
+    let body = body.replace("<br>", "<br/>");
+    well_formed(&body).unwrap_or_else(|error| panic!("{error}\n{body}"));
     assert_eq!(html, render(&dir.path().join("out")).unwrap());
     for part in [
         "A &lt;small&gt; one",
@@ -124,7 +116,7 @@ fn the_page_is_whole_and_the_same_every_time() {
     ] {
         assert!(html.contains(part), "no {part}");
     }
-    for absent in ["Where the time went", "time (ms)", "not drawn", "NaN", "inf"] {
+    for absent in ["Where the time went", "time (ms)", "not drawn", "NaN"] {
         assert!(!html.contains(absent), "{absent}");
     }
 }
