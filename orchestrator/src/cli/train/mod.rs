@@ -30,13 +30,13 @@ use crate::exit::{Exit, Failure};
     A model is looked for beside the topology file."
 )]
 pub(crate) enum TrainCommand {
-    Placement(placement::TrainPlacementArgs),
+    Placement(Box<placement::TrainPlacementArgs>),
     Dqn(Box<dqn::TrainDqnArgs>),
 }
 
 pub(crate) fn train(command: TrainCommand) -> Result<Exit, Failure> {
     match command {
-        TrainCommand::Placement(args) => placement::train(args),
+        TrainCommand::Placement(args) => placement::train(*args),
         TrainCommand::Dqn(args) => dqn::train(*args),
     }
 }
