@@ -133,12 +133,12 @@ fn a_row_is_as_documented() {
     let metrics: Vec<f64> = setting.images.rows().iter().map(|row| f64::from(row.metric)).collect();
     let mean = metrics.iter().sum::<f64>() / 300.0;
     let deviation = (metrics.iter().map(|m| (m - mean).powi(2)).sum::<f64>() / 300.0).sqrt();
-    let (mut before, mut after) = (vec![9.0; 15], vec![9.0; 15]);
+    let (mut before, mut after) = ([9.0; 15], [9.0; 15]);
     for segment in 0..99 {
         let outcome = read.read(segment as u64, &mut before, &mut after);
         assert_eq!(outcome.gap, images[segment + 1].gap);
         for (row, last) in [(&before, segment), (&after, segment + 1)] {
-            for place in 0..15 {
+            for (place, value) in row.iter().enumerate() {
                 let back = place % 8;
                 let expected = match (last.checked_sub(back), place < 8) {
                     (Some(image), true) => {
@@ -147,7 +147,7 @@ fn a_row_is_as_documented() {
                     (Some(image), false) if image > 0 => f64::from(images[image].gap) - 2.0,
                     _ => 0.0,
                 };
-                assert!((f64::from(row[place]) - expected).abs() < 1e-5, "{segment}, {place}");
+                assert!((f64::from(*value) - expected).abs() < 1e-5, "{segment}, {place}");
             }
         }
     }

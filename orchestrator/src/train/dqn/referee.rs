@@ -14,7 +14,7 @@ use super::stream::TrainingKeys;
 use crate::backend::sim::now;
 
 /// Images of the stream that judges.
-const IMAGES: u64 = 20_000;
+const IMAGES: u64 = 50_000;
 
 /// How a policy did.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
