@@ -85,7 +85,8 @@ impl CascadeOrder {
     /// What its policy may know beforehand, with the images that came for that.
     pub fn setting(&self, images: ImageTable) -> Setting {
         let CascadeOrder { training, arrivals, bucket, .. } = *self;
-        Setting { images, walk: training, arrivals, bucket }
+        let trial_images = self.walk.images;
+        Setting { images, walk: training, trial_images, arrivals, bucket }
     }
 
     /// Bytes of all pictures that follow.
