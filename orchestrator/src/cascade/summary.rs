@@ -184,7 +184,7 @@ impl CascadeSummary {
             images: scenario.images(),
             clock: topology.clock.kind().into(),
             valid: facts.links_are_in_time() && collector.begun.valid(),
-            late_share: scenario.is_wall().then(|| collector.begun.late_share()),
+            late_share: (collector.begun.slots > 0).then(|| collector.begun.late_share()),
             status: facts.status,
             seeds: plan.seeds.len() as u64,
             task_node: topology.task_node.name.clone(),

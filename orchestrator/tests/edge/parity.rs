@@ -27,3 +27,13 @@ fn with_long_images_and_no_queue() {
     let changes = [("images = 1500", "images = 200"), ("[policies.baseline]", edge)];
     both(&topology(dir.path(), 50, &changes), dir.path());
 }
+
+/// The model is trained before the run, under the same seed in both, and its bytes travel.
+#[test]
+fn with_a_network() {
+    let dir = tempfile::tempdir().unwrap();
+    let dqn = "[policies.dqn]\nkind = \"dqn\"\ntrain = { iterations = 6, updates = 4, batch = 16, \
+               hidden = [8, 8], images = 2000, history = 9 }\n\n[policies.baseline]";
+    let changes = [("images = 1500", "images = 400"), ("[policies.baseline]", dqn)];
+    both(&topology(dir.path(), 300, &changes), dir.path());
+}
