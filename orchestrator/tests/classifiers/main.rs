@@ -24,6 +24,12 @@ pub(crate) fn fashion_mnist(test: &str) -> Option<FashionMnist> {
     Some(FashionMnist::read(Path::new(DEBIAN_FOLDER)).unwrap())
 }
 
+/// What was told on standard error; long messages are broken into lines.
+pub(crate) fn flat(output: &std::process::Output) -> String {
+    let told = common::stderr(output);
+    told.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ")
+}
+
 /// Pictures with something bright at a place of their class, under noise; some have a wrong label.
 pub(crate) fn pictures(seed: u64, count: usize) -> Pictures {
     let mut stream = Stream::new(&Key::derive(seed, Purpose::TrainingImages, 0));

@@ -12,7 +12,7 @@ use fogbit_neural::{Classifier, answer};
 use fogbit_scenario::cascade::read_trace;
 
 use crate::common::{files_and_folders, fogbit, stderr};
-use crate::{fashion_mnist, small};
+use crate::{fashion_mnist, flat, small};
 
 pub(crate) const QUICK: ClassifierTraining =
     ClassifierTraining { seed: 3, epochs: 2, weak_epochs: 15, images: 400 };
@@ -39,10 +39,10 @@ fn the_same_seed_gives_the_same_files() {
     }
 }
 
-/// Two of three pictures have a mark that both classifiers find.
+/// 85 % of the pictures have the label of their mark, which both classifiers can find.
 #[test]
 fn both_classifiers_learn() {
-    let trained = quick(&ClassifierTraining { epochs: 6, images: 600, ..QUICK });
+    let trained = quick(&ClassifierTraining { epochs: 8, weak_epochs: 200, images: 600, ..QUICK });
     let evaluation = &trained.evaluation;
     for figures in [evaluation.weak, evaluation.strong] {
         assert!(figures.accuracy > 0.6, "{evaluation:?}");
@@ -113,7 +113,7 @@ fn wrong_usage_is_told() {
     let told = |arguments: &[&str]| {
         let output = fogbit().args(["train", "classifiers"]).args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
-        stderr(&output)
+        flat(&output)
     };
     let path = folder.path().to_str().unwrap();
     assert!(told(&["--from", path]).contains("has neither train-images-idx3-ubyte nor"));
@@ -134,7 +134,7 @@ fn the_command_trains_with_real_images() {
     let out = folder.path().join("classifiers");
     let mut command = fogbit();
     command.args(["train", "classifiers", "--images", "2000", "--epochs", "1"]);
-    command.args(["--weak-epochs", "5", "--format", "json", "--out"]).arg(&out);
+    command.args(["--weak-epochs", "50", "--format", "json", "--out"]).arg(&out);
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -23,7 +23,7 @@ use crate::train::progress::TrainingProgress;
 
 /// Train the weak and the strong classifier of the problem `cascade`, and trace what they say
 ///
-/// The weak classifier is a softmax of 7 x 7 means of Fashion-MNIST's pictures, the strong one a
+/// The weak classifier is a softmax of 4 x 4 means of each picture of Fashion-MNIST, the strong one a
 /// small convolutional network. Both learn from the first 40,000 training images. Their
 /// temperatures, and the metric by which images are sent, are fitted to the other 20,000. The trace
 /// says of these (split `train`) and of the 10,000 test images (split `test`) how sure the weak

@@ -6,12 +6,12 @@ use fogbit_neural::{
 use fogbit_scenario::draw::Key;
 
 /// Side of the squares whose means the weak classifier sees.
-pub(super) const WEAK_POOL: usize = 4;
+pub(super) const WEAK_POOL: usize = 7;
 
 /// Channels of the convolutions of the strong classifier.
 const CHANNELS: [usize; 3] = [16, 32, 64];
 
-/// The weak classifier: a softmax of 7 x 7 means.
+/// The weak classifier: a softmax of 4 x 4 means, each of 7 x 7 pixels.
 pub(super) fn weak(key: &Key) -> Network {
     let side = SIDE / WEAK_POOL;
     Network::new(&[side * side, CLASSES], key)
