@@ -26,6 +26,7 @@ fn setting(arrivals: ArrivalProcess) -> Setting {
     Setting {
         images: ImageTable::new((0..images).map(row).collect()),
         walk: RingWalk { images, width: images / 10, reset: 0.1 },
+        trial_images: images,
         arrivals,
         bucket: TokenBucket { refill: 1, price: 10, depth: 40 },
     }

@@ -317,6 +317,13 @@ pub(crate) fn skip(test: &str, why: &str) {
     eprintln!("skipped {test}: {why}");
 }
 
+/// Says, past the capture of output, that a test is skipped because data are missing that the project may
+/// not ship.
+pub(crate) fn without_reference_data(test: &str) {
+    let line = format!("SKIPPED: {test}: FOGBIT_REFERENCE_DATA is not set\n");
+    std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
+}
+
 /// A QUIC client that believes every server and shows no certificate.
 pub(crate) fn careless_client(alpn: &[u8]) -> quinn::ClientConfig {
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());

@@ -8,7 +8,7 @@ use fogbit_scenario::TopologyFile;
 use fogbit_scenario::cascade::CascadeScenario;
 use fogbit_scenario::topology::{CascadePolicySpec, DqnTraining, ThresholdCascade};
 
-use crate::common::skip;
+use crate::common::without_reference_data;
 
 /// A thirtieth of the training, on the paper's setting rebuilt from the reference data; average losses
 /// of the network and of the threshold on a million other images.
@@ -40,7 +40,7 @@ fn shortened(stream: &str, arrivals: &str, iterations: u32) -> Option<[f64; 2]> 
 fn a_shortened_training_is_below_mdp_where_outputs_are_correlated() {
     let found = shortened("{ spread = 0.1, reset = 0.1 }", "{ kind = \"constant\" }", 120);
     let Some([dqn, threshold]) = found else {
-        return skip("a shortened training of dqn", "FOGBIT_REFERENCE_DATA is not set");
+        return without_reference_data("a shortened training of dqn");
     };
     assert!(dqn < 0.2590, "{dqn}");
     assert!(threshold - dqn > 0.0130, "{threshold} {dqn}");
@@ -51,7 +51,7 @@ fn a_shortened_training_is_below_mdp_where_outputs_are_correlated() {
 fn a_shortened_training_is_below_mdp_where_arrivals_are_correlated() {
     let arrivals = "{ kind = \"markov\", gaps = [1, 3], leave = [0.001, 0.0005] }";
     let Some([dqn, threshold]) = shortened("{ spread = 1.0, reset = 1.0 }", arrivals, 80) else {
-        return skip("a shortened training of dqn", "FOGBIT_REFERENCE_DATA is not set");
+        return without_reference_data("a shortened training of dqn");
     };
     assert!(threshold - dqn > 0.0163, "{threshold} {dqn}");
 }

@@ -40,7 +40,7 @@ fn images_over_a_link_are_answered() {
     assert_eq!((timed_out, refused), (0, 0), "{whole}");
     let text = std::fs::read_to_string(dir.path().join("out/decisions/eager-1.csv")).unwrap();
     let mut reader = csv::Reader::from_reader(text.as_bytes());
-    let column = |name: &str| reader.headers().unwrap().iter().position(|head| head == name);
+    let mut column = |name: &str| reader.headers().unwrap().iter().position(|head| head == name);
     let (fate, transmission) = (column("fate").unwrap(), column("transmission_ms").unwrap());
     let mut number = 0;
     for row in reader.records() {

@@ -370,7 +370,8 @@ fn ties_are_sent_in_part() {
             }
         }
         assert_eq!(sent_above, 20 * above, "{rate:?}");
-        assert!((sent_at - 20 * at as i32).abs() <= 1, "{rate:?} {sent_at}");
+        let off: i32 = sent_at - 20 * at;
+        assert!(off.abs() <= 1, "{rate:?} {sent_at}");
     }
     // A threshold that is given is taken as it is.
     let setting = setting(&rows, (1.0, 1.0), ALWAYS, [(1, 10), (1, 1)]);
