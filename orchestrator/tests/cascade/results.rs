@@ -195,7 +195,7 @@ fn verify_finds_changed_figures(out: &Path) {
         "/policies/1/whole/wanted",
         "/policies/1/whole/mean_gap",
         "/trials/4/average_loss",
-        "/trials/4/tokens_wasted",
+        "/trials/3/tokens_wasted",
         "/pairs/0/mean",
         "/run/weak_loss",
         "/run/strong_loss",
