@@ -19,7 +19,6 @@ pub(super) struct SlotCamera {
     eye: Eye,
     way: Way,
     begun: Instant,
-    done: Option<ImageStep>,
     /// The helper node serves as long as its session lasts.
     _session: Steer,
 }
@@ -27,7 +26,7 @@ pub(super) struct SlotCamera {
 impl SlotCamera {
     /// Before the first image.
     pub(super) fn new(eye: Eye, way: Way, session: Steer) -> SlotCamera {
-        SlotCamera { eye, way, begun: Instant::now(), done: None, _session: session }
+        SlotCamera { eye, way, begun: Instant::now(), _session: session }
     }
 }
 
@@ -39,7 +38,7 @@ impl CascadeFog for SlotCamera {
         self.eye.see(arrival.rank)
     }
 
-    async fn submit(&mut self, mut step: ImageStep) -> Result<(), TrialError> {
+    async fn submit(&mut self, step: &mut ImageStep) -> Result<bool, TrialError> {
         if step.offloaded() {
             let sent = self.way.send(step.image, step.rank).await?;
             // In virtual time every image that is sent is answered: one is sent at a time.
@@ -47,18 +46,9 @@ impl CascadeFog for SlotCamera {
                 let helper = self.way.helper.clone();
                 return Err(TrialError::Unanswered { helper, image: step.image });
             }
-            sent.tell(&mut step);
+            sent.tell(step);
         }
-        self.done = Some(step);
-        Ok(())
-    }
-
-    fn next_done(&mut self) -> Option<ImageStep> {
-        self.done.take()
-    }
-
-    async fn finish(&mut self) -> Result<(), TrialError> {
-        Ok(())
+        Ok(true)
     }
 
     fn clock(&mut self) -> u64 {

@@ -150,7 +150,8 @@ impl CascadeFog for LiveCamera {
         self.eye.see(arrival.rank)
     }
 
-    async fn submit(&mut self, step: ImageStep) -> Result<(), TrialError> {
+    async fn submit(&mut self, step: &mut ImageStep) -> Result<bool, TrialError> {
+        let step = *step;
         if !step.offloaded() {
             self.open.push_back(Open { step, end: End::Known });
         } else {
@@ -172,7 +173,7 @@ impl CascadeFog for LiveCamera {
         if self.open.len() > MOST_OPEN {
             self.settle(0).await;
         }
-        Ok(())
+        Ok(false)
     }
 
     fn next_done(&mut self) -> Option<ImageStep> {

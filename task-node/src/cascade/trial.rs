@@ -18,15 +18,20 @@ pub trait CascadeFog {
         arrival: &Arrival,
     ) -> impl Future<Output = Result<(f32, u64), TrialError>>;
 
-    /// Takes the image of `step` to its fate: where that is [`Fate::Answered`] it is to be sent, and
-    /// what becomes of it need not be known when this returns.
-    fn submit(&mut self, step: ImageStep) -> impl Future<Output = Result<(), TrialError>>;
+    /// Takes the image of `step` to its fate: where that is [`Fate::Answered`] it is to be sent. True
+    /// if its fate is known and stands in `step`; false if it comes later, from
+    /// [`next_done`](Self::next_done), as do those of all images after it until then.
+    fn submit(&mut self, step: &mut ImageStep) -> impl Future<Output = Result<bool, TrialError>>;
 
-    /// The next image whose fate is known, in the order of the images.
-    fn next_done(&mut self) -> Option<ImageStep>;
+    /// The next image whose fate has become known, in the order of the images.
+    fn next_done(&mut self) -> Option<ImageStep> {
+        None
+    }
 
     /// Waits until the fates of all images are known.
-    fn finish(&mut self) -> impl Future<Output = Result<(), TrialError>>;
+    fn finish(&mut self) -> impl Future<Output = Result<(), TrialError>> {
+        async { Ok(()) }
+    }
 
     /// Nanoseconds since some moment, to time a decision with; 0 where nobody measures.
     fn clock(&mut self) -> u64;
@@ -82,7 +87,7 @@ impl CascadeTrial<'_> {
             let wanted = policy.decide(&sight, &arrival.hidden);
             let decision_ns = fog.clock() - begun;
             sent = wanted && (free || bucket.affords(level));
-            let step = ImageStep {
+            let mut step = ImageStep {
                 image,
                 slot: arrival.slot,
                 rank: arrival.rank,
@@ -92,7 +97,11 @@ impl CascadeTrial<'_> {
                 fate: if sent { Fate::Answered } else { Fate::Kept },
                 stages: Stages { weak_ns, decision_ns, ..Stages::default() },
             };
-            fog.submit(step).await?;
+            // What is known at once is told where it stands: copies would cost more than all the rest.
+            if fog.submit(&mut step).await? {
+                recorder.record(&step).await?;
+                continue;
+            }
             while let Some(done) = fog.next_done() {
                 recorder.record(&done).await?;
             }
