@@ -56,8 +56,8 @@ const LARGEST: f64 = 1e4;
 /// The temperature T at which the mean cross-entropy of `logits / T` is least. `logits` is `[rows,
 /// classes]`, `labels` the right class of each row. Exact to about 1e-10 relative.
 ///
-/// With b = 1/T the cross-entropy is convex: its first derivative is the mean of E[z] - z[label], its
-/// second that of Var[z], both under softmax(b z). Newton's method finds the root, held within a
+/// With b = 1/T the cross-entropy is convex: its first derivative is the mean of `E[z] - z[label]`, its
+/// second that of `Var[z]`, both under softmax(b z). Newton's method finds the root, held within a
 /// bracket that is halved where a step would leave it.
 ///
 /// # Errors

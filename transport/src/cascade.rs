@@ -31,7 +31,7 @@ pub struct EdgeOrder {
     pub strong: Option<Vec<u8>>,
 }
 
-/// Orchestrator to task node: play one trial. Images and pictures follow as [`CascadePiece`]s.
+/// Orchestrator to task node: play one trial. Images and pictures follow as pieces.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CascadeOrder {
     /// The trial.
