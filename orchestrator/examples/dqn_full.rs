@@ -24,17 +24,11 @@ struct Case {
     name: &'static str,
     stream: &'static str,
     arrivals: &'static str,
-    /// Average losses that the paper has for MDP, and that are known for who sees the hidden state.
-    mdp: f64,
-    hidden_state: f64,
-    bar: Bar,
-}
-
-enum Bar {
-    /// Below MDP by at least this.
-    Below(f64),
-    /// At least this share of the way from MDP to the optimum with the hidden state.
-    Share(f64),
+    /// Average losses that the paper has for MDP and for its network, and the share of their
+    /// difference by which a network has to be below the paper's MDP, where that is asked for.
+    paper: Option<([f64; 2], f64)>,
+    /// The share of the way from our own MDP to the optimum with the hidden state.
+    share: f64,
 }
 
 const CASES: [Case; 2] = [
@@ -42,17 +36,17 @@ const CASES: [Case; 2] = [
         name: "outputs",
         stream: "{ spread = 0.1, reset = 0.1 }",
         arrivals: "{ kind = \"constant\" }",
-        mdp: 0.26154,
-        hidden_state: 0.2550,
-        bar: Bar::Below(0.9 * (0.26154 - 0.25609)),
+        // Our MDP is better than the paper's here, .2600: 90 % of the paper's difference below it would
+        // be 99 % of the way to the optimum.
+        paper: Some(([0.26154, 0.25609], 0.9)),
+        share: 0.9,
     },
     Case {
         name: "arrivals",
         stream: "{ spread = 1.0, reset = 1.0 }",
         arrivals: "{ kind = \"markov\", gaps = [1, 3], leave = [0.001, 0.0005] }",
-        mdp: 0.20920,
-        hidden_state: 0.2071,
-        bar: Bar::Share(0.75),
+        paper: None,
+        share: 0.75,
     },
 ];
 
@@ -112,31 +106,32 @@ fn holds(case: &Case, data: &str) -> bool {
     let mdp = CascadePolicySpec::Mdp(MdpCascade::default());
     let hidden_state = CascadePolicySpec::HiddenState(BeliefCascade::default());
     let dqn = played(&scenario, || Box::new(DqnPolicy::new(trained.model.clone())));
-    let mdp = known(&scenario, &setting, &mdp).unwrap_or(case.mdp);
-    let hidden_state = known(&scenario, &setting, &hidden_state).unwrap_or(case.hidden_state);
+    let [mdp, hidden_state] = [mdp, hidden_state]
+        .map(|spec| played(&scenario, || build(&spec, &setting).expect("it needs no model")));
     let gained = mdp - dqn;
-    let well = match case.bar {
-        Bar::Below(by) => gained >= by,
-        Bar::Share(share) => gained >= share * (mdp - hidden_state),
-    };
+    let mut well = gained >= case.share * (mdp - hidden_state);
     println!(
         "{}: dqn {dqn:.5}, mdp {mdp:.5}, hidden state {hidden_state:.5}: {gained:.5} below mdp, {:.1} % \
-         of the way; trained in {seconds:.1} s: {}",
+         of the way; trained in {seconds:.1} s",
         case.name,
         100.0 * gained / (mdp - hidden_state),
-        if well { "well" } else { "NOT REACHED" }
     );
+    if let Some(([paper_mdp, paper_dqn], share)) = case.paper {
+        let below = paper_mdp - dqn;
+        println!(
+            "{}: {below:.5} below the paper's mdp, {:.0} % of the paper's own difference",
+            case.name,
+            100.0 * below / (paper_mdp - paper_dqn)
+        );
+        well &= below >= share * (paper_mdp - paper_dqn);
+    }
+    println!("{}: {}", case.name, if well { "well" } else { "NOT REACHED" });
     well
 }
 
 /// A number of the environment, to try other trainings.
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
-}
-
-fn known(scenario: &CascadeScenario, setting: &Setting, spec: &CascadePolicySpec) -> Option<f64> {
-    build(spec, setting)?;
-    Some(played(scenario, || build(spec, setting).expect("it could be built")))
 }
 
 /// The mean over all seeds.
