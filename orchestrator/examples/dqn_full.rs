@@ -12,7 +12,7 @@ use std::time::Instant;
 use fogbit::train::dqn::{average_loss, train};
 use fogbit_policy::cascade::{CascadePolicy, DqnPolicy, build};
 use fogbit_scenario::TopologyFile;
-use fogbit_scenario::cascade::{CascadeScenario, Setting};
+use fogbit_scenario::cascade::CascadeScenario;
 use fogbit_scenario::topology::{BeliefCascade, CascadePolicySpec, DqnTraining, MdpCascade};
 
 /// Images of a trial, and trials.

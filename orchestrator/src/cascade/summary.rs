@@ -325,3 +325,13 @@ fn way(plan: &CascadePlan, collector: &CascadeCollector, policy: usize) -> Optio
     let (from, to, own) = (mean(&mdp)?, mean(&hidden)?, mean(&own)?);
     (from != to).then(|| (from - own) / (from - to))
 }
+
+/// The time of a stage in milliseconds as tables show it, mean (deviation): a decision takes a
+/// thousandth of what a network takes.
+pub fn stage_text(ms: &MeanSd) -> String {
+    let digits = if ms.mean < 0.1 { 4 } else { 3 };
+    match ms.sd {
+        Some(sd) => format!("{:.digits$} ({sd:.digits$})", ms.mean),
+        None => format!("{:.digits$}", ms.mean),
+    }
+}

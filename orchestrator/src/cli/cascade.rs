@@ -7,7 +7,7 @@ use comfy_table::Table;
 
 use super::ranking::rankings;
 use super::table::{Rows, end, grouped, head, new_table, percent, right};
-use crate::cascade::summary::{CascadeSummary, PolicySummary};
+use crate::cascade::summary::{CascadeSummary, PolicySummary, stage_text};
 use crate::harness::ProblemSummary;
 use crate::stats::{Interval, MeanSd};
 
@@ -124,9 +124,8 @@ fn times(summary: &CascadeSummary) -> Option<Table> {
         for (what, times) in [("kept", &stages.kept), ("sent", &stages.answered)] {
             let Some(times) = times else { continue };
             any = true;
-            let ms = |of: &MeanSd| format!("{:.3} ({:.3})", of.mean, of.sd.unwrap_or(0.0));
             let mut row = vec![policy.name.clone(), what.to_owned()];
-            row.extend(times.by_name().iter().map(|(_, of)| ms(of)));
+            row.extend(times.by_name().iter().map(|(_, ms)| stage_text(ms)));
             table.add_row(right(row));
         }
     }

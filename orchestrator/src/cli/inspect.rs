@@ -43,6 +43,7 @@ pub(crate) fn validate(args: ValidateArgs) -> Result<Exit, Failure> {
         Problem::Cascade => {
             let scenario = args.topology.cascade(&file)?;
             scenario.check_pictures().map_err(Faults::from)?;
+            crate::train::dqn::check_models(&scenario)?;
             let resolved = args.resolved.then(|| scenario.resolved_toml());
             print(&resolved.unwrap_or_else(|| valid(said_of_cascade(&scenario))))?;
             return Ok(Exit::Well);

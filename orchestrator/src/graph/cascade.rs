@@ -39,7 +39,10 @@ pub fn dot(scenario: &CascadeScenario) -> String {
 fn task_lines(scenario: &CascadeScenario) -> Vec<String> {
     let arrivals = scenario.arrivals();
     let images = if arrivals.is_constant() {
-        format!("an image every {} slot(s)", arrivals.gaps[0])
+        match arrivals.gaps[0] {
+            1 => "an image every slot".into(),
+            gap => format!("an image every {gap} slots"),
+        }
     } else {
         format!("an image every {:.2} slots on average", arrivals.mean_gap())
     };

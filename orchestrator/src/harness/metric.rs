@@ -118,6 +118,11 @@ mod tests {
                     .iter()
                     .map(|metric| written(serde_json::to_value(metric).unwrap())),
             )
+            .chain(
+                CascadeMetric::ALL
+                    .iter()
+                    .map(|metric| written(serde_json::to_value(metric).unwrap())),
+            )
             .collect();
         let all = [names::<Metric>(), names::<PlacementMetric>()].concat();
         assert_eq!(all, of_files);

@@ -69,7 +69,7 @@ pub const CATALOGUE: &[Entry] = &[
     },
     Entry {
         kind: "lower-bound",
-        summary: "the threshold without the bucket: what no policy goes below on average",
+        summary: "the threshold without the bucket: what no policy without foresight goes below on average",
         parameters: "threshold",
     },
     Entry {

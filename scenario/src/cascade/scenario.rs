@@ -15,7 +15,8 @@ use crate::link::LinkPath;
 use crate::placement::kept_model;
 use crate::scenario::trace_path;
 use crate::topology::document::TopologyFile;
-use crate::topology::{Bound, CascadeClock, CascadePolicySpec, CascadeTopology, Pictures, Problem};
+use crate::topology::expect::Naming;
+use crate::topology::{CascadeClock, CascadePolicySpec, CascadeTopology, Pictures, Problem};
 use crate::validate::validate_cascade;
 
 /// A validated topology of the problem `cascade`. Reading the same files gives the same scenario.
@@ -107,15 +108,8 @@ impl CascadeScenario {
     /// are left out: with them the text could not be read again.
     pub fn resolved_toml(&self) -> String {
         let mut topology = self.topology.clone();
-        let known = |name: &String| self.topology.policies.contains_key(name);
-        topology.expectations.retain(|expect| {
-            let bounds = [&expect.below, &expect.above].into_iter().flatten();
-            let mut others = bounds.filter_map(|bound| match bound {
-                Bound::Policy(name) => Some(name),
-                Bound::Number(_) => None,
-            });
-            known(&expect.policy) && others.all(known)
-        });
+        let known = |name: &str| self.topology.policies.contains_key(name);
+        topology.expectations.retain(|expect| expect.names_only(known));
         topology.trace.file = self.kept_trace().into();
         for (name, spec) in &mut topology.policies {
             if let CascadePolicySpec::Dqn(dqn) = spec

@@ -255,7 +255,7 @@ tagged_enum! {
         Dqn(DqnCascade) = "dqn",
         /// Infers where the stream is, and weighs the thresholds that were optimal if it knew.
         Belief(BeliefCascade) = "belief",
-        /// The threshold without the bucket: what no policy can go below on average.
+        /// The threshold without the bucket: what no policy without foresight goes below on average.
         LowerBound(ThresholdCascade) = "lower-bound",
         /// Optimal for somebody who is told the hidden state of the stream.
         HiddenState(BeliefCascade) = "hidden-state",

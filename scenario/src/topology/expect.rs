@@ -106,6 +106,16 @@ impl Naming for super::PlacementExpect {
     }
 }
 
+impl Naming for super::CascadeExpect {
+    fn policy(&self) -> &str {
+        &self.policy
+    }
+
+    fn bounds(&self) -> [Option<&Bound>; 2] {
+        [self.below.as_ref(), self.above.as_ref()]
+    }
+}
+
 impl<'de> Deserialize<'de> for Bound {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct BoundVisitor;

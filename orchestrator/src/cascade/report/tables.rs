@@ -3,7 +3,7 @@
 use fogbit_scenario::topology::Arrivals;
 
 use super::Data;
-use crate::cascade::summary::PolicySummary;
+use crate::cascade::summary::{PolicySummary, stage_text};
 use crate::cascade::tally::StageTimes;
 use crate::harness::ProblemSummary;
 use crate::report::head_of;
@@ -17,6 +17,7 @@ pub(super) fn head(data: &Data<'_>) -> String {
     let run = &data.summary.run;
     let (bucket, stream) = (&run.bucket, &run.stream);
     let arrivals = match &run.arrivals {
+        Arrivals::Constant(constant) if constant.gap == 1 => "an image every slot".into(),
         Arrivals::Constant(constant) if constant.gap == 1 => "an image every slot".into(),
         Arrivals::Constant(constant) => format!("an image every {} slots", constant.gap),
         Arrivals::Markov(markov) => format!(
@@ -147,10 +148,7 @@ pub(super) fn times(data: &Data<'_>) -> String {
         for (what, times) in [("not sent", &stages.kept), ("sent", &stages.answered)] {
             let Some(times) = times else { continue };
             put!(out, "<tr><td>{}</td><td class='left'>{what}, ms</td>", std::mem::take(&mut name));
-            stages_row(&mut out, times, |ms| {
-                let sd = ms.sd.map_or(String::new(), |sd| format!(" ({})", fixed(sd, 3)));
-                format!("{}{sd}", fixed(ms.mean, 3))
-            });
+            stages_row(&mut out, times, stage_text);
             put!(out, "<tr><td></td><td class='left'>share</td>");
             let all = times.all.mean;
             stages_row(&mut out, times, |ms| percent(ms.mean / all));

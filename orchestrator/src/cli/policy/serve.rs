@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use fogbit_policy::{CATALOGUE, Policy};
+use fogbit_policy::{CATALOGUE, Entry, Policy};
 use fogbit_scenario::topology::PolicySpec;
 use fogbit_scenario::{Bit, Contexts};
 use serde::{Deserialize, Serialize};
@@ -46,9 +46,13 @@ const MOST_VALUES: usize = 100_000_000;
 pub(super) fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
     let known: Vec<&str> = CATALOGUE.iter().map(|entry| entry.kind).collect();
     if !known.contains(&args.name.as_str()) {
-        let mut placement = fogbit_policy::placement::CATALOGUE.iter();
-        if placement.any(|entry| entry.kind == args.name) {
-            let message = format!("`{}` is a policy of the problem `placement`", args.name);
+        let others = [
+            ("placement", fogbit_policy::placement::CATALOGUE),
+            ("cascade", fogbit_policy::cascade::CATALOGUE),
+        ];
+        let is_there = |entries: &[Entry]| entries.iter().any(|entry| entry.kind == args.name);
+        if let Some((problem, _)) = others.iter().find(|(_, entries)| is_there(entries)) {
+            let message = format!("`{}` is a policy of the problem `{problem}`", args.name);
             return Err(Failure::usage(message).help("policies of `one-bit` alone are served"));
         }
         return Err(Failure::usage(format!("no policy is called `{}`", args.name))

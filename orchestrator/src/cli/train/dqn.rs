@@ -39,10 +39,10 @@ const DEFAULT_POLICY: &str = "dqn";
 /// and ends with the same model as if nothing had happened. Without --out nothing is written.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
-    fogbit train dqn topologies/cascade.toml --out dqn.safetensors\n  \
-    fogbit train dqn topologies/cascade.toml --out dqn.safetensors --resume      after Ctrl-C\n  \
+    fogbit train dqn topologies/cascade.toml --out topologies/my.safetensors\n  \
+    fogbit train dqn topologies/cascade.toml --out topologies/my.safetensors --resume   after Ctrl-C\n  \
     fogbit train dqn topologies/cascade.toml --iterations 200 --images 1000000   a first look\n  \
-    fogbit run topologies/cascade.toml --set policies.dqn.model=dqn.safetensors\n\n\
+    fogbit run topologies/cascade.toml --set policies.dqn.model=my.safetensors\n\n\
     A model is looked for beside the topology file.")]
 pub(crate) struct TrainDqnArgs {
     /// The topology file (TOML) of a problem `cascade`, for example topologies/cascade.toml

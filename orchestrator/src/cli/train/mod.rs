@@ -29,7 +29,8 @@ use crate::exit::{Exit, Failure};
     fogbit train placement topologies/learned.toml                        how good would it be?\n  \
     fogbit train placement topologies/learned.toml --out topologies/m.safetensors    and keep it\n  \
     fogbit run topologies/learned.toml --set policies.learned.model=m.safetensors\n  \
-    fogbit train classifiers --out classifiers      weak and strong model of the problem cascade\n\n\
+    fogbit train classifiers --out classifiers      weak and strong model of the problem cascade\n  \
+    fogbit train dqn topologies/cascade.toml --out topologies/my.safetensors    the deep Q-network\n\n\
     A model is looked for beside the topology file."
 )]
 pub(crate) enum TrainCommand {
