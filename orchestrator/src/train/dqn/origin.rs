@@ -48,13 +48,17 @@ pub fn summary(origin: &DqnOrigin) -> String {
 
 /// A bucket in words.
 pub(super) fn tokens(bucket: &TokenBucket) -> String {
-    let TokenBucket { refill, price, depth } = bucket;
-    format!("{refill}/{price} tokens a slot, at most {depth}/{price}")
+    let TokenBucket { refill, price, depth } = *bucket;
+    let whole = |levels: u32| match levels % price {
+        0 => (levels / price).to_string(),
+        _ => format!("{levels}/{price}"),
+    };
+    format!("{} tokens a slot, at most {}", whole(refill), whole(depth))
 }
 
 fn walk(walk: &RingWalk) -> String {
     let RingWalk { images, width, reset } = walk;
-    format!("{images} images (window {width}, reset {reset})")
+    format!("{images} images (places up to {width} beyond, reset {reset})")
 }
 
 fn arrivals(arrivals: &ArrivalProcess) -> String {
