@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use fogbit_neural::{Classifier, PIXELS};
-use fogbit_scenario::cascade::{CascadeScenario, ImageTable};
+use fogbit_neural::{Classifier, PIXELS, answer};
+use fogbit_scenario::cascade::{CascadeScenario, ImageRow, ImageTable};
+use fogbit_scenario::topology::Score;
 
 use crate::dataset::FashionMnist;
 use crate::exit::Failure;
@@ -28,15 +29,19 @@ impl Pictures {
     ///
     /// # Errors
     /// If something is missing or damaged, or if classifiers, pictures and trace do not belong
-    /// together: the weak classifier has to give the metric of each image, bit for bit.
+    /// together: the weak classifier has to give the metric of each image, bit for bit, and the strong
+    /// one has to be right where the trace says so.
     pub fn load(scenario: &CascadeScenario) -> Result<Option<Pictures>, Failure> {
         let Some((from, classifiers)) = scenario.pictures() else { return Ok(None) };
         let data = FashionMnist::read(&from)
             .map_err(|error| Failure::usage(format!("[pictures] from: {error}")))?;
         let (weak, classifier) = read(&classifiers.join("weak.safetensors"))?;
-        let (strong, _) = read(&classifiers.join("strong.safetensors"))?;
+        let (strong, edge) = read(&classifiers.join("strong.safetensors"))?;
         let by_rank = of_images(scenario.test(), &data)?;
         check(scenario.test(), &classifier, &by_rank)?;
+        if scenario.topology().trace.score == Score::Reward {
+            check_strong(scenario.test(), &edge, &data)?;
+        }
         Ok(Some(Pictures { weak, strong, by_rank: by_rank.into() }))
     }
 }
@@ -62,6 +67,33 @@ fn of_images(table: &ImageTable, data: &FashionMnist) -> Result<Vec<u8>, Failure
         pictures.extend_from_slice(picture.pixels);
     }
     Ok(pictures)
+}
+
+/// Whether the strong classifier is right where the trace says it was. Nothing is said of traces whose
+/// losses are no errors, 0 or 1.
+fn check_strong(
+    table: &ImageTable,
+    strong: &Classifier,
+    data: &FashionMnist,
+) -> Result<(), Failure> {
+    let traced = |row: &ImageRow| row.weak_loss - row.reward;
+    if table.rows().iter().any(|row| ![0.0, 1.0].contains(&traced(row))) {
+        return Ok(());
+    }
+    let mut scratch = strong.scratch();
+    for row in table.rows() {
+        let Some(picture) = data.picture(row.id) else { continue };
+        let wrong = answer(&strong.classify(picture.pixels, &mut scratch)) != picture.label;
+        if f32::from(u8::from(wrong)) != traced(row) {
+            let (image, told) = (row.id, if wrong { "wrong" } else { "right" });
+            return Err(Failure::usage(format!(
+                "classifiers, pictures and trace do not belong together: the strong classifier is \
+                 {told} about image {image}, and in the trace it is not"
+            ))
+            .help(HELP));
+        }
+    }
+    Ok(())
 }
 
 /// Whether the weak classifier says of each picture what the trace says it did.

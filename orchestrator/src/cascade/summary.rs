@@ -139,8 +139,9 @@ pub struct PolicySummary {
 pub struct Gain {
     /// Average loss of the baseline minus that of the policy, with its 95 % confidence interval.
     pub loss: Interval,
-    /// Its mean in per cent of the baseline's mean loss.
-    pub percent: f64,
+    /// Its mean in per cent of the baseline's mean loss; null where that is 0, and where it is below: a
+    /// gain is no share of a loss then.
+    pub percent: Option<f64>,
 }
 
 /// How long the stages of images took, in milliseconds.
@@ -309,7 +310,7 @@ fn gain(
         base.iter().filter_map(|(seed, base)| Some((*base, *own.get(seed)?))).unzip();
     let all = mean(base.iter().copied())?;
     let loss = Interval::of_differences(&base, &own);
-    Some(Gain { percent: 100.0 * loss.mean / all, loss })
+    Some(Gain { percent: (all > 0.0).then(|| 100.0 * loss.mean / all), loss })
 }
 
 fn way(plan: &CascadePlan, collector: &CascadeCollector, policy: usize) -> Option<f64> {

@@ -6,7 +6,7 @@ use std::path::Path;
 use comfy_table::Table;
 
 use super::ranking::rankings;
-use super::table::{Rows, end, grouped, head, new_table, percent, right};
+use super::table::{Rows, end, grouped, head, late_slots, new_table, percent, right};
 use crate::cascade::summary::{CascadeSummary, PolicySummary, stage_text};
 use crate::harness::ProblemSummary;
 use crate::stats::{Interval, MeanSd};
@@ -15,6 +15,7 @@ use crate::stats::{Interval, MeanSd};
 pub(crate) fn render(summary: &CascadeSummary, dir: &Path) -> String {
     let mut text = head(&summary.head());
     let run = &summary.run;
+    text += &late_slots(run.late_share.filter(|_| !run.valid));
     let _ = writeln!(
         text,
         "bucket: {} tokens a slot, {} at most; loss {:.4} if no image is sent, {:.4} if all are",
@@ -59,7 +60,7 @@ fn policies(summary: &CascadeSummary) -> Table {
             share(policy.offloaded_share),
             share(policy.wasted_share),
             gain.map_or("-".into(), |gain| format!("{:+.5}", gain.loss.mean)),
-            gain.map_or("-".into(), |gain| format!("{:+.1} %", gain.percent)),
+            gain.and_then(|gain| gain.percent).map_or("-".into(), |share| format!("{share:+.1} %")),
             policy.way.map_or("-".into(), |way| format!("{:.0} %", 100.0 * way)),
             policy.images_per_second.map_or("-".into(), grouped),
         ]));

@@ -15,18 +15,21 @@ use crate::results::summary::{PolicySummary, Summary, TaskCounts};
 use crate::stats::MeanSd;
 use crate::validity::MOST_LATE;
 
+/// Why a run is not to be believed of whose slots this share was late; empty where that is none.
+pub(crate) fn late_slots(share: Option<f64>) -> String {
+    let Some(late) = share.filter(|late| *late > MOST_LATE) else { return String::new() };
+    format!(
+        "This run is INVALID: {} of its slots began later than a tenth of a slot (1 % may). The \
+         host did not keep up: longer slots, fewer nodes or policies, or a faster host.\n",
+        percent(Some(late))
+    )
+}
+
 /// The results for people.
 pub(crate) fn render(summary: &Summary, dir: &Path) -> String {
     let mut text = head(&summary.head());
     let run = &summary.run;
-    if let (false, Some(late)) = (run.valid, run.late_share.filter(|late| *late > MOST_LATE)) {
-        let _ = writeln!(
-            text,
-            "This run is INVALID: {} of its slots began later than a tenth of a slot (1 % may). The \
-             host did not keep up: longer slots, fewer nodes or policies, or a faster host.",
-            percent(Some(late))
-        );
-    }
+    text += &late_slots(run.late_share.filter(|_| !run.valid));
     let _ = writeln!(text, "{}", policies(summary));
     if let Some(links) = &run.links {
         let _ = writeln!(text, "{}", links.line());

@@ -34,6 +34,9 @@ pub(crate) fn check(
     compared: &mut Compared,
 ) {
     let versus = told.pairs.first().map(|pair| pair.versus.as_str());
+    if versus.is_none() && told.policies.len() > 1 && all_completed_a_seed(told, values) {
+        compared.find("summary.json: pairs", "there are none, and policies could be paired");
+    }
     for (policy, _) in told.policies.iter().filter(|(p, _)| versus.is_some_and(|v| v != *p)) {
         for metric in told.metrics {
             let reference = values(versus.unwrap_or_default(), metric);
@@ -55,6 +58,17 @@ pub(crate) fn check(
             check_ranks(told, metric, values, compared);
         }
     }
+}
+
+/// Whether there is a seed under which every policy has a value by some metric: whichever the others are
+/// compared with, there are pairs then.
+fn all_completed_a_seed(told: &Told<'_>, values: &dyn Fn(&str, &str) -> Values) -> bool {
+    told.metrics.iter().any(|metric| {
+        let mut each = told.policies.iter().map(|(policy, _)| values(policy, metric));
+        let Some(first) = each.next() else { return false };
+        let others: Vec<Values> = each.collect();
+        first.keys().any(|seed| others.iter().all(|values| values.contains_key(seed)))
+    })
 }
 
 /// Whether more of what a file names is better.

@@ -173,9 +173,24 @@ impl Default for ConstantArrivals {
 #[serde(deny_unknown_fields)]
 pub struct MarkovArrivals {
     /// Slots from one image to the next in each state (1 to 1,000).
+    #[serde(deserialize_with = "both")]
     pub gaps: [u32; 2],
     /// Probability in each slot of leaving each state (above 0, at most 1).
+    #[serde(deserialize_with = "both")]
     pub leave: [f64; 2],
+}
+
+/// Two values, and not one more: those beyond an array's end would be passed over.
+fn both<'de, T, D>(deserializer: D) -> Result<[T; 2], D::Error>
+where
+    T: Deserialize<'de>,
+    D: serde::Deserializer<'de>,
+{
+    let values = Vec::<T>::deserialize(deserializer)?;
+    let count = values.len();
+    <[T; 2]>::try_from(values).map_err(|_| {
+        serde::de::Error::custom(format!("{count} values where there are two states: one for each"))
+    })
 }
 
 /// The token bucket. It is full at the start.

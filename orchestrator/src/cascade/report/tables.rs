@@ -97,7 +97,8 @@ fn row(out: &mut String, data: &Data<'_>, index: usize, policy: &PolicySummary) 
     match &policy.gain {
         Some(gain) => {
             put!(out, "<td>{}</td><td>{}</td>", fixed(gain.loss.mean, 5), ends(Some(&gain.loss)));
-            put!(out, "<td>{}</td>", percent(gain.percent / 100.0));
+            let of_all = gain.percent.map_or(NONE.into(), |share| percent(share / 100.0));
+            put!(out, "<td>{of_all}</td>");
         }
         None => put!(out, "<td>{NONE}</td><td>{NONE}</td><td>{NONE}</td>"),
     }

@@ -134,7 +134,7 @@ fn train_until(args: &TrainDqnArgs, stop: &AtomicBool) -> Result<Exit, Failure> 
     let (scenario, policy) = args.load()?;
     let how = setting(&scenario, &policy)?;
     let keeper = args.keeper(how);
-    let from = keeper.resumed(args.resume, args.force)?;
+    let from = keeper.resumed(args.resume, args.force, args.out.as_deref())?;
     let begun = from.is_some();
     let mut progress = TrainingProgress::iterations(&policy, how.iterations, args.quiet);
     let started = Instant::now();

@@ -38,7 +38,16 @@ impl Keeper {
 
     /// Where to go on from, if that is wanted. One that is there is not overwritten unless by
     /// `force`.
-    pub(super) fn resumed(&self, wanted: bool, force: bool) -> Result<Option<Checkpoint>, Failure> {
+    pub(super) fn resumed(
+        &self,
+        wanted: bool,
+        force: bool,
+        out: Option<&Path>,
+    ) -> Result<Option<Checkpoint>, Failure> {
+        if self.path.is_some() && self.path.as_deref() == out {
+            let message = "--checkpoint and --out are one file";
+            return Err(Failure::usage(message).help("a checkpoint is removed at the end"));
+        }
         match (&self.path, wanted) {
             (None, true) => Err(Failure::usage("--resume: from which checkpoint?")
                 .help("--out with the model of the training that was interrupted")),
@@ -49,6 +58,10 @@ impl Keeper {
                      begins anew",
                 )),
             },
+            (Some(path), false) if path.exists() && Checkpoint::load(path).is_err() => {
+                let message = format!("{} is there, and is no checkpoint", path.display());
+                Err(Failure::usage(message).help("--checkpoint with another file"))
+            }
             (Some(path), false) if path.exists() && !force => {
                 let message = format!("there is a checkpoint {}", path.display());
                 Err(Failure::usage(message)

@@ -51,10 +51,12 @@ pub enum KeepError {
 pub fn check_room(folder: &Path, force: bool) -> Result<(), KeepError> {
     if !folder.exists() {
         let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
-        return match parent {
-            Some(parent) if !parent.is_dir() => Err(KeepError::NoParent(parent.to_owned())),
-            _ => Ok(()),
-        };
+        if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
+            return Err(KeepError::NoParent(parent.to_owned()));
+        }
+        // Whether it can be made is found out now, not after the training.
+        let tried = fs::create_dir(folder).and_then(|()| fs::remove_dir(folder));
+        return tried.map_err(|error| KeepError::Write { path: folder.to_owned(), error });
     }
     if !folder.is_dir() {
         return Err(KeepError::NoFolder(folder.to_owned()));
