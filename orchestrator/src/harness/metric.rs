@@ -124,7 +124,8 @@ mod tests {
                     .map(|metric| written(serde_json::to_value(metric).unwrap())),
             )
             .collect();
-        let all = [names::<Metric>(), names::<PlacementMetric>()].concat();
+        let all =
+            [names::<Metric>(), names::<PlacementMetric>(), names::<CascadeMetric>()].concat();
         assert_eq!(all, of_files);
         assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
         let better: Vec<&str> =
