@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
         let better: Vec<&str> =
             all.into_iter().filter(|name| known(name).unwrap().higher_is_better).collect();
-        assert_eq!(better, ["reward", "accuracy", "accuracy_outside_band"]);
+        assert_eq!(better, ["reward", "accuracy", "accuracy_outside_band", "offloaded_share"]);
         assert_eq!(known("joy"), None);
     }
 }
