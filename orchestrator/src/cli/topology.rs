@@ -89,10 +89,10 @@ impl TopologyArgs {
     /// Validates a topology of the problem `placement`, and narrows it down.
     pub(crate) fn placement(&self, file: &TopologyFile) -> Result<PlacementScenario, Failure> {
         let mut scenario = PlacementScenario::from_file(file)?;
-        let wanted = &self.selection.policy;
-        if !wanted.is_empty() {
-            self.selection.look_for(scenario.policies().map(|(name, _)| name))?;
-            scenario.keep_policies(|name| wanted.iter().any(|wanted| wanted == name));
+        if let Some(wanted) =
+            self.selection.wanted(scenario.policies().map(|(name, _)| name).collect())?
+        {
+            scenario.keep_policies(wanted);
         }
         Ok(scenario)
     }
@@ -100,10 +100,10 @@ impl TopologyArgs {
     /// Validates a topology of the problem `cascade`, and narrows it down.
     pub(crate) fn cascade(&self, file: &TopologyFile) -> Result<CascadeScenario, Failure> {
         let mut scenario = CascadeScenario::from_file(file)?;
-        let wanted = &self.selection.policy;
-        if !wanted.is_empty() {
-            self.selection.look_for(scenario.policies().map(|(name, _)| name))?;
-            scenario.keep_policies(|name| wanted.iter().any(|wanted| wanted == name));
+        if let Some(wanted) =
+            self.selection.wanted(scenario.policies().map(|(name, _)| name).collect())?
+        {
+            scenario.keep_policies(wanted);
         }
         Ok(scenario)
     }
@@ -132,9 +132,8 @@ impl Selection {
 
     fn scenario(&self, file: &TopologyFile) -> Result<Scenario, Failure> {
         let mut scenario = Scenario::from_file(file)?;
-        if !self.policy.is_empty() {
-            self.look_for(scenario.policies().map(|(name, _)| name))?;
-            scenario.keep_policies(|name| self.policy.iter().any(|wanted| wanted == name));
+        if let Some(wanted) = self.wanted(scenario.policies().map(|(name, _)| name).collect())? {
+            scenario.keep_policies(wanted);
         }
         Ok(scenario)
     }
@@ -155,18 +154,21 @@ impl Selection {
         }
     }
 
-    /// Fails unless the wanted policies are all among those of the topology.
-    fn look_for<'n>(&self, names: impl Iterator<Item = &'n str>) -> Result<(), Failure> {
-        let known: Vec<&str> = names.collect();
+    /// Which policies are wanted, where some are named; fails unless all of them are among `names`.
+    fn wanted<'s>(
+        &'s self,
+        names: Vec<&str>,
+    ) -> Result<Option<impl Fn(&str) -> bool + use<'s>>, Failure> {
         for name in &self.policy {
-            if !known.contains(&name.as_str()) {
+            if !names.contains(&name.as_str()) {
                 let message = format!("--policy {name}: no policy of this topology is called so");
                 return Err(
-                    Failure::usage(message).help(format!("policies here: {}", known.join(", ")))
+                    Failure::usage(message).help(format!("policies here: {}", names.join(", ")))
                 );
             }
         }
-        Ok(())
+        let is_wanted = |name: &str| self.policy.iter().any(|wanted| wanted == name);
+        Ok((!self.policy.is_empty()).then_some(is_wanted))
     }
 }
 

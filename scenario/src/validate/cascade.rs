@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::links::unimpaired;
 use super::network::{NAME_HELP, bad_name};
-use super::policies::is_file_name;
 use super::{Check, LONGEST_SPAN, MOST_SLOTS, SHORTEST_SPAN, below};
 use crate::cascade::{CascadeScenario, EdgeNode, TokenBucket};
 use crate::fault::{Faults, Place};
@@ -215,23 +214,9 @@ impl Check<'_, '_> {
     }
 
     fn cascade_policies(&mut self, topology: &CascadeTopology, path: &Path) {
-        if topology.policies.is_empty() {
-            self.fail(
-                way!["policies"],
-                "no policy",
-                "add at least one, for example [policies.mdp] with kind = \"mdp\"",
-            );
-        }
+        self.policy_names(topology.policies.keys(), "mdp");
         for (name, spec) in &topology.policies {
-            let place = way!["policies", name];
-            if !is_file_name(name) {
-                self.fail(
-                    place.clone(),
-                    format!("`{name}` cannot be the name of a policy"),
-                    "1 to 63 lower-case letters, digits, hyphens, dots and underscores: it names files",
-                );
-            }
-            self.cascade_parameters(&place, spec, path);
+            self.cascade_parameters(&way!["policies", name], spec, path);
         }
     }
 

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::links::unimpaired;
-use super::policies::is_file_name;
 use super::{Check, LONGEST_SPAN, MOST_SLOTS, below};
 use crate::fault::{Faults, Place};
 use crate::link::{LinkChange, LinkPath, LinkState};
@@ -153,23 +152,9 @@ impl Check<'_, '_> {
     }
 
     fn placement_policies(&mut self, topology: &PlacementTopology, path: &Path) {
-        if topology.policies.is_empty() {
-            self.fail(
-                way!["policies"],
-                "no policy",
-                "add at least one, for example [policies.rule] with kind = \"rule\"",
-            );
-        }
+        self.policy_names(topology.policies.keys(), "rule");
         for (name, spec) in &topology.policies {
-            let place = way!["policies", name];
-            if !is_file_name(name) {
-                self.fail(
-                    place.clone(),
-                    format!("`{name}` cannot be the name of a policy"),
-                    "1 to 63 lower-case letters, digits, hyphens, dots and underscores: it names files",
-                );
-            }
-            self.placement_parameters(&place, spec, path);
+            self.placement_parameters(&way!["policies", name], spec, path);
         }
     }
 

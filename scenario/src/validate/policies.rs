@@ -5,23 +5,34 @@ use crate::topology::places::{Step, way};
 use crate::topology::{ExplorationWidth, PolicySpec, Prior, RunLength, Topology};
 
 impl Check<'_, '_> {
-    /// Names and parameters, as far as they hang on nothing else.
-    pub(super) fn policies(&mut self, topology: &Topology) {
-        if topology.policies.is_empty() {
+    /// Fails without a policy, and where a name cannot name files; `example` is a kind to begin with.
+    pub(super) fn policy_names<'n>(
+        &mut self,
+        names: impl ExactSizeIterator<Item = &'n String>,
+        example: &str,
+    ) {
+        if names.len() == 0 {
             self.fail(
                 way!["policies"],
                 "no policy",
-                "add at least one, for example [policies.toof] with kind = \"toof\"",
+                format!(
+                    "add at least one, for example [policies.{example}] with kind = \"{example}\""
+                ),
             );
         }
+        for name in names.filter(|name| !is_file_name(name)) {
+            self.fail(
+                way!["policies", name],
+                format!("`{name}` cannot be the name of a policy"),
+                "1 to 63 lower-case letters, digits, hyphens, dots and underscores: it names files",
+            );
+        }
+    }
+
+    /// Names and parameters, as far as they hang on nothing else.
+    pub(super) fn policies(&mut self, topology: &Topology) {
+        self.policy_names(topology.policies.keys(), "toof");
         for (name, spec) in &topology.policies {
-            if !is_file_name(name) {
-                self.fail(
-                    way!["policies", name],
-                    format!("`{name}` cannot be the name of a policy"),
-                    "1 to 63 lower-case letters, digits, hyphens, dots and underscores: it names files",
-                );
-            }
             self.parameters(&way!["policies", name], spec);
             if matches!(spec, PolicySpec::MleUcb(_)) && topology.slots == RunLength::Endless {
                 self.fail(
