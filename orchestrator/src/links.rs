@@ -1,4 +1,4 @@
-//! What was measured of the links of a run: configured beside measured. Of both problems.
+//! What was measured of the links of a run: configured beside measured. Of all problems.
 
 use std::path::Path;
 
@@ -118,6 +118,26 @@ impl LinksSummary {
 pub fn read(dir: &Path) -> Result<Option<Value>, ReadError> {
     let path = dir.join(LINKS_FILE);
     if path.exists() { read_json(&path).map(Some) } else { Ok(None) }
+}
+
+/// Whether at most 1 % of the packets of `links.json` were delivered more than 5 ms late, counted
+/// anew for `verify`.
+///
+/// # Errors
+/// If it is something else.
+pub fn in_time(dir: &Path) -> Result<bool, ReadError> {
+    let links = read(dir)?;
+    let (mut packets, mut late) = (0, 0);
+    for row in links.iter().filter_map(|links| links.as_array()).flatten() {
+        for bucket in row["lateness_buckets_ns"].as_array().into_iter().flatten() {
+            let count = bucket[1].as_u64().unwrap_or(0);
+            packets += count;
+            if bucket[0].as_u64().is_none_or(|limit| limit > 5_000_000) {
+                late += count;
+            }
+        }
+    }
+    Ok(late * 100 <= packets)
 }
 
 /// Whether delay, rates and losses are known; loss by probe or by counts.

@@ -231,11 +231,6 @@ pub fn policy_key(seed: u64, name: &str) -> Key {
     Key::derive(seed, Purpose::Policy(name), 0)
 }
 
-/// The keys of what is drawn on the link to `node`: of the way to it, and of the way back.
-pub fn link_keys(seed: u64, node: usize) -> (Key, Key) {
-    (Key::derive(seed, Purpose::LinkUp, node), Key::derive(seed, Purpose::LinkDown, node))
-}
-
 /// Whether this policy is told more than a task node can see, so that its choices come from an
 /// oracle.
 pub fn asks_an_oracle(policy: &PolicySpec) -> bool {

@@ -7,6 +7,7 @@
 //! reading files, and nothing reads a clock.
 
 pub mod cascade;
+mod checked;
 pub mod contexts;
 pub mod cqi;
 pub mod deadline;
@@ -28,6 +29,7 @@ mod validate;
 pub mod weights;
 pub mod work;
 
+pub use checked::{Checked, NamesModel, ProblemTopology, kept_model};
 pub use contexts::Contexts;
 pub use fault::{Fault, Faults};
 pub use feedback::Bit;

@@ -9,11 +9,13 @@
 pub mod cascade;
 mod connections;
 mod external;
+mod keeper;
 mod links;
 mod live;
 mod lockstep;
 mod metrics;
 mod oracle;
+mod ordered;
 mod pace;
 pub mod placement;
 mod service;

@@ -87,11 +87,11 @@ async fn play(
         Ok(TaskNodeOrder::OneBit(order)) => *order,
         Ok(TaskNodeOrder::Placement(order)) => {
             let send = FrameSender::new(send, CONTROL_LIMIT);
-            return crate::placement::play(member, ways.prober(), *order, send, receive).await;
+            return crate::ordered::play((member, ways.prober()), *order, send, receive).await;
         }
         Ok(TaskNodeOrder::Cascade(order)) => {
             let send = FrameSender::new(send, CONTROL_LIMIT);
-            return crate::cascade::play(member, ways.prober(), *order, send, receive).await;
+            return crate::ordered::play((member, ways.prober()), *order, send, receive).await;
         }
         Err(error) => {
             tracing::warn!(%error, "an order that cannot be read");

@@ -1,5 +1,5 @@
 //! Messages of the problem `cascade`: what the orchestrator orders, and how an image travels. The
-//! session of a trial at its helper node is that of [`placement`](crate::placement).
+//! session of a trial at its helper node is that of [`steering`](crate::steering).
 //!
 //! Images and pictures may be many, so they follow their order in pieces ([`send_load`]).
 
@@ -9,12 +9,11 @@ use fogbit_scenario::cascade::{
     ArrivalProcess, CascadeInstance, EdgeNode, ImageRow, ImageStep, ImageTable, RingWalk, Setting,
     StreamKeys, TokenBucket,
 };
-use fogbit_scenario::link::verdict::LinkCheck;
 use serde::{Deserialize, Serialize};
 
 use crate::codec::{FrameReceiver, FrameSender, WireError};
-use crate::placement::LinkOrder;
-use crate::wire::{Player, TrialId};
+use crate::report::{Report, Timed};
+use crate::wire::{LinkEnd, OrderHead, Player, TrialId};
 
 /// Orchestrator to helper node: serve as the strong classifier under one seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,7 +25,7 @@ pub struct EdgeOrder {
     /// What it is.
     pub edge: EdgeNode,
     /// The link to the task node, if it is emulated.
-    pub link: Option<LinkOrder>,
+    pub link: Option<LinkEnd>,
     /// The strong classifier (safetensors); without it images only take their time.
     pub strong: Option<Vec<u8>>,
 }
@@ -34,14 +33,8 @@ pub struct EdgeOrder {
 /// Orchestrator to task node: play one trial. Images and pictures follow as pieces.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CascadeOrder {
-    /// The trial.
-    pub trial: TrialId,
-    /// Name of the policy.
-    pub name: String,
-    /// The policy as JSON, in the form of the topology file.
-    pub policy: String,
-    /// The trained model of a policy that has one (safetensors).
-    pub model: Option<Vec<u8>>,
+    /// Who plays what.
+    pub head: OrderHead,
     /// Number of images.
     pub images: u64,
     /// How their metrics follow each other; there are as many images to choose from as it says.
@@ -60,7 +53,7 @@ pub struct CascadeOrder {
     /// Name of the helper node, and where it listens.
     pub helper: (String, SocketAddr),
     /// The link to it, if it is emulated.
-    pub link: Option<LinkOrder>,
+    pub link: Option<LinkEnd>,
     /// What travels for each image, in bytes.
     pub image_bytes: u64,
     /// The weak classifier (safetensors); with it the pictures come too.
@@ -189,31 +182,8 @@ fn table(rows: Vec<ImageRow>, announced: u32) -> Result<ImageTable, WireError> {
     Ok(ImageTable::new(rows))
 }
 
-/// Task node to orchestrator, on a trial's stream.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum CascadeReport {
-    /// What has happened since the last report.
-    Steps {
-        /// What became of the images after those already told, in order.
-        steps: Vec<ImageStep>,
-        /// In real time: how many images have come.
-        begun: u32,
-        /// How many of these were seen later than a tenth of a slot.
-        late: u32,
-    },
-    /// What was measured of the link while it was in one state.
-    Link(Box<LinkCheck>),
-    /// Every image was played and told.
-    Done {
-        /// How long it took, in nanoseconds.
-        nanoseconds: u64,
-    },
-    /// The trial cannot go on.
-    Failed {
-        /// Why.
-        message: String,
-    },
-}
+/// Task node to orchestrator, on a trial's stream: images come in time.
+pub type CascadeReport = Report<Timed<ImageStep>>;
 
 /// Task node to helper node: classify an image, whose bytes follow. The answer is a
 /// [`ComputeReply`](crate::compute::ComputeReply), and after `Done` the class in one byte.

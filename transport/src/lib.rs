@@ -14,6 +14,8 @@ pub mod member;
 mod payload;
 pub mod placement;
 pub mod probe;
+pub mod report;
+pub mod steering;
 pub mod timer;
 mod tls;
 pub mod token;

@@ -140,6 +140,19 @@ pub struct TrialId {
     pub policy: u32,
 }
 
+/// With what the order of a trial begins, in all problems but `one-bit`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OrderHead {
+    /// The trial.
+    pub trial: TrialId,
+    /// Name of the policy.
+    pub name: String,
+    /// The policy as JSON, in the form of the topology file.
+    pub policy: String,
+    /// The trained model of a policy that has one (safetensors).
+    pub model: Option<Vec<u8>>,
+}
+
 /// A trial of the problem `one-bit`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrialOrder {

@@ -8,7 +8,7 @@ use fogbit_scenario::cascade::{
 use fogbit_scenario::draw::{Key, Purpose};
 use fogbit_transport::cascade::{CascadeLoad, CascadeOrder, receive_load, send_load};
 use fogbit_transport::codec::{DATA_LIMIT, encode};
-use fogbit_transport::wire::{TaskNodeOrder, TrialId};
+use fogbit_transport::wire::{OrderHead, TaskNodeOrder, TrialId};
 use fogbit_transport::{FrameReceiver, FrameSender, WireError};
 
 /// So many images, of which some have the same metric.
@@ -26,10 +26,12 @@ fn order(images: u32, training: u32, weak: bool) -> CascadeOrder {
     let walk = |images| RingWalk { images, width: images - 1, reset: 0.1 };
     let key = Key::derive(1, Purpose::ImageReset, 0);
     CascadeOrder {
-        trial: TrialId { seed_number: 0, policy: 0 },
-        name: "mdp".into(),
-        policy: "{}".into(),
-        model: None,
+        head: OrderHead {
+            trial: TrialId { seed_number: 0, policy: 0 },
+            name: "mdp".into(),
+            policy: "{}".into(),
+            model: None,
+        },
         images: 10,
         walk: walk(images),
         training: walk(training),

@@ -1,4 +1,4 @@
-//! Sessions of the problems `placement` and `cascade`: this node as a computer, or as a classifier,
+//! Sessions of all problems but `one-bit`: this node as a computer, or as a classifier,
 //! steered by a task node.
 //!
 //! A session says who may send tasks or images, changes the link, and answers pings. The tasks
@@ -11,9 +11,10 @@ use fogbit_neural::{Classifier, ClassifierError, PIXELS};
 use fogbit_scenario::link::Direction;
 use fogbit_scenario::work::{ComputeSpec, Planned, TimedServer};
 use fogbit_transport::cascade::EdgeOrder;
-use fogbit_transport::placement::{ComputeOrder, LinkOrder, OpenSteering, Steered, Steering};
+use fogbit_transport::placement::ComputeOrder;
 use fogbit_transport::probe::{ProbeId, counts};
-use fogbit_transport::wire::{CountsAnswer, Player, TrialId};
+use fogbit_transport::steering::{OpenSteering, Steered, Steering};
+use fogbit_transport::wire::{CountsAnswer, LinkEnd, Player, TrialId};
 use fogbit_transport::{FrameReceiver, FrameSender};
 
 use super::{Caller, SessionFailure};
@@ -34,7 +35,7 @@ struct Open {
 struct Seed {
     players: Arc<[Player]>,
     machine: Machine,
-    link: Option<LinkOrder>,
+    link: Option<LinkEnd>,
 }
 
 #[derive(Debug, Clone)]
@@ -149,7 +150,7 @@ async fn steer(
         Machine::Computer(spec) => Some(TimedServer::new(spec)),
         Machine::Edge(_) => None,
     };
-    let _probed = seed.link.as_ref().and_then(|LinkOrder { path, key }| {
+    let _probed = seed.link.as_ref().and_then(|LinkEnd { path, key }| {
         // The answer that the session is open takes this way already, unless nothing would come.
         let mut first = path.at(1).spec.down;
         if first.is_dead() {

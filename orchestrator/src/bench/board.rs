@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::placement::board::PlacementBoard;
+use crate::harness::RunBoard;
 use crate::progress::{Progress, Watched};
 
 /// The board of a suite: it adds up those of its experiments.
@@ -15,7 +15,7 @@ pub struct BenchBoard {
 
 #[derive(Debug, Default)]
 struct State {
-    boards: Vec<Arc<PlacementBoard>>,
+    boards: Vec<Arc<RunBoard>>,
     done: usize,
 }
 
@@ -26,7 +26,7 @@ impl BenchBoard {
     }
 
     /// An experiment begins.
-    pub fn begun(&self, board: Arc<PlacementBoard>) {
+    pub fn begun(&self, board: Arc<RunBoard>) {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).boards.push(board);
     }
 

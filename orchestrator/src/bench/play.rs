@@ -17,14 +17,11 @@ use super::board::BenchBoard;
 use super::design::Experiment;
 use crate::backend::process::{Nodes, Options, Targets};
 use crate::exit::{Exit, Failure};
-use crate::harness::{ProblemCollector, ProblemSummary, RunFacts};
-use crate::placement::backend::{PlacementContext, PlacementOutcome};
-use crate::placement::board::PlacementBoard;
-use crate::placement::ledger::Watch;
-use crate::placement::models::Models;
+use crate::harness::{ProblemCollector, ProblemSummary, RunFacts, Watch, process, sim};
+use crate::placement::backend::{Placement, PlacementContext, PlacementOutcome};
+use crate::placement::files;
 use crate::placement::plan::PlacementPlan;
 use crate::placement::summary::PlacementSummary;
-use crate::placement::{files, process, sim};
 use crate::results::{EXPERIMENTS, Manifest, ResultsDir, ResultsError, RunStatus};
 
 /// How experiments are played.
@@ -117,17 +114,14 @@ async fn one(experiment: &Experiment, stage: &Stage) -> Result<Played, Failure> 
     dir.write("manifest.json", &manifest.to_json()).map_err(unwritten)?;
     let topology = plan.scenario.resolved_toml();
     dir.write("topology.toml", topology.as_bytes()).map_err(unwritten)?;
-    let board = Arc::new(PlacementBoard::new(&plan));
-    stage.board.begun(Arc::clone(&board));
     let watch = Watch::default();
     let context = PlacementContext {
-        models: Arc::new(Models::default()),
         decisions: Some(dir.clone()),
-        board,
         stop: Arc::clone(&stage.stop),
         watch: Some(Arc::clone(&watch)),
-        plan,
+        ..PlacementContext::new(Placement { plan, models: Arc::default() })
     };
+    stage.board.begun(Arc::clone(&context.board));
     let started = Instant::now();
     let keep = Keep { context: &context, dir: &dir, manifest, backend, started };
     let outcome = if stage.processes {
@@ -173,9 +167,9 @@ impl Keep<'_> {
     fn keep(
         mut self,
         mut outcome: PlacementOutcome,
-        watch: &Watch,
+        watch: &Watch<Step>,
     ) -> Result<Played, ResultsError> {
-        let (dir, plan) = (self.dir, &self.context.plan);
+        let (dir, plan) = (self.dir, &self.context.problem.plan);
         outcome.collector.add_unplayed(plan);
         let status = outcome.status(plan);
         let seconds = self.started.elapsed().as_secs_f64();

@@ -10,21 +10,7 @@ use crate::plan::Status;
 use crate::validity::Begun;
 
 /// What one trial came to.
-#[derive(Debug, Clone)]
-pub struct CascadeTrial {
-    /// Which policy of the plan.
-    pub policy: usize,
-    /// The seed.
-    pub seed: u64,
-    /// How far it got.
-    pub status: Status,
-    /// The ledger's sums.
-    pub tally: Tally,
-    /// How long it took, in seconds of wall time.
-    pub seconds: f64,
-    /// Why it failed.
-    pub failure: Option<String>,
-}
+pub type CascadeTrial = harness::Trial<Tally>;
 
 /// One trial, without what is told over all seeds only.
 pub type TrialRow = harness::TrialRow<Kpis>;
@@ -50,7 +36,7 @@ impl CascadeCollector {
     /// Adds one trial. The order of additions is part of the result: seed by seed, and within a seed
     /// in the order of the policies.
     pub fn add(&mut self, plan: &CascadePlan, trial: CascadeTrial) {
-        let CascadeTrial { policy, seed, status, tally, seconds, failure } = trial;
+        let CascadeTrial { policy, seed, status, account: tally, seconds, failure } = trial;
         let figures = kpis(plan, policy, &tally);
         let slots = tally.images;
         self.rows.push(TrialRow { policy, seed, status, slots, seconds, failure, figures });

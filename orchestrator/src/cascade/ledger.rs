@@ -4,7 +4,6 @@
 //! may lie, and has the scenario under the trial's seed, with the rewards that no task node is told.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use fogbit_scenario::cascade::{
     Arrival, CascadeInstance, Fate, Hidden, ImageRow, ImageStep, ImageStream,
@@ -12,39 +11,7 @@ use fogbit_scenario::cascade::{
 
 use super::record::{DecisionRow, header};
 use super::tally::Tally;
-
-/// Why a step cannot be booked: the trial fails.
-#[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
-    /// The step is not one of this trial: the task node is not to be believed.
-    #[error("image {image}: {reason}")]
-    Untrue {
-        /// The image that is due.
-        image: u64,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The decision file cannot be written.
-    #[error("image {image}: cannot write its decision: {error}")]
-    Write {
-        /// The image.
-        image: u64,
-        /// Why.
-        error: io::Error,
-    },
-}
-
-/// Who wants to see the steps of trials as they are booked.
-pub type Watch = Arc<Mutex<Vec<ImageStep>>>;
-
-/// Whose steps these are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
-    /// Those of a trial in this process.
-    Here,
-    /// Those of a task node: each is held against what the seed says.
-    ByTaskNode,
-}
+use crate::harness::{LedgerError, ProblemLedger, Told, Watch, show};
 
 /// A decision file, and how many images of the trial go there.
 pub struct Decisions {
@@ -65,7 +32,7 @@ pub struct CascadeLedger {
     told: Told,
     decisions: Option<Decisions>,
     text: String,
-    watch: Option<Watch>,
+    watch: Option<Watch<ImageStep>>,
 }
 
 struct Replay {
@@ -113,7 +80,7 @@ impl CascadeLedger {
     }
 
     /// Has every step that is booked from now on added to `watch`.
-    pub fn watched(mut self, watch: Option<Watch>) -> CascadeLedger {
+    pub fn watched(mut self, watch: Option<Watch<ImageStep>>) -> CascadeLedger {
         self.watch = watch;
         self
     }
@@ -123,35 +90,16 @@ impl CascadeLedger {
         &self.tally
     }
 
-    /// Books the next image.
-    ///
-    /// # Errors
-    /// If the step is not the next one of this trial, or its decision cannot be written.
-    #[inline]
-    pub fn record(&mut self, step: &ImageStep) -> Result<(), LedgerError> {
-        if self.replay.is_some() {
-            return self.record_checked(step);
-        }
-        self.tally.add(step, &self.instance.table.rows()[step.rank as usize]);
-        self.tell(step);
-        Ok(())
-    }
-
-    fn tell(&self, step: &ImageStep) {
-        if let Some(watch) = &self.watch {
-            watch.lock().unwrap_or_else(PoisonError::into_inner).push(*step);
-        }
-    }
-
-    /// The same with the trial beside it.
+    /// Books the next image, with the trial beside it.
     fn record_checked(&mut self, step: &ImageStep) -> Result<(), LedgerError> {
         let image = self.tally.images + 1;
         let hidden =
-            self.check(image, step).map_err(|reason| LedgerError::Untrue { image, reason })?;
+            self.check(image, step).map_err(|reason| LedgerError::untrue::<Self>(image, reason))?;
         let row = self.instance.table.rows()[step.rank as usize];
         let loss = self.tally.add(step, &row);
-        self.tell(step);
-        self.write(step, &row, loss, hidden).map_err(|error| LedgerError::Write { image, error })
+        show(self.watch.as_ref(), step);
+        let written = self.write(step, &row, loss, hidden);
+        written.map_err(|error| LedgerError::write::<Self>(image, error))
     }
 
     /// Where the stream is at this image, or what is wrong with the step.
@@ -205,12 +153,34 @@ impl CascadeLedger {
         }
         Ok(())
     }
+}
 
-    /// The trial's sums; what is written of its decisions is on disk then.
-    ///
-    /// # Errors
-    /// If the decision file cannot be written.
-    pub fn close(mut self) -> io::Result<Tally> {
+impl ProblemLedger for CascadeLedger {
+    type Step = ImageStep;
+    type Account = Tally;
+    const COUNTED: &'static str = "image";
+    const TELL_EVERY: u64 = 1 << 14;
+
+    #[inline]
+    fn record(&mut self, step: &ImageStep) -> Result<(), LedgerError> {
+        if self.replay.is_some() {
+            return self.record_checked(step);
+        }
+        self.tally.add(step, &self.instance.table.rows()[step.rank as usize]);
+        show(self.watch.as_ref(), step);
+        Ok(())
+    }
+
+    fn booked(&self) -> u64 {
+        self.tally.images
+    }
+
+    /// The loss of all images so far.
+    fn lost(&self) -> f64 {
+        self.tally.loss
+    }
+
+    fn close(mut self) -> io::Result<Tally> {
         if let Some(decisions) = &mut self.decisions {
             decisions.file.flush()?;
         }

@@ -6,7 +6,6 @@
 //! and within a seed in the order of the policies. What follows does not know of backends.
 
 pub mod backend;
-pub mod board;
 pub mod collect;
 pub mod files;
 pub mod ledger;
@@ -14,11 +13,9 @@ pub mod metric;
 pub mod pictures;
 pub mod plan;
 pub mod policies;
-pub mod process;
 pub mod read;
 pub mod record;
 pub mod report;
-pub mod sim;
 pub mod summary;
 pub mod tally;
 pub mod verify;

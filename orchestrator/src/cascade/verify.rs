@@ -16,7 +16,7 @@ use std::sync::atomic::AtomicBool;
 use fogbit_policy::cascade::CascadePolicy;
 use fogbit_scenario::TopologyFile;
 use fogbit_scenario::cascade::{Arrival, CascadeInstance, CascadeScenario, ImageRow, Sight};
-use fogbit_scenario::placement::kept_model;
+use fogbit_scenario::kept_model;
 
 pub use self::diff::diff;
 use self::sums::Sums;

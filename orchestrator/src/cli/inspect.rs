@@ -1,10 +1,10 @@
 //! `validate`, `graph`, `schema` and `completions`.
 
 use clap::{Args, ValueEnum};
-use fogbit_scenario::Faults;
 use fogbit_scenario::cascade::CascadeScenario;
 use fogbit_scenario::placement::PlacementScenario;
 use fogbit_scenario::topology::{CascadeTopology, PlacementTopology, Problem, Topology};
+use fogbit_scenario::{Faults, Scenario};
 
 use super::print;
 use super::topology::TopologyArgs;
@@ -30,49 +30,49 @@ pub(crate) struct ValidateArgs {
 
 pub(crate) fn validate(args: ValidateArgs) -> Result<Exit, Failure> {
     let file = args.topology.file()?;
-    let valid = |said: String| format!("{} is valid: {said}\n", args.topology.file.display());
-    match file.problem()? {
-        Problem::OneBit => {}
+    let (resolved, said) = match file.problem()? {
+        Problem::OneBit => {
+            let scenario = args.topology.scenario(&file)?;
+            (scenario.resolved_toml(), said_of_one_bit(&scenario))
+        }
         Problem::Placement => {
             let scenario = args.topology.placement(&file)?;
             check_models(&scenario)?;
-            let resolved = args.resolved.then(|| scenario.resolved_toml());
-            print(&resolved.unwrap_or_else(|| valid(said(&scenario))))?;
-            return Ok(Exit::Well);
+            (scenario.resolved_toml(), said_of_placement(&scenario))
         }
         Problem::Cascade => {
             let scenario = args.topology.cascade(&file)?;
             scenario.check_pictures().map_err(Faults::from)?;
             crate::train::dqn::check_models(&scenario)?;
-            let resolved = args.resolved.then(|| scenario.resolved_toml());
-            print(&resolved.unwrap_or_else(|| valid(said_of_cascade(&scenario))))?;
-            return Ok(Exit::Well);
+            (scenario.resolved_toml(), said_of_cascade(&scenario))
         }
-    }
-    let scenario = args.topology.scenario(&file)?;
-    if args.resolved {
-        print(&scenario.resolved_toml())?;
-    } else {
-        let policies: Vec<&str> = scenario.policies().map(|(name, _)| name).collect();
-        let beyond: String =
-            beyond::facts(&scenario).iter().map(|fact| format!("{fact}, ")).collect();
-        print(&format!(
-            "{} is valid: {} helper nodes, {} features, {}, {} clock, {} seed(s), {beyond}policies {}\n",
-            args.topology.file.display(),
-            scenario.nodes(),
-            scenario.features(),
-            scenario.length(),
-            scenario.clock().kind(),
-            scenario.seeds().len(),
-            policies.join(", ")
-        ))?;
-    }
+    };
+    let valid = || format!("{} is valid: {said}\n", args.topology.file.display());
+    print(&if args.resolved { resolved } else { valid() })?;
     Ok(Exit::Well)
 }
 
+/// The names of policies in a line.
+fn names<'n, S>(policies: impl Iterator<Item = (&'n str, S)>) -> String {
+    policies.map(|(name, _)| name).collect::<Vec<_>>().join(", ")
+}
+
+/// A topology of the problem `one-bit` in a line.
+fn said_of_one_bit(scenario: &Scenario) -> String {
+    let beyond: String = beyond::facts(scenario).iter().map(|fact| format!("{fact}, ")).collect();
+    format!(
+        "{} helper nodes, {} features, {}, {} clock, {} seed(s), {beyond}policies {}",
+        scenario.nodes(),
+        scenario.features(),
+        scenario.length(),
+        scenario.clock().kind(),
+        scenario.seeds().len(),
+        names(scenario.policies())
+    )
+}
+
 /// A topology of the problem `placement` in a line.
-fn said(scenario: &PlacementScenario) -> String {
-    let policies: Vec<&str> = scenario.policies().map(|(name, _)| name).collect();
+fn said_of_placement(scenario: &PlacementScenario) -> String {
     let segments = segments(scenario);
     let profiles: Vec<&str> = segments.iter().map(|s| s.profile.as_str()).collect();
     format!(
@@ -83,13 +83,12 @@ fn said(scenario: &PlacementScenario) -> String {
         scenario.topology().clock.kind(),
         scenario.seeds().len(),
         profiles.join(" then "),
-        policies.join(", ")
+        names(scenario.policies())
     )
 }
 
 /// A topology of the problem `cascade` in a line.
 fn said_of_cascade(scenario: &CascadeScenario) -> String {
-    let policies: Vec<&str> = scenario.policies().map(|(name, _)| name).collect();
     let (setting, bucket) = (scenario.setting(), scenario.bucket());
     format!(
         "problem cascade, {} images of {} in the trace, {} to learn from, a token for {:.1} % of them, \
@@ -102,7 +101,7 @@ fn said_of_cascade(scenario: &CascadeScenario) -> String {
         bucket.full() + 1,
         scenario.topology().clock.kind(),
         scenario.seeds().len(),
-        policies.join(", ")
+        names(scenario.policies())
     )
 }
 

@@ -5,6 +5,7 @@ mod ending;
 mod one_bit;
 mod placement;
 mod play;
+mod shown;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

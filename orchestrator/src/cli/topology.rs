@@ -6,7 +6,7 @@ use clap::Args;
 use fogbit_scenario::cascade::CascadeScenario;
 use fogbit_scenario::placement::PlacementScenario;
 use fogbit_scenario::topology::Problem;
-use fogbit_scenario::{Scenario, TopologyFile};
+use fogbit_scenario::{Checked, ProblemTopology, Scenario, TopologyFile};
 
 use crate::exit::{Failure, tell};
 
@@ -89,22 +89,14 @@ impl TopologyArgs {
     /// Validates a topology of the problem `placement`, and narrows it down.
     pub(crate) fn placement(&self, file: &TopologyFile) -> Result<PlacementScenario, Failure> {
         let mut scenario = PlacementScenario::from_file(file)?;
-        if let Some(wanted) =
-            self.selection.wanted(scenario.policies().map(|(name, _)| name).collect())?
-        {
-            scenario.keep_policies(wanted);
-        }
+        self.selection.narrow(&mut *scenario)?;
         Ok(scenario)
     }
 
     /// Validates a topology of the problem `cascade`, and narrows it down.
     pub(crate) fn cascade(&self, file: &TopologyFile) -> Result<CascadeScenario, Failure> {
         let mut scenario = CascadeScenario::from_file(file)?;
-        if let Some(wanted) =
-            self.selection.wanted(scenario.policies().map(|(name, _)| name).collect())?
-        {
-            scenario.keep_policies(wanted);
-        }
+        self.selection.narrow(&mut *scenario)?;
         Ok(scenario)
     }
 }
@@ -136,6 +128,14 @@ impl Selection {
             scenario.keep_policies(wanted);
         }
         Ok(scenario)
+    }
+
+    /// Keeps the policies that are wanted.
+    fn narrow<T: ProblemTopology>(&self, scenario: &mut Checked<T>) -> Result<(), Failure> {
+        if let Some(wanted) = self.wanted(scenario.policies().map(|(name, _)| name).collect())? {
+            scenario.keep_policies(wanted);
+        }
+        Ok(())
     }
 
     /// Whether nothing was given.

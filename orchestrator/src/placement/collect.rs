@@ -10,21 +10,7 @@ use crate::plan::Status;
 use crate::stats::Running;
 
 /// What one trial came to.
-#[derive(Debug, Clone)]
-pub struct PlacementTrial {
-    /// Which policy of the plan.
-    pub policy: usize,
-    /// The seed.
-    pub seed: u64,
-    /// How far it got.
-    pub status: Status,
-    /// The ledger's account.
-    pub account: PlacementAccount,
-    /// How long it took, in seconds of wall time.
-    pub seconds: f64,
-    /// Why it failed.
-    pub failure: Option<String>,
-}
+pub type PlacementTrial = harness::Trial<PlacementAccount>;
 
 /// What one trial came to, without its samples.
 #[derive(Debug, Clone)]

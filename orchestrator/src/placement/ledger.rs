@@ -4,7 +4,7 @@
 //! lie, and has the scenario under the trial's seed. It does not know where steps come from.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use fogbit_scenario::placement::{PlacementInstance, Site, Step};
 
@@ -12,28 +12,8 @@ use super::pairing::{TaskPair, pairs};
 use super::plan::{PlacementPlan, Segment, Window};
 use super::record::{DecisionRow, header};
 use super::tally::{Priced, Tally, Truth, came_back, milliseconds};
+use crate::harness::{LedgerError, ProblemLedger, Watch, show};
 use crate::stats::Running;
-
-/// Why a step cannot be booked: the trial fails.
-#[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
-    /// The step is not one of this trial: the task node is not to be believed.
-    #[error("slot {slot}: {reason}")]
-    Untrue {
-        /// The slot that is due.
-        slot: u64,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The decision file cannot be written.
-    #[error("slot {slot}: cannot write its decision: {error}")]
-    Write {
-        /// The slot.
-        slot: u64,
-        /// Why.
-        error: io::Error,
-    },
-}
 
 /// The account of one trial while it goes on.
 pub struct PlacementLedger {
@@ -48,11 +28,8 @@ pub struct PlacementLedger {
     expected_ms: Vec<f64>,
     decisions: Option<Box<dyn Write + Send>>,
     row: String,
-    watch: Option<Watch>,
+    watch: Option<Watch<Step>>,
 }
-
-/// Who wants to see the steps of trials as they are booked.
-pub type Watch = Arc<Mutex<Vec<Step>>>;
 
 impl std::fmt::Debug for PlacementLedger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -127,53 +104,14 @@ impl PlacementLedger {
     }
 
     /// Has every step that is booked from now on added to `watch`.
-    pub fn watched(mut self, watch: Option<Watch>) -> PlacementLedger {
+    pub fn watched(mut self, watch: Option<Watch<Step>>) -> PlacementLedger {
         self.watch = watch;
         self
-    }
-
-    /// Slots that are booked.
-    pub fn slots(&self) -> u64 {
-        self.account.slots
-    }
-
-    /// Sum of the regret of all slots so far, in milliseconds.
-    pub fn regret_ms(&self) -> f64 {
-        self.account.segments.iter().map(|s| s.regret.mean * s.regret.n as f64).sum()
     }
 
     /// The account so far.
     pub fn account(&self) -> &PlacementAccount {
         &self.account
-    }
-
-    /// Books the next slot.
-    ///
-    /// # Errors
-    /// If the step is not the next one of this trial, or its decision cannot be written.
-    pub fn record(&mut self, step: &Step) -> Result<(), LedgerError> {
-        let slot = self.account.slots + 1;
-        self.check(slot, step).map_err(|reason| LedgerError::Untrue { slot, reason })?;
-        self.instance.expected_into(slot, &step.task, &mut self.expected_ms);
-        self.expected_ms.iter_mut().for_each(|seconds| *seconds *= 1e3);
-        let priced = Priced::new(step.execution.site, &self.expected_ms);
-        let pairs = pairs(&mut self.instance, step);
-        self.book(slot, step, &priced, &pairs);
-        if let Some(watch) = &self.watch {
-            watch.lock().unwrap_or_else(PoisonError::into_inner).push(step.clone());
-        }
-        self.write(step, &priced).map_err(|error| LedgerError::Write { slot, error })
-    }
-
-    /// The trial's account; what is written of its decisions is on disk then.
-    ///
-    /// # Errors
-    /// If the decision file cannot be written.
-    pub fn close(mut self) -> io::Result<PlacementAccount> {
-        if let Some(file) = &mut self.decisions {
-            file.flush()?;
-        }
-        Ok(self.account)
     }
 
     /// What is wrong with a step, if anything: the task must be that of the slot, the sites those
@@ -242,6 +180,41 @@ impl PlacementLedger {
         self.row.clear();
         DecisionRow { step, priced, expected_ms: &self.expected_ms }.append_to(&mut self.row);
         file.write_all(self.row.as_bytes())
+    }
+}
+
+impl ProblemLedger for PlacementLedger {
+    type Step = Step;
+    type Account = PlacementAccount;
+    const COUNTED: &'static str = "slot";
+    const TELL_EVERY: u64 = 1024;
+
+    fn record(&mut self, step: &Step) -> Result<(), LedgerError> {
+        let slot = self.account.slots + 1;
+        self.check(slot, step).map_err(|reason| LedgerError::untrue::<Self>(slot, reason))?;
+        self.instance.expected_into(slot, &step.task, &mut self.expected_ms);
+        self.expected_ms.iter_mut().for_each(|seconds| *seconds *= 1e3);
+        let priced = Priced::new(step.execution.site, &self.expected_ms);
+        let pairs = pairs(&mut self.instance, step);
+        self.book(slot, step, &priced, &pairs);
+        show(self.watch.as_ref(), step);
+        self.write(step, &priced).map_err(|error| LedgerError::write::<Self>(slot, error))
+    }
+
+    fn booked(&self) -> u64 {
+        self.account.slots
+    }
+
+    /// Sum of the regret of all slots so far, in milliseconds.
+    fn lost(&self) -> f64 {
+        self.account.segments.iter().map(|s| s.regret.mean * s.regret.n as f64).sum()
+    }
+
+    fn close(mut self) -> io::Result<PlacementAccount> {
+        if let Some(file) = &mut self.decisions {
+            file.flush()?;
+        }
+        Ok(self.account)
     }
 }
 

@@ -6,7 +6,6 @@
 //! and within a seed in the order of the policies. What follows does not know of backends.
 
 pub mod backend;
-pub mod board;
 pub mod collect;
 pub mod files;
 pub mod graph;
@@ -14,13 +13,11 @@ pub mod ledger;
 pub mod models;
 pub mod pairing;
 pub mod plan;
-pub mod process;
 pub mod read;
 pub mod record;
 pub mod report;
 pub mod sample;
 pub mod scores;
-pub mod sim;
 pub mod summary;
 pub mod tally;
 pub mod verify;

@@ -24,6 +24,7 @@ use super::read::{self, Decision, ToldFate};
 use super::summary::{PlacementSummary, PolicySummary, TrialSummary};
 use crate::exit::{Exit, Failure};
 use crate::harness::PolicyKind;
+use crate::links;
 use crate::plan::Status;
 use crate::results::read::{ReadError, manifest};
 use crate::stats::MeanSd;
@@ -120,7 +121,7 @@ fn check_head(
 ) -> Result<(), Failure> {
     let run = &summary.run;
     let manifest = manifest(dir).map_err(|error| unreadable(&error))?;
-    let in_time = links_are_in_time(dir)?;
+    let in_time = links::in_time(dir).map_err(|error| unreadable(&error))?;
     let clock = scenario.topology().clock.kind();
     let nodes: Vec<&str> = scenario.helpers().iter().map(|node| node.name.as_str()).collect();
     let pairs = [
@@ -148,22 +149,6 @@ fn check_head(
         }
     }
     Ok(())
-}
-
-/// Whether at most 1 % of the packets of `links.json` were delivered more than 5 ms late.
-pub(crate) fn links_are_in_time(dir: &Path) -> Result<bool, Failure> {
-    let links = crate::links::read(dir).map_err(|error| unreadable(&error))?;
-    let (mut packets, mut late) = (0, 0);
-    for row in links.iter().filter_map(|links| links.as_array()).flatten() {
-        for bucket in row["lateness_buckets_ns"].as_array().into_iter().flatten() {
-            let count = bucket[1].as_u64().unwrap_or(0);
-            packets += count;
-            if bucket[0].as_u64().is_none_or(|limit| limit > 5_000_000) {
-                late += count;
-            }
-        }
-    }
-    Ok(late * 100 <= packets)
 }
 
 /// Compares a trial; gives what its rows say.

@@ -2,5 +2,6 @@
 
 pub mod classifiers;
 pub mod dqn;
+mod kept;
 pub mod placement;
 pub mod progress;

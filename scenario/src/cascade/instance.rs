@@ -7,8 +7,7 @@ use super::images::{ImageRow, ImageTable};
 use super::scenario::{CascadeScenario, EdgeNode};
 use super::stream::{ArrivalProcess, ImageStream, RingWalk, StreamKeys};
 use crate::draw::{Key, Purpose};
-use crate::link::LinkPath;
-use crate::placement::LinkKeys;
+use crate::link::{LinkKeys, LinkPath};
 
 /// A cascade scenario under one seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,10 +81,7 @@ impl CascadeInstance {
         EdgePart {
             edge: scenario.edge().clone(),
             link: scenario.link().cloned(),
-            keys: LinkKeys {
-                up: Key::derive(self.seed, Purpose::LinkUp, 0),
-                down: Key::derive(self.seed, Purpose::LinkDown, 0),
-            },
+            keys: LinkKeys::derive(self.seed, 0),
         }
     }
 }

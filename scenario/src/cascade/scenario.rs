@@ -1,7 +1,6 @@
 //! A topology of the problem `cascade` that has been checked.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,19 +9,19 @@ use super::images::ImageTable;
 use super::instance::CascadeInstance;
 use super::setting::Setting;
 use super::stream::{ArrivalProcess, RingWalk};
-use crate::fault::{Fault, Faults, Place};
+use crate::checked::{Checked, NamesModel, scenario_of};
+use crate::fault::{Fault, Place};
 use crate::link::LinkPath;
-use crate::placement::kept_model;
 use crate::scenario::trace_path;
-use crate::topology::document::TopologyFile;
-use crate::topology::expect::Naming;
-use crate::topology::{CascadeClock, CascadePolicySpec, CascadeTopology, Pictures, Problem};
+use crate::topology::{
+    CascadeClock, CascadeExpect, CascadePolicySpec, CascadeTopology, Pictures, Problem,
+};
 use crate::validate::validate_cascade;
 
-/// A validated topology of the problem `cascade`. Reading the same files gives the same scenario.
+/// A validated topology of the problem `cascade`; what all of them have is in [`Checked`]. Reading the same files gives the same scenario.
 #[derive(Debug, Clone)]
 pub struct CascadeScenario {
-    pub(crate) topology: CascadeTopology,
+    pub(crate) checked: Checked<CascadeTopology>,
     /// Images to learn from.
     pub(crate) train: ImageTable,
     /// Images of the trials.
@@ -31,11 +30,33 @@ pub struct CascadeScenario {
     pub(crate) edge: EdgeNode,
     /// None where nothing is emulated.
     pub(crate) link: Option<LinkPath>,
-    pub(crate) path: PathBuf,
-    /// Where the topology file names the models of policies, by policy.
-    pub(crate) model_places: BTreeMap<String, Place>,
-    /// Where it names the folders of pictures and of classifiers.
+    /// Where the topology file names the folders of pictures and of classifiers.
     pub(crate) picture_places: [Place; 2],
+}
+
+scenario_of!(
+    CascadeScenario,
+    CascadeTopology,
+    CascadePolicySpec,
+    CascadeExpect,
+    Problem::Cascade,
+    validate_cascade
+);
+
+impl NamesModel for CascadePolicySpec {
+    fn model(&self) -> Option<&String> {
+        match self {
+            CascadePolicySpec::Dqn(dqn) => dqn.model.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn model_mut(&mut self) -> Option<&mut Option<String>> {
+        match self {
+            CascadePolicySpec::Dqn(dqn) => Some(&mut dqn.model),
+            _ => None,
+        }
+    }
 }
 
 /// The helper node with the strong classifier.
@@ -54,78 +75,21 @@ pub struct EdgeNode {
 }
 
 impl CascadeScenario {
-    /// Checks a topology file of the problem `cascade`, and reads its trace.
-    ///
-    /// # Errors
-    /// Everything that is wrong, with places.
-    pub fn from_file(file: &TopologyFile) -> Result<CascadeScenario, Faults> {
-        let (topology, places) = file.parse_as(Problem::Cascade)?;
-        validate_cascade(topology, &places, file.path())
-    }
-
-    /// As [`from_file`](Self::from_file), for somebody who is about to train models: those that the
-    /// file names need not be there, and the scenario names none.
-    ///
-    /// # Errors
-    /// Everything else that is wrong, with places.
-    pub fn for_training(file: &TopologyFile) -> Result<CascadeScenario, Faults> {
-        let (mut topology, places): (CascadeTopology, _) = file.parse_as(Problem::Cascade)?;
-        for spec in topology.policies.values_mut() {
-            if let CascadePolicySpec::Dqn(dqn) = spec {
-                dqn.model = None;
-            }
-        }
-        validate_cascade(topology, &places, file.path())
-    }
-
-    /// Checks a topology that was made by a program; `path` names it and is what relative paths
-    /// within it start from. Places in faults are those of its text.
-    ///
-    /// # Errors
-    /// Everything that is wrong.
-    pub fn from_topology(
-        topology: &CascadeTopology,
-        path: &Path,
-    ) -> Result<CascadeScenario, Faults> {
-        let text = toml::to_string_pretty(topology).expect("a topology can be written as TOML");
-        CascadeScenario::from_file(&TopologyFile::from_text(path, text))
-    }
-
-    /// A fault of the model of the policy called `policy`, underlined where the file names it.
-    pub fn model_fault(&self, policy: &str, fault: Fault) -> Fault {
-        let place = self.model_places.get(policy).cloned().map(Box::new);
-        Fault { place, ..fault }
-    }
-
-    /// The topology with every default filled in.
-    pub fn topology(&self) -> &CascadeTopology {
-        &self.topology
-    }
-
     /// The topology with every default filled in, as TOML, as a results directory keeps it: trace and
     /// models are named as they are kept beside it ([`kept_trace`](Self::kept_trace),
-    /// [`kept_model`]), pictures by their full paths. Expectations about policies that were not kept
+    /// [`kept_model`](crate::kept_model)), pictures by their full paths. Expectations about policies that were not kept
     /// are left out: with them the text could not be read again.
     pub fn resolved_toml(&self) -> String {
-        let mut topology = self.topology.clone();
-        let known = |name: &str| self.topology.policies.contains_key(name);
-        topology.expectations.retain(|expect| expect.names_only(known));
-        topology.trace.file = self.kept_trace().into();
-        for (name, spec) in &mut topology.policies {
-            if let CascadePolicySpec::Dqn(dqn) = spec
-                && let Some(model) = &mut dqn.model
-            {
-                *model = kept_model(name);
+        self.checked.resolved_toml(|topology| {
+            topology.trace.file = self.kept_trace().into();
+            if let Some(pictures) = &mut topology.pictures {
+                for folder in [&mut pictures.from, &mut pictures.classifiers] {
+                    let path = trace_path(&self.path, folder);
+                    let path = std::path::absolute(&path).unwrap_or(path);
+                    *folder = path.to_string_lossy().into_owned();
+                }
             }
-        }
-        if let Some(pictures) = &mut topology.pictures {
-            for folder in [&mut pictures.from, &mut pictures.classifiers] {
-                let path = trace_path(&self.path, folder);
-                let path = std::path::absolute(&path).unwrap_or(path);
-                *folder = path.to_string_lossy().into_owned();
-            }
-        }
-        toml::to_string_pretty(&topology).expect("a topology can be written as TOML")
+        })
     }
 
     /// The trace file.
@@ -177,36 +141,9 @@ impl CascadeScenario {
         Ok(())
     }
 
-    /// The model files that policies name: name of the policy, and path.
-    pub fn model_files(&self) -> Vec<(&str, PathBuf)> {
-        self.policies()
-            .filter_map(|(name, spec)| match spec {
-                CascadePolicySpec::Dqn(dqn) => {
-                    dqn.model.as_ref().map(|model| (name, trace_path(&self.path, model)))
-                }
-                _ => None,
-            })
-            .collect()
-    }
-
-    /// The folder of the topology file, from which the paths within it start.
-    pub fn folder(&self) -> PathBuf {
-        trace_path(&self.path, "")
-    }
-
-    /// A short name for the run: the file name of the topology without its ending.
-    pub fn name(&self) -> String {
-        self.path.file_stem().map_or("run".into(), |stem| stem.to_string_lossy().into_owned())
-    }
-
     /// Length of each trial in images.
     pub fn images(&self) -> u64 {
         self.topology.images
-    }
-
-    /// The seeds of the run, in the order in which they are run.
-    pub fn seeds(&self) -> Vec<u64> {
-        self.topology.seeds.to_vec()
     }
 
     /// The images of the trials.
@@ -243,17 +180,6 @@ impl CascadeScenario {
             arrivals: self.arrivals(),
             bucket: self.bucket,
         }
-    }
-
-    /// The policies that are compared, by name.
-    pub fn policies(&self) -> impl Iterator<Item = (&str, &CascadePolicySpec)> {
-        self.topology.policies.iter().map(|(name, spec)| (name.as_str(), spec))
-    }
-
-    /// Keeps only the policies whose name `wanted` accepts. Expectations about others stay, and are
-    /// reported as not evaluated.
-    pub fn keep_policies(&mut self, wanted: impl Fn(&str) -> bool) {
-        self.topology.policies.retain(|name, _| wanted(name));
     }
 
     /// Whether time is real.

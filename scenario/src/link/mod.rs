@@ -13,6 +13,8 @@ pub mod verdict;
 
 use serde::{Deserialize, Serialize};
 
+use crate::draw::{Key, Purpose};
+
 pub use chance::{Chance, Losses};
 pub use line::Line;
 pub use profiles::{Profile, profile, profiles};
@@ -197,5 +199,22 @@ impl LinkPath {
     pub fn states(&self) -> impl Iterator<Item = (u64, &LinkState)> {
         let changes = self.changes.iter().map(|change| (change.at, &change.state));
         std::iter::once((1, &self.first)).chain(changes)
+    }
+}
+
+/// The keys of a link's two directions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkKeys {
+    /// From the task node to the helper node.
+    pub up: Key,
+    /// From the helper node to the task node.
+    pub down: Key,
+}
+
+impl LinkKeys {
+    /// Those of the link to helper node `node` under `seed`.
+    pub fn derive(seed: u64, node: usize) -> LinkKeys {
+        let key = |purpose| Key::derive(seed, purpose, node);
+        LinkKeys { up: key(Purpose::LinkUp), down: key(Purpose::LinkDown) }
     }
 }

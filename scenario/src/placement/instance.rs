@@ -6,7 +6,7 @@ use super::cost::{CostModel, expected_latency_s};
 use super::scenario::{HelperNode, LocalNode, PlacementScenario};
 use super::step::{Site, SiteSight, Task};
 use crate::draw::{Key, Purpose, Stream};
-use crate::link::{LinkPath, LinkSpec};
+use crate::link::{LinkKeys, LinkPath, LinkSpec};
 use crate::topology::{PlacementPolicySpec, PlacementTask, Range};
 use crate::work::{Execution, WorkKind};
 
@@ -124,15 +124,6 @@ pub struct HelperPart {
     pub execution: Execution,
 }
 
-/// The keys of a link's two directions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LinkKeys {
-    /// From the task node to the helper node.
-    pub up: Key,
-    /// From the helper node to the task node.
-    pub down: Key,
-}
-
 /// A placement scenario under one seed. It reads draws through caches, so its methods take it
 /// mutably; they give the same answers in any order.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -196,10 +187,6 @@ impl PlacementInstance {
             load: of_node(Purpose::HelperLoad, node, computer.load),
             execution: task.execution,
         };
-        let link_keys = |node| LinkKeys {
-            up: Key::derive(seed, Purpose::LinkUp, node),
-            down: Key::derive(seed, Purpose::LinkDown, node),
-        };
         let drawn = topology.links.drawn_rtt_ms.iter().flat_map(|range| {
             nodes.clone().map(|node| of_node(Purpose::LinkRoundTrip, node, *range))
         });
@@ -208,7 +195,7 @@ impl PlacementInstance {
             task_node,
             helpers: scenario.helpers().iter().enumerate().map(helper).collect(),
             links: scenario.links().to_vec(),
-            link_keys: nodes.clone().map(link_keys).collect(),
+            link_keys: nodes.clone().map(|node| LinkKeys::derive(seed, node)).collect(),
             drawn_rtt_ms: drawn.collect(),
             cost: scenario.cost_model(),
         }

@@ -16,10 +16,10 @@ mod transfer;
 
 pub use cost::CostModel;
 pub use instance::{
-    HelperPart, LinkKeys, PlacementInstance, Shadows, TaskDraws, TaskNodePart, Uniform, UniformSpec,
+    HelperPart, PlacementInstance, Shadows, TaskDraws, TaskNodePart, Uniform, UniformSpec,
 };
 pub use monitor::RttMonitor;
-pub use scenario::{HelperNode, LocalNode, PAYLOAD_LIMIT, PlacementScenario, kept_model};
+pub use scenario::{HelperNode, LocalNode, PAYLOAD_LIMIT, PlacementScenario};
 pub use step::{Execution, Fate, QUEUE_FULL, Site, SiteSight, Step, Task};
 pub use training::{Example, Examples};
 pub use transfer::{Channel, GIVE_UP_NS, Way};

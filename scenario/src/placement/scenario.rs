@@ -1,33 +1,50 @@
 //! A topology of the problem `placement` that has been checked.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
 use serde::{Deserialize, Serialize};
 
 use super::cost::CostModel;
 use super::instance::PlacementInstance;
-use crate::fault::{Fault, Faults, Place};
+use crate::checked::{Checked, NamesModel, scenario_of};
 use crate::link::LinkPath;
-use crate::scenario::trace_path;
-use crate::topology::document::TopologyFile;
-use crate::topology::expect::Naming;
 use crate::topology::{
-    PlacementClock, PlacementPolicySpec, PlacementTopology, Problem, Range, TransferModel,
+    PlacementClock, PlacementExpect, PlacementPolicySpec, PlacementTopology, Problem, Range,
+    TransferModel,
 };
 use crate::validate::validate_placement;
 use crate::work::{ComputeSpec, Execution};
 
-/// A validated topology of the problem `placement`. Reading the same file gives the same scenario.
+/// A validated topology of the problem `placement`; what all of them have is in [`Checked`]. Reading the same file gives the same scenario.
 #[derive(Debug, Clone)]
 pub struct PlacementScenario {
-    pub(crate) topology: PlacementTopology,
+    pub(crate) checked: Checked<PlacementTopology>,
     pub(crate) task_node: LocalNode,
     pub(crate) helpers: Vec<HelperNode>,
     pub(crate) links: Vec<LinkPath>,
-    pub(crate) path: PathBuf,
-    /// Where the topology file names the models of policies, by policy.
-    pub(crate) model_places: BTreeMap<String, Place>,
+}
+
+scenario_of!(
+    PlacementScenario,
+    PlacementTopology,
+    PlacementPolicySpec,
+    PlacementExpect,
+    Problem::Placement,
+    validate_placement
+);
+
+impl NamesModel for PlacementPolicySpec {
+    fn model(&self) -> Option<&String> {
+        match self {
+            PlacementPolicySpec::Learned(learned) => learned.model.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn model_mut(&mut self) -> Option<&mut Option<String>> {
+        match self {
+            PlacementPolicySpec::Learned(learned) => Some(&mut learned.model),
+            _ => None,
+        }
+    }
 }
 
 /// The task node's own computer, with nothing left to default.
@@ -61,11 +78,6 @@ pub struct HelperNode {
 /// Bytes of input, and of output, that a computer takes at most.
 pub const PAYLOAD_LIMIT: u64 = 1 << 30;
 
-/// Where a results directory keeps the model of the policy called `policy`.
-pub fn kept_model(policy: &str) -> String {
-    format!("models/{policy}.safetensors")
-}
-
 impl LocalNode {
     /// The computer as a compute service: one task at a time, and none waits.
     pub fn compute(&self, load: f64, execution: Execution) -> ComputeSpec {
@@ -97,101 +109,16 @@ impl HelperNode {
 }
 
 impl PlacementScenario {
-    /// Checks a topology file of the problem `placement`.
-    ///
-    /// # Errors
-    /// Everything that is wrong, with places.
-    pub fn from_file(file: &TopologyFile) -> Result<PlacementScenario, Faults> {
-        let (topology, places) = file.parse_as(Problem::Placement)?;
-        validate_placement(topology, &places, file.path())
-    }
-
-    /// As [`from_file`](Self::from_file), for somebody who is about to train models: those that the
-    /// file names need not be there, and the scenario names none.
-    ///
-    /// # Errors
-    /// Everything else that is wrong, with places.
-    pub fn for_training(file: &TopologyFile) -> Result<PlacementScenario, Faults> {
-        let (mut topology, places): (PlacementTopology, _) = file.parse_as(Problem::Placement)?;
-        for spec in topology.policies.values_mut() {
-            if let PlacementPolicySpec::Learned(learned) = spec {
-                learned.model = None;
-            }
-        }
-        validate_placement(topology, &places, file.path())
-    }
-
-    /// A fault of the model of the policy called `policy`, underlined where the file names it.
-    pub fn model_fault(&self, policy: &str, fault: Fault) -> Fault {
-        let place = self.model_places.get(policy).cloned().map(Box::new);
-        Fault { place, ..fault }
-    }
-
-    /// Checks a topology that was made by a program; `path` names it and is what relative paths
-    /// within it start from. Places in faults are those of its text.
-    ///
-    /// # Errors
-    /// Everything that is wrong.
-    pub fn from_topology(
-        topology: &PlacementTopology,
-        path: &Path,
-    ) -> Result<PlacementScenario, Faults> {
-        let text = toml::to_string_pretty(topology).expect("a topology can be written as TOML");
-        PlacementScenario::from_file(&TopologyFile::from_text(path, text))
-    }
-
-    /// The topology with every default filled in.
-    pub fn topology(&self) -> &PlacementTopology {
-        &self.topology
-    }
-
-    /// The topology with every default filled in, as TOML. A model is named as it is kept in a
-    /// results directory, beside this text ([`kept_model`]). Expectations about policies that were not kept are left
-    /// out: with them the text could not be read again.
+    /// The topology with every default filled in, as TOML, as a results directory keeps it: models are
+    /// named as they are kept beside it ([`kept_model`](crate::kept_model)). Expectations about
+    /// policies that were not kept are left out: with them the text could not be read again.
     pub fn resolved_toml(&self) -> String {
-        let mut topology = self.topology.clone();
-        let known = |name: &str| self.topology.policies.contains_key(name);
-        topology.expectations.retain(|expect| expect.names_only(known));
-        for (name, spec) in &mut topology.policies {
-            if let PlacementPolicySpec::Learned(learned) = spec
-                && let Some(model) = &mut learned.model
-            {
-                *model = kept_model(name);
-            }
-        }
-        toml::to_string_pretty(&topology).expect("a topology can be written as TOML")
-    }
-
-    /// The model files that policies name: name of the policy, and path.
-    pub fn model_files(&self) -> Vec<(&str, PathBuf)> {
-        self.policies()
-            .filter_map(|(name, spec)| match spec {
-                PlacementPolicySpec::Learned(learned) => {
-                    learned.model.as_ref().map(|model| (name, trace_path(&self.path, model)))
-                }
-                _ => None,
-            })
-            .collect()
-    }
-
-    /// The folder of the topology file, from which the paths within it start.
-    pub fn folder(&self) -> PathBuf {
-        trace_path(&self.path, "")
-    }
-
-    /// A short name for the run: the file name of the topology without its ending.
-    pub fn name(&self) -> String {
-        self.path.file_stem().map_or("run".into(), |stem| stem.to_string_lossy().into_owned())
+        self.checked.resolved_toml(|_| ())
     }
 
     /// Length of each trial in slots, one task a slot.
     pub fn slots(&self) -> u64 {
         self.topology.slots
-    }
-
-    /// The seeds of the run, in the order in which they are run.
-    pub fn seeds(&self) -> Vec<u64> {
-        self.topology.seeds.to_vec()
     }
 
     /// The task node's computer.
@@ -214,17 +141,6 @@ impl PlacementScenario {
     /// The links to the helper nodes over a trial; empty where nothing is emulated.
     pub fn links(&self) -> &[LinkPath] {
         &self.links
-    }
-
-    /// The policies that are compared, by name.
-    pub fn policies(&self) -> impl Iterator<Item = (&str, &PlacementPolicySpec)> {
-        self.topology.policies.iter().map(|(name, spec)| (name.as_str(), spec))
-    }
-
-    /// Keeps only the policies whose name `wanted` accepts. Expectations about others stay, and are
-    /// reported as not evaluated.
-    pub fn keep_policies(&mut self, wanted: impl Fn(&str) -> bool) {
-        self.topology.policies.retain(|name, _| wanted(name));
     }
 
     /// Whether time is real.

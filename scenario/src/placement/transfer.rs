@@ -13,10 +13,9 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::instance::LinkKeys;
 use super::receiver::Receiver;
 use super::sender::{HEAD_BYTES, Sender};
-use crate::link::{Fate, LinkSpec, Shaper};
+use crate::link::{Fate, LinkKeys, LinkSpec, Shaper};
 use crate::topology::TransferModel;
 
 /// UDP payload of a packet that carries nothing but an acknowledgement, in bytes: a short header

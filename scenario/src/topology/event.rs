@@ -39,3 +39,17 @@ pub enum Action {
     /// From this slot on it cannot be chosen; its own tasks go on.
     Leave,
 }
+
+/// A link that changes at a slot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinkEvent {
+    /// The first slot in which it holds. Events are listed in the order of their slots; those after
+    /// the last slot do not happen.
+    pub at: u64,
+    /// The link to the helper node of this name; leave it out for all links.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// What the link does to packets from then on.
+    pub profile: LinkProfile,
+}

@@ -71,13 +71,16 @@ impl Bound {
     }
 }
 
-/// An expectation of any problem, as far as it names policies.
-pub(crate) trait Naming {
+/// An expectation of any problem, as far as they are alike.
+pub trait Naming {
     /// The policy of which something is expected.
     fn policy(&self) -> &str;
 
     /// What it is expected to lie below or above.
     fn bounds(&self) -> [Option<&Bound>; 2];
+
+    /// The least number of seeds it holds for.
+    fn seeds(&self) -> u64;
 
     /// Whether `known` accepts every policy that it names.
     fn names_only(&self, known: impl Fn(&str) -> bool) -> bool {
@@ -86,35 +89,25 @@ pub(crate) trait Naming {
     }
 }
 
-impl Naming for Expect {
-    fn policy(&self) -> &str {
-        &self.policy
-    }
+/// For expectations whose fields have these names.
+macro_rules! naming {
+    ($($expect:ty),*) => {$(
+        impl Naming for $expect {
+            fn policy(&self) -> &str {
+                &self.policy
+            }
 
-    fn bounds(&self) -> [Option<&Bound>; 2] {
-        [self.below.as_ref(), self.above.as_ref()]
-    }
+            fn bounds(&self) -> [Option<&Bound>; 2] {
+                [self.below.as_ref(), self.above.as_ref()]
+            }
+
+            fn seeds(&self) -> u64 {
+                self.seeds
+            }
+        }
+    )*};
 }
-
-impl Naming for super::PlacementExpect {
-    fn policy(&self) -> &str {
-        &self.policy
-    }
-
-    fn bounds(&self) -> [Option<&Bound>; 2] {
-        [self.below.as_ref(), self.above.as_ref()]
-    }
-}
-
-impl Naming for super::CascadeExpect {
-    fn policy(&self) -> &str {
-        &self.policy
-    }
-
-    fn bounds(&self) -> [Option<&Bound>; 2] {
-        [self.below.as_ref(), self.above.as_ref()]
-    }
-}
+naming!(Expect, super::PlacementExpect, super::CascadeExpect);
 
 impl<'de> Deserialize<'de> for Bound {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

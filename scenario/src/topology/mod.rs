@@ -28,8 +28,8 @@ use serde::{Deserialize, Serialize};
 
 pub use cascade::*;
 pub use clock::{Clock, SlotClock, TimeSpan, WallClock};
-pub use event::{Action, Event};
-pub use expect::{Bound, Expect, Metric};
+pub use event::{Action, Event, LinkEvent};
+pub use expect::{Bound, Expect, Metric, Naming};
 pub use external::{ExternalProgram, KeptFile};
 pub use feedback::{DeadlineFeedback, Feedback, FeedbackChannel, ThresholdFeedback};
 pub use length::RunLength;

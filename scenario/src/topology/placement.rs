@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Bound, Link, LinkProfile, NoParameters, Problem, Range, Seeds, TimeSpan};
+use super::{Bound, Link, LinkEvent, LinkProfile, NoParameters, Problem, Range, Seeds, TimeSpan};
 use crate::tagged::tagged_enum;
 use crate::work::{Execution, WorkKind};
 
@@ -224,20 +224,6 @@ pub enum TransferModel {
     /// Size over rate, and one round trip for both ways: the arithmetic of seed formulas, without
     /// headers, loss or jitter.
     Fluid,
-}
-
-/// A link that changes at a slot.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LinkEvent {
-    /// The first slot in which it holds. Events are listed in the order of their slots; those after
-    /// the last slot do not happen.
-    pub at: u64,
-    /// The link to the helper node of this name; leave it out for all links.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub link: Option<String>,
-    /// What the link does to packets from then on.
-    pub profile: LinkProfile,
 }
 
 tagged_enum! {

@@ -1,24 +1,21 @@
 //! What can be wrong with a topology of the problem `cascade`.
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
-use super::links::unimpaired;
+use super::alike::SHORTEST_TIMEOUT;
+use super::links::link_paths;
 use super::network::{NAME_HELP, bad_name};
-use super::{Check, LONGEST_SPAN, MOST_SLOTS, SHORTEST_SPAN, below};
+use super::{Check, SHORTEST_SPAN, below};
 use crate::cascade::{CascadeScenario, EdgeNode, TokenBucket};
-use crate::fault::{Faults, Place};
-use crate::link::{LinkChange, LinkPath};
-use crate::scenario::trace_path;
+use crate::checked::Checked;
+use crate::fault::Faults;
+use crate::link::LinkPath;
 use crate::topology::places::{Places, Step, way};
 use crate::topology::{
     Arrivals, CascadeClock, CascadePolicySpec, CascadeTopology, DqnTraining, LinkDefaults,
-    TimeSpan, is_node_name,
+    is_node_name,
 };
 
-/// An answer cannot be given up sooner.
-const SHORTEST_TIMEOUT: TimeSpan = TimeSpan(Duration::from_millis(10));
 /// Policies hold tables over the levels of the bucket.
 const MOST_LEVELS: u32 = 100_000;
 /// A GB.
@@ -33,7 +30,7 @@ pub(crate) fn validate_cascade(
     path: &Path,
 ) -> Result<CascadeScenario, Faults> {
     let mut check = Check { places, faults: Vec::new() };
-    check.images(topology.images);
+    check.length("images", topology.images, 100_000);
     check.seeds(&topology.seeds);
     check.cascade_clock(&topology);
     check.image_stream(&topology);
@@ -42,61 +39,22 @@ pub(crate) fn validate_cascade(
     let edge = check.edge(&topology);
     let link = check.cascade_link(&topology);
     check.cascade_policies(&topology, path);
-    check.cascade_expectations(&topology);
+    check.plain_expectations(&topology.expectations, topology.policies.keys());
     let tables = check.image_trace(&topology, path);
     let (Some(bucket), Some((train, test)), true) = (bucket, tables, check.faults.is_empty())
     else {
         return Err(check.into_faults());
     };
-    let model_places = model_places(&topology, places);
     let picture_places = ["from", "classifiers"].map(|key| places.of(&way!["pictures", key]));
-    let path = path.to_owned();
-    Ok(CascadeScenario {
-        topology,
-        train,
-        test,
-        bucket,
-        edge,
-        link,
-        path,
-        model_places,
-        picture_places,
-    })
-}
-
-/// Where the file names models. What is wrong with a model is found by whoever reads it.
-fn model_places(topology: &CascadeTopology, places: &Places<'_>) -> BTreeMap<String, Place> {
-    let named = topology
-        .policies
-        .iter()
-        .filter(|(_, spec)| matches!(spec, CascadePolicySpec::Dqn(dqn) if dqn.model.is_some()));
-    named.map(|(name, _)| (name.clone(), places.of(&way!["policies", name, "model"]))).collect()
+    let checked = Checked::new(topology, places, path);
+    Ok(CascadeScenario { checked, train, test, bucket, edge, link, picture_places })
 }
 
 impl Check<'_, '_> {
-    fn images(&mut self, images: u64) {
-        if !(1..=MOST_SLOTS).contains(&images) {
-            self.fail(
-                way!["images"],
-                format!("a trial cannot have {images} images"),
-                format!("from 1 to {MOST_SLOTS} images, for example images = 100000"),
-            );
-        }
-    }
-
     fn cascade_clock(&mut self, topology: &CascadeTopology) {
         let CascadeClock::Wall(wall) = &topology.clock else { return };
-        for (key, span, least) in
-            [("slot", wall.slot, SHORTEST_SPAN), ("timeout", wall.timeout, SHORTEST_TIMEOUT)]
-        {
-            if !(least..=LONGEST_SPAN).contains(&span) {
-                self.fail(
-                    way!["clock", key],
-                    format!("{key} = \"{span}\" is out of range"),
-                    format!("from {least} to {LONGEST_SPAN}, for example \"200ms\""),
-                );
-            }
-        }
+        self.span("slot", wall.slot, SHORTEST_SPAN, "200ms");
+        self.span("timeout", wall.timeout, SHORTEST_TIMEOUT, "200ms");
     }
 
     fn image_stream(&mut self, topology: &CascadeTopology) {
@@ -201,16 +159,9 @@ impl Check<'_, '_> {
                 "[clock] with kind = \"wall\", or no [[event]]: in virtual time no link is emulated",
             );
         }
-        let first = self.links(&topology.task_node.name, &[name], Some(&defaults), &[]).pop()?;
-        let changes: Vec<LinkChange> = self
-            .link_events(&topology.events, &[name])
-            .into_iter()
-            .map(|(_, change)| change)
-            .collect();
-        if first.is_none() && changes.is_empty() {
-            return None;
-        }
-        Some(LinkPath { first: first.unwrap_or_else(unimpaired), changes })
+        let first = self.links(&topology.task_node.name, &[name], Some(&defaults), &[]);
+        let changes = self.link_events(&topology.events, &[name]);
+        link_paths(first, &changes).pop()
     }
 
     fn cascade_policies(&mut self, topology: &CascadeTopology, path: &Path) {
@@ -234,17 +185,7 @@ impl Check<'_, '_> {
                 self.whole(below(place, "places"), "places", belief.places, 8, 4096);
             }
             CascadePolicySpec::Dqn(dqn) => {
-                if let Some(model) = &dqn.model {
-                    let file = trace_path(path, model);
-                    if !file.is_file() {
-                        self.fail(
-                            below(place, "model"),
-                            format!("there is no model {}", file.display()),
-                            "what `fogbit train dqn` wrote, relative to this file; or leave it out: \
-                             the model is then trained at the start of the run",
-                        );
-                    }
-                }
+                self.model_is_there(place, dqn.model.as_ref(), path, "fogbit train dqn");
                 if dqn.other_setting && dqn.model.is_none() {
                     self.fail(
                         below(place, "other_setting"),
@@ -281,15 +222,7 @@ impl Check<'_, '_> {
             let message = format!("images = {} is out of range", train.images);
             self.fail(below(place, "images"), message, "from 1000 to 1000000000");
         }
-        let hidden = below(place, "hidden");
-        if train.hidden.len() > 16 {
-            let message = format!("{} hidden layers", train.hidden.len());
-            self.fail(hidden.clone(), message, "16 at most; 5 are those of the paper");
-        }
-        for (index, size) in train.hidden.iter().enumerate() {
-            let place = hidden.iter().cloned().chain([index.into()]).collect();
-            self.whole(place, "the size of a hidden layer", *size, 1, 4096);
-        }
+        self.hidden_layers(&below(place, "hidden"), &train.hidden, "5 are those of the paper");
         for (key, rate) in [
             ("learning_rate", train.learning_rate),
             ("last_learning_rate", train.last_learning_rate),
@@ -297,17 +230,5 @@ impl Check<'_, '_> {
             self.within(below(place, key), key, rate, 1e-9, 10.0);
         }
         self.discount(place, train.discount);
-    }
-
-    fn cascade_expectations(&mut self, topology: &CascadeTopology) {
-        let known: Vec<&str> = topology.policies.keys().map(String::as_str).collect();
-        for (index, expect) in topology.expectations.iter().enumerate() {
-            let bounds = [("below", &expect.below), ("above", &expect.above)];
-            self.bounds(index, &expect.policy, bounds, &known);
-            if expect.seeds == 0 {
-                let place = way!["expect", index, "seeds"];
-                self.fail(place, "no seed shows nothing", "20 or more: seeds differ");
-            }
-        }
     }
 }

@@ -6,7 +6,7 @@ use super::{Check, below};
 use crate::event::{Change, Event};
 use crate::link::{LinkChange, LinkPath, LinkSpec, LinkState};
 use crate::topology::places::{Step, way};
-use crate::topology::{Link, LinkDefaults, LinkProfile};
+use crate::topology::{Link, LinkDefaults, LinkEvent, LinkProfile};
 
 impl Check<'_, '_> {
     /// The link between the task node called `task` and each of the helper nodes called `helpers`,
@@ -65,30 +65,55 @@ impl Check<'_, '_> {
             }
         }
     }
+
+    /// The changes of links; without a number it is that of all links.
+    pub(super) fn link_events(&mut self, events: &[LinkEvent], names: &[&str]) -> Vec<Changed> {
+        let mut before = 1;
+        let mut changes = Vec::new();
+        for (index, event) in events.iter().enumerate() {
+            let place = way!["event", index];
+            self.slot_of(&place, event.at, &mut before);
+            let node = self.named(&below(&place, "link"), event.link.as_deref(), names);
+            let state = self.link_state(&below(&place, "profile"), &event.profile);
+            if let (Some(node), Some(state)) = (node, state) {
+                changes.push((node, LinkChange { at: event.at, state }));
+            }
+        }
+        changes
+    }
+}
+
+/// A change of the link to one helper node, or of all links.
+pub(super) type Changed = (Option<usize>, LinkChange);
+
+/// The changes of links among the events of the problem `one-bit`.
+pub(super) fn link_changes(events: &[Event]) -> Vec<Changed> {
+    let change = |event: &Event| match &event.change {
+        Change::Link { node, state } => {
+            Some((*node, LinkChange { at: event.at, state: state.clone() }))
+        }
+        Change::Presence { .. } | Change::Weights { .. } => None,
+    };
+    events.iter().filter_map(change).collect()
 }
 
 /// The links over a trial: one for each of `first`, or none at all where nothing is emulated.
-pub(super) fn link_paths(first: Vec<Option<LinkState>>, events: &[Event]) -> Vec<LinkPath> {
-    let changes = || events.iter().filter(|event| matches!(event.change, Change::Link { .. }));
-    if first.iter().all(Option::is_none) && changes().next().is_none() {
+pub(super) fn link_paths(first: Vec<Option<LinkState>>, changes: &[Changed]) -> Vec<LinkPath> {
+    if first.iter().all(Option::is_none) && changes.is_empty() {
         return Vec::new();
     }
     let path = |(node, first): (usize, Option<LinkState>)| LinkPath {
         first: first.unwrap_or_else(unimpaired),
-        changes: changes()
-            .filter(|event| event.change.concerns(node))
-            .filter_map(|event| match &event.change {
-                Change::Link { state, .. } => {
-                    Some(LinkChange { at: event.at, state: state.clone() })
-                }
-                _ => None,
-            })
+        changes: changes
+            .iter()
+            .filter(|(concerned, _)| concerned.is_none_or(|concerned| concerned == node))
+            .map(|(_, change)| change.clone())
             .collect(),
     };
     first.into_iter().enumerate().map(path).collect()
 }
 
 /// A link that does nothing to packets.
-pub(super) fn unimpaired() -> LinkState {
+fn unimpaired() -> LinkState {
     LinkState { profile: "loopback".into(), spec: LinkSpec::UNIMPAIRED }
 }

@@ -1,5 +1,6 @@
 //! From the file's types to a [`Scenario`]: what types alone cannot say.
 
+mod alike;
 mod cascade;
 mod computers;
 mod deadline;
@@ -16,14 +17,14 @@ use std::path::Path;
 use std::time::Duration;
 
 pub(crate) use self::cascade::validate_cascade;
-use self::links::link_paths;
+use self::links::{link_changes, link_paths};
 use self::nodes::Shape;
 pub(crate) use self::placement::validate_placement;
 use crate::fault::{Fault, Faults};
 use crate::scenario::{Scenario, trace_path};
 use crate::topology::places::{Places, Step, way};
 use crate::topology::{
-    Bound, Clock, Expect, Features, Feedback, ModelFeatures, Range, RunLength, Seeds, Task,
+    Bound, Clock, Expect, Features, Feedback, ModelFeatures, Naming, Range, RunLength, Seeds, Task,
     TimeSpan, Topology, WallClock,
 };
 use crate::trace::Trace;
@@ -75,7 +76,7 @@ pub(crate) fn validate(
     let (task, defaults) = (topology.task_node_name(), topology.link_defaults.as_ref());
     let links = check.links(task, &names, defaults, &topology.links);
     let events = check.events(&topology, &helpers, &shape);
-    let links = link_paths(links, &events);
+    let links = link_paths(links, &link_changes(&events));
     check.channels(&topology, &links);
     check.deadline(&topology, &links);
     if let (Features::Model(model), true) = (&topology.features, check.faults.len() == before) {
@@ -236,13 +237,7 @@ impl Check<'_, '_> {
         let before = self.faults.len();
         let given = clock.timeout.map(|timeout| ("timeout", timeout));
         for (key, span) in [("slot", clock.slot)].into_iter().chain(given) {
-            if !(SHORTEST_SPAN..=LONGEST_SPAN).contains(&span) {
-                self.fail(
-                    way!["clock", key],
-                    format!("{key} = \"{span}\" is out of range"),
-                    format!("from {SHORTEST_SPAN} to {LONGEST_SPAN}, for example \"20ms\""),
-                );
-            }
+            self.span(key, span, SHORTEST_SPAN, "20ms");
         }
         if clock.timeout() < clock.slot && self.faults.len() == before {
             self.fail(
@@ -269,8 +264,7 @@ impl Check<'_, '_> {
     }
 
     fn expectation(&mut self, index: usize, expect: &Expect, known: &[&str]) {
-        let bounds = [("below", &expect.below), ("above", &expect.above)];
-        self.bounds(index, &expect.policy, bounds, known);
+        self.bounds(index, expect, known);
         let place = |key: &str| way!["expect", index, key];
         if expect.slot == 0 {
             self.fail(place("slot"), "slots count from 1", "for example slot = 10000");
@@ -281,20 +275,15 @@ impl Check<'_, '_> {
     }
 
     /// The policy and the bounds of an expectation.
-    fn bounds(
-        &mut self,
-        index: usize,
-        policy: &String,
-        bounds: [(&str, &Option<Bound>); 2],
-        known: &[&str],
-    ) {
+    fn bounds(&mut self, index: usize, expect: &impl Naming, known: &[&str]) {
         let place = |key: &str| way!["expect", index, key];
-        let named = bounds.iter().filter_map(|(key, bound)| match bound {
-            Some(Bound::Policy(name)) => Some((*key, name)),
-            Some(Bound::Number(_)) | None => None,
-        });
+        let policy = expect.policy();
+        let [under, over] = expect.bounds();
+        let bounds = [("below", under), ("above", over)];
+        let named =
+            bounds.iter().filter_map(|(key, bound)| Some((*key, bound.as_ref()?.policy()?)));
         for (key, name) in [("policy", policy)].into_iter().chain(named) {
-            if !known.contains(&name.as_str()) {
+            if !known.contains(&name) {
                 self.fail(
                     place(key),
                     format!("no policy is called `{name}`"),

@@ -1,8 +1,9 @@
 //! Payloads in virtual time against arithmetic.
 
 use fogbit_scenario::draw::{Key, Purpose};
+use fogbit_scenario::link::LinkKeys;
 use fogbit_scenario::link::{Direction, LinkSpec, Loss};
-use fogbit_scenario::placement::{Channel, LinkKeys, Way};
+use fogbit_scenario::placement::{Channel, Way};
 use fogbit_scenario::topology::{LinkProfile, TransferModel};
 use proptest::prelude::*;
 

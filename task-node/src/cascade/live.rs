@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use super::eye::Eye;
 use super::trial::CascadeFog;
 use super::way::{Sent, Way};
+use crate::keeper::Keeper;
 use crate::live::{Punctuality, Schedule};
 use crate::steer::{Steer, nanoseconds};
 use crate::trial::TrialError;
@@ -41,9 +42,8 @@ pub(super) struct LiveCamera {
     places: Arc<Semaphore>,
     /// Why an image has no fate; the trial ends with it.
     failure: Option<TrialError>,
-    /// Keeps session and link, until the other one says that it is over.
-    keeper: JoinSet<Result<Vec<LinkCheck>, TrialError>>,
-    over: oneshot::Sender<()>,
+    /// Keeps session and link.
+    keeper: Keeper,
 }
 
 /// An image that is not told yet.
@@ -79,9 +79,7 @@ impl LiveCamera {
         session.begin(1).await?;
         let slot = Duration::from_nanos(slot_ns.max(1));
         let schedule = Schedule::new(Instant::now() + LEAD, slot);
-        let (over, ended) = oneshot::channel();
-        let mut keeper = JoinSet::new();
-        keeper.spawn(keep(session, schedule, ended));
+        let keeper = Keeper::begin(session, schedule);
         Ok(LiveCamera {
             eye,
             way,
@@ -94,7 +92,6 @@ impl LiveCamera {
             places: Arc::new(Semaphore::new(MOST_UNDER_WAY)),
             failure: None,
             keeper,
-            over,
         })
     }
 
@@ -103,16 +100,11 @@ impl LiveCamera {
     ///
     /// # Errors
     /// If it was never known what became of an image, or the helper node is gone.
-    pub(super) async fn end(mut self) -> Result<Vec<LinkCheck>, TrialError> {
+    pub(super) async fn end(self) -> Result<Vec<LinkCheck>, TrialError> {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
-        // It is gone only if it has failed, which it says then.
-        let _ = self.over.send(());
-        match self.keeper.join_next().await {
-            Some(Ok(found)) => found,
-            Some(Err(_)) | None => Ok(Vec::new()),
-        }
+        self.keeper.end().await
     }
 
     /// Waits until it is known what became of the image at `index` of those that are not told.
@@ -195,30 +187,4 @@ impl CascadeFog for LiveCamera {
     fn clock(&mut self) -> u64 {
         nanoseconds(self.schedule.first())
     }
-}
-
-/// Changes the link when slots begin in which it is something else, and measures it beside the
-/// images, until it is `over`.
-async fn keep(
-    mut session: Steer,
-    schedule: Schedule,
-    mut over: oneshot::Receiver<()>,
-) -> Result<Vec<LinkCheck>, TrialError> {
-    let mut found = Vec::new();
-    let mut timer = Timer::new()?;
-    for slot in session.changes() {
-        tokio::select! {
-            biased;
-            _ = &mut over => {
-                found.extend(session.count_state().await?);
-                return Ok(found);
-            }
-            waited = timer.until(schedule.begin(slot)) => waited?,
-        }
-        found.extend(session.begin(slot).await?.over);
-        session.beside_tasks();
-    }
-    let _ = over.await;
-    found.extend(session.count_state().await?);
-    Ok(found)
 }

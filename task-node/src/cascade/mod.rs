@@ -9,6 +9,5 @@ mod sim;
 mod trial;
 mod way;
 
-pub(crate) use service::play;
 pub use sim::SimCamera;
 pub use trial::{CascadeFog, CascadeRecorder, CascadeTrial};

@@ -2,114 +2,81 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use fogbit_neural::{Classifier, PIXELS};
 use fogbit_policy::cascade::{CascadePolicy, ClairvoyantPolicy, DqnModel, DqnPolicy, build};
 use fogbit_scenario::cascade::{CascadeInstance, ImageStep, ImageTable, Setting};
-use fogbit_scenario::link::verdict::LinkCheck;
 use fogbit_scenario::topology::CascadePolicySpec;
-use fogbit_transport::cascade::{CascadeLoad, CascadeOrder, CascadeReport, receive_load};
-use fogbit_transport::probe::Prober;
-use fogbit_transport::{FrameReceiver, FrameSender, Member, WireError};
+use fogbit_transport::cascade::{CascadeLoad, CascadeOrder, receive_load};
+use fogbit_transport::report::Timed;
+use fogbit_transport::wire::OrderHead;
+use fogbit_transport::{FrameReceiver, WireError};
 
 use super::camera::SlotCamera;
 use super::eye::Eye;
 use super::live::LiveCamera;
 use super::trial::{CascadeRecorder, CascadeTrial};
 use super::way::Way;
-use crate::live::Punctuality;
-use crate::steer::{Place, Steer, nanoseconds};
+use crate::ordered::{Here, Ordered, Teller, policy_of};
+use crate::steer::{Place, Steer};
 use crate::trial::TrialError;
 
-/// Steps are told at least this often, so that the orchestrator can show how it goes.
-const REPORT_EVERY: Duration = Duration::from_millis(100);
-/// And no more of them at once.
-const MOST_STEPS: usize = 512;
+impl Ordered for CascadeOrder {
+    type Load = CascadeLoad;
+    type Batch = Timed<ImageStep>;
 
-/// Plays what is ordered and tells how it went.
-pub(crate) async fn play(
-    member: Arc<Member>,
-    prober: Arc<Prober>,
-    order: CascadeOrder,
-    mut send: FrameSender,
-    mut receive: FrameReceiver,
-) {
-    tracing::info!(trial = ?order.trial, policy = order.name, "trial begins");
-    let started = Instant::now();
-    let played = async {
-        let load = receive_load(&mut receive, &order).await.map_err(TrialError::Orchestrator)?;
-        tokio::select! {
-            biased;
-            played = played(&member, &prober, order, load, &mut send) => played,
-            // Nothing more is said on this stream: its end is the end of the trial.
-            ended = receive.receive::<CascadeReport>() => {
-                Err(TrialError::Orchestrator(ended.err().unwrap_or(WireError::Ended)))
-            }
-        }
-    };
-    let report = match played.await {
-        Ok(()) => CascadeReport::Done { nanoseconds: nanoseconds(started) },
-        Err(error) => {
-            match &error {
-                TrialError::Orchestrator(_) => tracing::info!(%error, "nobody wants this trial"),
-                error => tracing::error!(%error, "trial failed"),
-            }
-            CascadeReport::Failed { message: error.to_string() }
-        }
-    };
-    if let Err(error) = send.send(&report).await {
-        tracing::info!(%error, "the orchestrator does not hear how the trial ended");
+    fn head(&self) -> &OrderHead {
+        &self.head
     }
-    send.finish();
-    send.delivered().await;
+
+    async fn load(&self, receive: &mut FrameReceiver) -> Result<CascadeLoad, WireError> {
+        receive_load(receive, self).await
+    }
+
+    async fn play(
+        &self,
+        CascadeLoad { images, training, pictures }: CascadeLoad,
+        here: &Here<'_>,
+        teller: &mut Teller<'_, Timed<ImageStep>>,
+    ) -> Result<(), TrialError> {
+        let pictures = Bytes::from(pictures);
+        let instance = self.instance(images);
+        let mut policy = policy(self, self.setting(training), instance.clone()).await?;
+        let eye = eye(self, &instance.table, &pictures)?;
+        let place = Place {
+            name: self.helper.0.clone(),
+            address: self.helper.1,
+            link: self.link.as_ref().map(|link| (link.path.clone(), link.key)),
+        };
+        let session = here.open(place).await?;
+        let way = way(self, pictures, &session);
+        let trial = CascadeTrial { instance: &instance };
+        // The orchestrator stops a trial by ending its stream.
+        let never = AtomicBool::new(false);
+        match self.wall_ns {
+            Some(wall_ns) => {
+                let punctuality = teller.punctuality();
+                let mut camera = LiveCamera::begin(eye, way, session, wall_ns, punctuality).await?;
+                let played = trial.play(&mut camera, &mut *policy, teller, &never).await;
+                // However it ended, what was done is told.
+                teller.tell().await?;
+                played?;
+                teller.links(camera.end().await?).await
+            }
+            None => {
+                let mut camera = SlotCamera::new(eye, way, session);
+                let played = trial.play(&mut camera, &mut *policy, teller, &never).await;
+                teller.tell().await?;
+                played.map(drop)
+            }
+        }
+    }
 }
 
-async fn played(
-    member: &Member,
-    prober: &Arc<Prober>,
-    order: CascadeOrder,
-    load: CascadeLoad,
-    send: &mut FrameSender,
-) -> Result<(), TrialError> {
-    let CascadeLoad { images, training, pictures } = load;
-    let pictures = Bytes::from(pictures);
-    let instance = order.instance(images);
-    let mut policy = policy(&order, order.setting(training), instance.clone()).await?;
-    let eye = eye(&order, &instance.table, &pictures)?;
-    let place = Place {
-        name: order.helper.0.clone(),
-        address: order.helper.1,
-        link: order.link.as_ref().map(|link| (link.path.clone(), link.key)),
-    };
-    let session = Steer::open(member, prober, order.trial, place).await?;
-    let way = way(&order, pictures, &session);
-    let punctuality = Arc::new(Punctuality::default());
-    let mut recorder = RemoteRecorder {
-        send,
-        steps: Vec::new(),
-        punctuality: Arc::clone(&punctuality),
-        told: Instant::now(),
-    };
-    let trial = CascadeTrial { instance: &instance };
-    // The orchestrator stops a trial by ending its stream.
-    let never = AtomicBool::new(false);
-    match order.wall_ns {
-        Some(wall_ns) => {
-            let mut camera = LiveCamera::begin(eye, way, session, wall_ns, punctuality).await?;
-            let played = trial.play(&mut camera, &mut *policy, &mut recorder, &never).await;
-            // However it ended, what was done is told.
-            recorder.tell().await?;
-            played?;
-            recorder.tell_links(camera.end().await?).await
-        }
-        None => {
-            let mut camera = SlotCamera::new(eye, way, session);
-            let played = trial.play(&mut camera, &mut *policy, &mut recorder, &never).await;
-            recorder.tell().await?;
-            played.map(drop)
-        }
+impl CascadeRecorder for Teller<'_, Timed<ImageStep>> {
+    async fn record(&mut self, step: &ImageStep) -> Result<(), TrialError> {
+        self.step(*step).await
     }
 }
 
@@ -120,9 +87,8 @@ async fn policy(
     setting: Setting,
     instance: CascadeInstance,
 ) -> Result<Box<dyn CascadePolicy>, TrialError> {
-    let spec: CascadePolicySpec = serde_json::from_str(&order.policy)
-        .map_err(|error| TrialError::Order(format!("a policy that cannot be read: {error}")))?;
-    let model = order.model.clone();
+    let spec: CascadePolicySpec = policy_of(&order.head)?;
+    let model = order.head.model.clone();
     let solved = tokio::task::spawn_blocking(move || made(&spec, model, &setting, &instance));
     solved.await.map_err(|error| TrialError::Order(error.to_string()))?
 }
@@ -163,49 +129,12 @@ fn way(order: &CascadeOrder, pictures: Bytes, session: &Steer) -> Way {
     Way {
         helper: order.helper.0.clone(),
         connection: session.connection.clone(),
-        trial: order.trial,
+        trial: order.head.trial,
         image_bytes,
         images: match &order.weak {
             Some(_) => pictures,
             None => Bytes::from(vec![0x5a; image_bytes]),
         },
         deadline_ns: order.wall_ns.map(|(_, timeout_ns)| timeout_ns),
-    }
-}
-
-/// Tells the orchestrator what happened, in batches.
-#[derive(Debug)]
-struct RemoteRecorder<'s> {
-    send: &'s mut FrameSender,
-    steps: Vec<ImageStep>,
-    punctuality: Arc<Punctuality>,
-    told: Instant,
-}
-
-impl RemoteRecorder<'_> {
-    async fn tell(&mut self) -> Result<(), TrialError> {
-        self.told = Instant::now();
-        let steps = std::mem::take(&mut self.steps);
-        let (begun, late) = self.punctuality.take();
-        let report = CascadeReport::Steps { steps, begun, late };
-        self.send.send(&report).await.map_err(TrialError::Orchestrator)
-    }
-
-    async fn tell_links(&mut self, found: Vec<LinkCheck>) -> Result<(), TrialError> {
-        for check in found {
-            let report = CascadeReport::Link(Box::new(check));
-            self.send.send(&report).await.map_err(TrialError::Orchestrator)?;
-        }
-        Ok(())
-    }
-}
-
-impl CascadeRecorder for RemoteRecorder<'_> {
-    async fn record(&mut self, step: &ImageStep) -> Result<(), TrialError> {
-        self.steps.push(*step);
-        if self.steps.len() >= MOST_STEPS || self.told.elapsed() >= REPORT_EVERY {
-            self.tell().await?;
-        }
-        Ok(())
     }
 }

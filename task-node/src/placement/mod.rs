@@ -6,7 +6,6 @@ mod sim;
 mod trial;
 mod wall;
 
-pub(crate) use service::play;
 pub use sim::{SimFog, VirtualServer};
 pub use trial::{
     InstanceOracle, NoPlacementOracle, PlacementDecider, PlacementFog, PlacementOracle,

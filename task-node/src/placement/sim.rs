@@ -8,7 +8,7 @@ use fogbit_scenario::work::{Execution as Work, Planned, Refusal, TimedServer};
 
 use std::future::Future;
 
-use fogbit_transport::placement::{Steered, Steering};
+use fogbit_transport::steering::{Steered, Steering};
 
 use super::trial::PlacementFog;
 use crate::steer::Steer;

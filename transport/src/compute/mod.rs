@@ -12,7 +12,7 @@ use fogbit_scenario::work::{UnknownWork, Work, WorkKind};
 use serde::{Deserialize, Serialize};
 
 use crate::cascade::ImageRequest;
-use crate::placement::OpenSteering;
+use crate::steering::OpenSteering;
 use crate::wire::{OpenSession, TrialId};
 
 pub use client::{OffloadError, Offloaded, offload, offload_image};
@@ -26,7 +26,7 @@ pub const HEAD_LIMIT: usize = 4096;
 pub enum Opening {
     /// A session: what follows are its messages.
     Session(OpenSession),
-    /// A session of the problems `placement` and `cascade`: what follows steers it.
+    /// A session of any other problem than `one-bit`: what follows steers it.
     Steering(OpenSteering),
     /// A task: what follows is its input.
     Compute(ComputeRequest),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fogbit_scenario::Instance;
-use fogbit_scenario::instance::link_keys;
+use fogbit_scenario::link::LinkKeys;
 use fogbit_scenario::topology::{Clock, TimeSpan};
 use fogbit_transport::Role;
 use fogbit_transport::wire::{LinkEnd, Pace, Player, TrialId, TrialOrder};
@@ -321,7 +321,7 @@ impl Run {
 /// The link to each helper node as a task node emulates the way to it; empty where nothing is.
 fn link_ends(instance: &Instance) -> Vec<LinkEnd> {
     let ends = instance.helpers.iter().enumerate().filter_map(|(node, helper)| {
-        let key = link_keys(instance.seed, node).0;
+        let key = LinkKeys::derive(instance.seed, node).up;
         helper.link.clone().map(|path| LinkEnd { path, key })
     });
     ends.collect()

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use fogbit_scenario::Instance;
-use fogbit_scenario::instance::link_keys;
+use fogbit_scenario::link::LinkKeys;
 use fogbit_transport::codec::CONTROL_LIMIT;
 use fogbit_transport::wire::{HelperOrder, Player, SeedOrder, SeedReady, StateReport};
 use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, WireError};
@@ -155,7 +155,7 @@ impl Seed {
             link_key: self
                 .slot_nanoseconds
                 .filter(|_| self.instance.helpers[node].link.is_some())
-                .map(|_| link_keys(self.instance.seed, node).1),
+                .map(|_| LinkKeys::derive(self.instance.seed, node).down),
         }
     }
 

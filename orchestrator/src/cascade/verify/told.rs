@@ -15,7 +15,7 @@ use super::sums::Sums;
 use super::{close, unreadable};
 use crate::exit::Failure;
 use crate::harness::PolicyKind;
-use crate::placement::verify::links_are_in_time;
+use crate::links;
 use crate::plan::Status;
 use crate::results::read::manifest;
 use crate::stats::{Interval, MeanSd};
@@ -31,7 +31,8 @@ pub(super) fn check_head(
 ) -> Result<(), Failure> {
     let run = &summary.run;
     let manifest = manifest(dir).map_err(|error| unreadable(&error))?;
-    let in_time = links_are_in_time(dir)? && run.late_share.is_none_or(|share| share <= MOST_LATE);
+    let links_in_time = links::in_time(dir).map_err(|error| unreadable(&error))?;
+    let in_time = links_in_time && run.late_share.is_none_or(|share| share <= MOST_LATE);
     let (topology, bucket) = (scenario.topology(), scenario.bucket());
     let mean = |of: &dyn Fn(&ImageRow) -> f64| {
         let rows = scenario.test().rows();

@@ -2,31 +2,26 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use fogbit_scenario::TopologyFile;
 use fogbit_scenario::topology::Problem;
 
-use super::ending::Ending;
-use super::play::{ProblemRun, begin, compare_with, play};
+use super::play::compare_with;
+use super::shown::{self, ShownProblem};
 use super::{BackendKind, RunArgs};
-use crate::backend::process::{Nodes, Options, Targets};
-use crate::cascade::backend::{CascadeContext, CascadeOutcome};
-use crate::cascade::board::CascadeBoard;
+use crate::cascade::backend::Cascade;
 use crate::cascade::collect::CascadeCollector;
 use crate::cascade::pictures::Pictures;
 use crate::cascade::plan::CascadePlan;
 use crate::cascade::policies::Policies;
 use crate::cascade::summary::CascadeSummary;
-use crate::cascade::{files, process, report, sim};
-use crate::cli::cascade as shown;
+use crate::cascade::{files, report};
+use crate::cli::cascade::render;
 use crate::cli::network::Network;
-use crate::cli::results::unwritten;
 use crate::cli::stopping::runtime;
 use crate::cli::train::until_stopped;
 use crate::exit::{Exit, Failure, tell};
 use crate::harness::RunFacts;
-use crate::progress::Display;
 use crate::report::ReportError;
 use crate::results::{Manifest, ResultsDir, ResultsError};
 
@@ -41,61 +36,25 @@ pub(super) fn run(args: &RunArgs, file: &TopologyFile) -> Result<Exit, Failure> 
     let network = Network::prepare(args, &runtime)?;
     let mut plan = CascadePlan::new(scenario);
     compare_with(&mut plan, args.versus.as_deref())?;
-    let plan = Arc::new(plan);
-    let policies = until_stopped(|stop| Policies::prepare(&plan.scenario, args.quiet, stop))??;
     let scenario = &plan.scenario;
+    let policies = until_stopped(|stop| Policies::prepare(scenario, args.quiet, stop))??;
     // In `sim` what classifiers say is in the trace.
     let pictures = match network {
         Some(_) => until_stopped(|_| Pictures::load(scenario))??.map(Arc::new),
         None => None,
     };
-    let (dir, manifest) = begin(args, &*plan, &scenario.name(), &scenario.resolved_toml())?;
-    files::keep_trace(&dir, &plan).and_then(|()| policies.keep(&dir)).map_err(unwritten)?;
-    let board = Arc::new(CascadeBoard::new(&plan));
-    let context = CascadeContext {
-        plan: Arc::clone(&plan),
-        policies,
-        pictures,
-        decisions: (!args.no_decisions).then(|| dir.clone()),
-        board: Arc::clone(&board),
-        stop: Arc::new(AtomicBool::new(false)),
-        watch: None,
-    };
-    let ending = Ending::new(args, (dir, manifest), Display::start(board, args.quiet));
-    let targets = Targets::new(false);
-    let played = runtime.block_on(play(args, &context, network, targets, ending));
-    // Trials may still be under way where the user asked twice; nobody wants them any more.
-    runtime.shutdown_background();
-    played
+    shown::run(args, (runtime, network), Cascade { plan: Arc::new(plan), policies, pictures })
 }
 
-impl ProblemRun for CascadeContext {
-    type Collector = CascadeCollector;
+impl ShownProblem for Cascade {
     type Summary = CascadeSummary;
 
-    fn plan(&self) -> &CascadePlan {
-        &self.plan
+    fn resolved_toml(&self) -> String {
+        self.plan.scenario.resolved_toml()
     }
 
-    fn stop(&self) -> &AtomicBool {
-        &self.stop
-    }
-
-    fn in_virtual_time(&self) -> Box<dyn FnOnce() -> CascadeOutcome + Send> {
-        let context = self.clone();
-        Box::new(move || sim::run(&context))
-    }
-
-    async fn over_nodes<T>(
-        &self,
-        mut options: Options,
-        then: impl AsyncFnOnce(CascadeOutcome) -> T,
-    ) -> T {
-        if let Nodes::Children { pin } = &mut options.nodes {
-            // Classifiers and packets of a node would be in each other's way on one core.
-            *pin = false;
-        }
-        process::run(self, options, then).await
+    fn keep(&self, dir: &ResultsDir) -> Result<(), ResultsError> {
+        files::keep_trace(dir, &self.plan).and_then(|()| self.policies.keep(dir))
     }
 
     fn summary(&self, collector: &CascadeCollector, facts: RunFacts<'_>) -> CascadeSummary {
@@ -107,7 +66,7 @@ impl ProblemRun for CascadeContext {
     }
 
     fn table(summary: &CascadeSummary, dir: &Path) -> String {
-        shown::render(summary, dir)
+        render(summary, dir)
     }
 
     fn report(dir: &Path, manifest: Manifest) -> Result<String, ReportError> {

@@ -12,9 +12,9 @@ use fogbit_scenario::TopologyFile;
 use fogbit_scenario::cascade::CascadeScenario;
 use fogbit_scenario::topology::{CascadePolicySpec, DqnTraining};
 
+use super::choose::{choose, look_for_room};
 use super::dqn_shown::{self, Told};
 use super::keeper::Keeper;
-use super::placement::look_for_room;
 use super::until_stopped;
 use crate::cli::print;
 use crate::cli::run::Format;
@@ -23,8 +23,8 @@ use crate::exit::{Exit, Failure};
 use crate::train::dqn::{DqnTrainError, decision_seconds, exit, train as fit, warn};
 use crate::train::progress::TrainingProgress;
 
-/// What a policy is called that the topology does not have.
-const DEFAULT_POLICY: &str = "dqn";
+/// The kind of policy that is trained, and the name of one that a topology without such is given.
+const KIND: &str = "dqn";
 
 /// Train the deep Q-network of the policy `dqn`: which images are worth a token?
 ///
@@ -220,38 +220,10 @@ impl TrainDqnArgs {
         Ok((CascadeScenario::for_training(&file)?, policy))
     }
 
-    /// The policy that is meant; a topology that has none is given one.
+    /// The policy that is meant.
     fn choose(&self, file: &mut TopologyFile) -> Result<String, Failure> {
         let scenario = CascadeScenario::for_training(file)?;
-        let is_learner = |spec: &CascadePolicySpec| matches!(spec, CascadePolicySpec::Dqn(_));
-        let policies = scenario.policies().filter(|(_, spec)| is_learner(spec));
-        let known: Vec<&str> = policies.map(|(name, _)| name).collect();
-        match (&self.policy, &known[..]) {
-            (Some(wanted), known) if known.contains(&wanted.as_str()) => Ok(wanted.clone()),
-            (Some(wanted), []) => {
-                let message = format!("--policy {wanted}: no policy of kind `dqn` is called so");
-                Err(Failure::usage(message).help("this topology has none: leave --policy out"))
-            }
-            (Some(wanted), known) => {
-                let message = format!("--policy {wanted}: no policy of kind `dqn` is called so");
-                let help = format!("policies of that kind: {}", known.join(", "));
-                Err(Failure::usage(message).help(help))
-            }
-            (None, [only]) => Ok((*only).to_owned()),
-            (None, []) if scenario.policies().all(|(name, _)| name != DEFAULT_POLICY) => {
-                file.set(&format!("policies.{DEFAULT_POLICY}.kind=dqn"))?;
-                Ok(DEFAULT_POLICY.to_owned())
-            }
-            (None, []) => {
-                let message = format!("no policy of {} is of kind `dqn`", scenario.name());
-                Err(Failure::usage(message).help("add one to the topology"))
-            }
-            (None, several) => {
-                let message = "the topology has several policies of kind `dqn`";
-                let help = format!("--policy with one of {}", several.join(", "));
-                Err(Failure::usage(message).help(help))
-            }
-        }
+        choose(file, &scenario, self.policy.as_deref(), KIND, |spec| spec.kind() == KIND)
     }
 
     /// The flags that override keys of `train`: flag, key, value as TOML.

@@ -1,5 +1,6 @@
 //! `train`: models for policies that learn before a run.
 
+mod choose;
 mod classifiers;
 mod classifiers_shown;
 mod dqn;

@@ -1,7 +1,7 @@
 //! `train placement`.
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -13,6 +13,7 @@ use fogbit_scenario::topology::{
     PlacementFeatures, PlacementPolicySpec, PlacementTraining, PlacementUnits,
 };
 
+use super::choose::{choose, look_for_room};
 use super::shown::{self, Told};
 use super::until_stopped;
 use crate::cli::print;
@@ -22,8 +23,8 @@ use crate::exit::{Exit, Failure, tell};
 use crate::train::placement::{Origin, TrainError, decision_seconds, train as fit};
 use crate::train::progress::TrainingProgress;
 
-/// What a policy is called that the topology does not have.
-const DEFAULT_POLICY: &str = "learned";
+/// The kind of policy that is trained, and the name of one that a topology without such is given.
+const KIND: &str = "learned";
 
 /// Train the decision network of the policy `learned`: local, or offload?
 ///
@@ -171,29 +172,6 @@ fn train_until(args: &TrainPlacementArgs, stop: &AtomicBool) -> Result<Exit, Fai
     Ok(Exit::Well)
 }
 
-/// Fails where a model cannot be written, before time is spent on it.
-pub(super) fn look_for_room(out: &Path, force: bool) -> Result<(), Failure> {
-    if out.is_dir() {
-        return Err(Failure::usage(format!("--out {}: it is a folder", out.display()))
-            .help("the path of a file, for example learned.safetensors"));
-    }
-    if std::fs::symlink_metadata(out).is_ok_and(|found| !found.is_file()) {
-        return Err(Failure::usage(format!("--out {}: it is no regular file", out.display()))
-            .help("a device, a pipe or a link is not replaced"));
-    }
-    if out.exists() && !force {
-        return Err(Failure::usage(format!("--out {}: there is such a file", out.display()))
-            .help("another name, or --force to replace it"));
-    }
-    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
-    match folder {
-        Some(folder) if !folder.is_dir() => {
-            Err(Failure::usage(format!("--out {}: there is no such folder", out.display())))
-        }
-        _ => Ok(()),
-    }
-}
-
 impl TrainPlacementArgs {
     /// The topology with all overrides, and the name of the policy that is trained.
     fn load(&self) -> Result<(PlacementScenario, String), Failure> {
@@ -209,41 +187,10 @@ impl TrainPlacementArgs {
         Ok((PlacementScenario::for_training(&file)?, policy))
     }
 
-    /// The policy that is meant; a topology that has none is given one.
+    /// The policy that is meant.
     fn choose(&self, file: &mut TopologyFile) -> Result<String, Failure> {
         let scenario = PlacementScenario::for_training(file)?;
-        let learned: Vec<&str> = scenario
-            .policies()
-            .filter(|(_, spec)| matches!(spec, PlacementPolicySpec::Learned(_)))
-            .map(|(name, _)| name)
-            .collect();
-        let found = match (&self.policy, &learned[..]) {
-            (Some(wanted), known) if known.contains(&wanted.as_str()) => wanted.clone(),
-            (None, [only]) => (*only).to_owned(),
-            (None, []) if scenario.policies().all(|(name, _)| name != DEFAULT_POLICY) => {
-                file.set(&format!("policies.{DEFAULT_POLICY}.kind=learned"))?;
-                DEFAULT_POLICY.to_owned()
-            }
-            (None, []) => {
-                let message = format!("no policy of {} is of kind `learned`", scenario.name());
-                return Err(Failure::usage(message).help("add one to the topology"));
-            }
-            (None, several) => {
-                let message = "the topology has several policies of kind `learned`";
-                let help = format!("--policy with one of {}", several.join(", "));
-                return Err(Failure::usage(message).help(help));
-            }
-            (Some(wanted), known) => {
-                let message =
-                    format!("--policy {wanted}: no policy of kind `learned` is called so");
-                let help = match known {
-                    [] => "this topology has none: leave --policy out".to_owned(),
-                    known => format!("policies of that kind: {}", known.join(", ")),
-                };
-                return Err(Failure::usage(message).help(help));
-            }
-        };
-        Ok(found)
+        choose(file, &scenario, self.policy.as_deref(), KIND, |spec| spec.kind() == KIND)
     }
 
     /// The flags that override keys of `train`: flag, key, value as TOML.

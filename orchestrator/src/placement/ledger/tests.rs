@@ -56,7 +56,7 @@ fn a_task_node_that_lies_is_not_believed() {
         lie(&mut step);
         let told = ledger.record(&step).unwrap_err().to_string();
         assert!(told.starts_with("slot 1: ") && told.contains(part), "{part}: {told}");
-        assert_eq!(ledger.slots(), 0);
+        assert_eq!(ledger.booked(), 0);
         ledger.record(&honest(&plan, 1)).unwrap();
     }
 }

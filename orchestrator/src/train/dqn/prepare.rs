@@ -8,9 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fogbit_policy::cascade::{DqnModel, DqnModelError, DqnPolicy};
+use fogbit_scenario::Fault;
 use fogbit_scenario::cascade::CascadeScenario;
-use fogbit_scenario::fault::{Fault, Faults};
-use fogbit_scenario::placement::kept_model;
 use fogbit_scenario::topology::{CascadePolicySpec, DqnCascade};
 
 use super::fit::train;
@@ -18,6 +17,7 @@ use super::origin::{differences, origin, tokens};
 use super::referee::Verdict;
 use super::trainer::DqnTrainError;
 use crate::exit::{Exit, Failure, tell};
+use crate::train::kept;
 use crate::train::progress::TrainingProgress;
 
 /// The model of one policy.
@@ -65,19 +65,8 @@ pub fn check_models(scenario: &CascadeScenario) -> Result<(), Failure> {
 }
 
 fn read_all(scenario: &CascadeScenario) -> Result<DqnModels, Failure> {
-    let mut faults = Vec::new();
-    let mut models = DqnModels::default();
-    let files: BTreeMap<&str, _> = scenario.model_files().into_iter().collect();
-    for (name, dqn) in learners(scenario) {
-        let Some(path) = files.get(name) else { continue };
-        match read(scenario, path, dqn.other_setting) {
-            Ok(prepared) => {
-                models.0.insert(name.to_owned(), prepared);
-            }
-            Err(fault) => faults.push(scenario.model_fault(name, fault)),
-        }
-    }
-    if faults.is_empty() { Ok(models) } else { Err(Faults(faults).into()) }
+    let read = |_: &str, path: &Path, dqn: &DqnCascade| read(scenario, path, dqn.other_setting);
+    Ok(DqnModels(kept::read_all(scenario, learners(scenario), read)?))
 }
 
 /// The policies that need a model.
@@ -190,19 +179,12 @@ impl PreparedDqn {
 }
 
 impl DqnModels {
-    /// Keeps the models in the results directory `results`, each as [`kept_model`] names it, so that
+    /// Keeps the models in the results directory `results`, each as [`kept_model`](fogbit_scenario::kept_model) names it, so that
     /// the run can be repeated.
     ///
     /// # Errors
     /// Which file cannot be written, and why.
     pub fn keep(&self, results: &Path) -> Result<(), (PathBuf, io::Error)> {
-        for (name, prepared) in &self.0 {
-            let path = results.join(kept_model(name));
-            let folder = path.parent().unwrap_or(results);
-            std::fs::create_dir_all(folder)
-                .and_then(|()| std::fs::write(&path, &prepared.bytes))
-                .map_err(|error| (path, error))?;
-        }
-        Ok(())
+        kept::keep(results, self.0.iter().map(|(name, model)| (name, &model.bytes[..])))
     }
 }

@@ -8,14 +8,15 @@ use std::sync::Arc;
 
 use fogbit_neural::ModelFault;
 use fogbit_policy::placement::{DecisionModel, DecisionModelError};
-use fogbit_scenario::fault::{Fault, Faults};
-use fogbit_scenario::placement::{PlacementScenario, kept_model};
+use fogbit_scenario::Fault;
+use fogbit_scenario::placement::PlacementScenario;
 use fogbit_scenario::topology::{LearnedPlacement, PlacementPolicySpec};
 
 use super::evaluation::Evaluation;
 use super::fit::{TrainError, train};
 use super::origin::Origin;
 use crate::exit::{Exit, Failure, tell};
+use crate::train::kept;
 use crate::train::progress::TrainingProgress;
 
 /// The model of one policy.
@@ -59,20 +60,12 @@ pub fn check_models(scenario: &PlacementScenario) -> Result<(), Failure> {
 }
 
 fn read_all(scenario: &PlacementScenario, quiet: bool) -> Result<PlacementModels, Failure> {
-    let mut faults = Vec::new();
-    let mut models = PlacementModels::default();
-    let files: BTreeMap<&str, _> = scenario.model_files().into_iter().collect();
-    for (name, learned) in learners(scenario) {
-        let Some(path) = files.get(name) else { continue };
-        match read(path, learned) {
-            Ok(prepared) => {
-                note_origin(scenario, name, &prepared.model, quiet);
-                models.0.insert(name.to_owned(), prepared);
-            }
-            Err(fault) => faults.push(scenario.model_fault(name, fault)),
-        }
-    }
-    if faults.is_empty() { Ok(models) } else { Err(Faults(faults).into()) }
+    let models = kept::read_all(scenario, learners(scenario), |name, path, learned| {
+        let prepared = read(path, learned)?;
+        note_origin(scenario, name, &prepared.model, quiet);
+        Ok(prepared)
+    })?;
+    Ok(PlacementModels(models))
 }
 
 /// The policies that need a model.
@@ -161,19 +154,12 @@ fn make(
 }
 
 impl PlacementModels {
-    /// Keeps the models in the results directory `results`, each as [`kept_model`] names it, so that
+    /// Keeps the models in the results directory `results`, each as [`kept_model`](fogbit_scenario::kept_model) names it, so that
     /// the run can be repeated.
     ///
     /// # Errors
     /// Which file cannot be written, and why.
     pub fn keep(&self, results: &Path) -> Result<(), (PathBuf, io::Error)> {
-        for (name, prepared) in &self.0 {
-            let path = results.join(kept_model(name));
-            let folder = path.parent().unwrap_or(results);
-            std::fs::create_dir_all(folder)
-                .and_then(|()| std::fs::write(&path, &prepared.bytes))
-                .map_err(|error| (path, error))?;
-        }
-        Ok(())
+        kept::keep(results, self.0.iter().map(|(name, model)| (name, &model.bytes[..])))
     }
 }

@@ -1,0 +1,125 @@
+//! Runs of all problems but `one-bit`, from what is made for all trials to the end.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use tokio::runtime::Runtime;
+
+use super::RunArgs;
+use super::ending::Ending;
+use super::play::{OutcomeOf, PlanOf, ProblemRun, begin, play};
+use crate::backend::process::{Nodes, Options, Targets};
+use crate::cli::network::Network;
+use crate::cli::results::unwritten;
+use crate::exit::{Exit, Failure};
+use crate::harness::{AccountOf, ProblemBackend, ProblemSummary, RunContext, RunFacts};
+use crate::harness::{process, sim};
+use crate::progress::Display;
+use crate::report::ReportError;
+use crate::results::{Manifest, ResultsDir, ResultsError};
+
+/// A problem that the harness plays: what is written and shown of a run.
+pub(super) trait ShownProblem: ProblemBackend<Ledger: 'static> {
+    /// What its trials come to.
+    type Summary: ProblemSummary;
+
+    /// The topology with every default filled in.
+    fn resolved_toml(&self) -> String;
+
+    /// Keeps the files that the topology names, and models, in the results directory.
+    ///
+    /// # Errors
+    /// If one cannot be written.
+    fn keep(&self, dir: &ResultsDir) -> Result<(), ResultsError>;
+
+    /// Adds up the trials.
+    fn summary(&self, collector: &Self::Collector, facts: RunFacts<'_>) -> Self::Summary;
+
+    /// Writes the files beside `summary.json`.
+    ///
+    /// # Errors
+    /// If one cannot be written.
+    fn write(&self, collector: &Self::Collector, dir: &ResultsDir) -> Result<(), ResultsError>;
+
+    /// What is printed for people.
+    fn table(summary: &Self::Summary, dir: &Path) -> String;
+
+    /// The report of a results directory, as HTML.
+    ///
+    /// # Errors
+    /// If what it is made from is missing or is something else.
+    fn report(dir: &Path, manifest: Manifest) -> Result<String, ReportError>;
+}
+
+/// Plays `problem`, shows and keeps the results.
+pub(super) fn run<P: ShownProblem>(
+    args: &RunArgs,
+    (runtime, network): (Runtime, Option<Network>),
+    problem: P,
+) -> Result<Exit, Failure>
+where
+    AccountOf<P>: Send,
+{
+    let toml = problem.resolved_toml();
+    let (dir, manifest) = begin(args, problem.plan(), &problem.name(), &toml)?;
+    problem.keep(&dir).map_err(unwritten)?;
+    let decisions = (!args.no_decisions).then(|| dir.clone());
+    let context = RunContext { decisions, ..RunContext::new(problem) };
+    let display = Display::start(Arc::clone(&context.board), args.quiet);
+    let ending = Ending::new(args, (dir, manifest), display);
+    let targets = Targets::new(false);
+    let played = runtime.block_on(play(args, &context, network, targets, ending));
+    // Trials may still be under way where the user asked twice; nobody wants them any more.
+    runtime.shutdown_background();
+    played
+}
+
+impl<P: ShownProblem> ProblemRun for RunContext<P>
+where
+    AccountOf<P>: Send,
+{
+    type Collector = P::Collector;
+    type Summary = P::Summary;
+
+    fn plan(&self) -> &PlanOf<Self> {
+        self.problem.plan()
+    }
+
+    fn stop(&self) -> &AtomicBool {
+        &self.stop
+    }
+
+    fn in_virtual_time(&self) -> Box<dyn FnOnce() -> OutcomeOf<Self> + Send> {
+        let context = self.clone();
+        Box::new(move || sim::run(&context))
+    }
+
+    async fn over_nodes<T>(
+        &self,
+        mut options: Options,
+        then: impl AsyncFnOnce(OutcomeOf<Self>) -> T,
+    ) -> T {
+        if let Nodes::Children { pin } = &mut options.nodes {
+            // Work and packets of a node would be in each other's way on one core.
+            *pin = false;
+        }
+        process::run(self, options, then).await
+    }
+
+    fn summary(&self, collector: &P::Collector, facts: RunFacts<'_>) -> P::Summary {
+        self.problem.summary(collector, facts)
+    }
+
+    fn write(&self, collector: &P::Collector, dir: &ResultsDir) -> Result<(), ResultsError> {
+        self.problem.write(collector, dir)
+    }
+
+    fn table(summary: &P::Summary, dir: &Path) -> String {
+        P::table(summary, dir)
+    }
+
+    fn report(dir: &Path, manifest: Manifest) -> Result<String, ReportError> {
+        P::report(dir, manifest)
+    }
+}

@@ -1,0 +1,106 @@
+//! Backend `sim`: every trial in this process, in virtual time, over the cores.
+
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use fogbit_task_node::{TrialEnd, TrialError};
+use rayon::prelude::*;
+
+use super::backend::{AccountOf, ProblemBackend, RunContext, Trial};
+use super::board::{Published, RunBoard};
+use super::ledger::{ProblemLedger, Told};
+use super::plan::ProblemPlan;
+use super::trials::{Outcome, RunFailure};
+use crate::links::MeasuredLinks;
+use crate::plan::Status;
+use crate::validity::Begun;
+
+/// Seeds that are played before their trials are added up.
+const SEEDS_AT_ONCE: usize = 8;
+
+/// Plays all trials of the plan. The result does not depend on the number of cores.
+pub fn run<P: ProblemBackend>(context: &RunContext<P>) -> Outcome<P::Collector>
+where
+    AccountOf<P>: Send,
+{
+    let problem = &context.problem;
+    let mut collector = problem.collector();
+    let mut failure = None;
+    for seeds in problem.plan().seeds().chunks(SEEDS_AT_ONCE) {
+        if context.stop.load(Ordering::Relaxed) || failure.is_some() {
+            break;
+        }
+        let policies = problem.plan().policies().len();
+        let trials: Vec<(usize, u64)> = seeds
+            .iter()
+            .flat_map(|seed| (0..policies).map(move |policy| (policy, *seed)))
+            .collect();
+        let results: Vec<_> = trials.into_par_iter().map(|trial| play(context, trial)).collect();
+        for result in results {
+            match result {
+                Ok(trial) => problem.add(&mut collector, trial, Begun::default()),
+                Err(error) => {
+                    failure.get_or_insert(RunFailure { message: error.to_string(), help: None });
+                }
+            }
+        }
+    }
+    Outcome { collector, failure, links: MeasuredLinks::default() }
+}
+
+/// Plays the trial of a policy under a seed.
+///
+/// # Errors
+/// If it cannot be played to its end, or its decisions cannot be written.
+pub fn play<P: ProblemBackend>(
+    context: &RunContext<P>,
+    (policy, seed): (usize, u64),
+) -> Result<Trial<AccountOf<P>>, TrialError> {
+    let unwritable =
+        |error: std::io::Error| TrialError::Record { slot: 0, reason: error.to_string() };
+    let instance = context.problem.instance(seed);
+    let ledger =
+        context.ledger((policy, seed), instance.clone(), Told::Here).map_err(unwritable)?;
+    let mut recorder =
+        SimRecorder { ledger, board: &context.board, policy, published: Published::default() };
+    let started = Instant::now();
+    let end = context.problem.play(policy, &instance, &mut recorder, &context.stop)?;
+    let seconds = started.elapsed().as_secs_f64();
+    recorder.publish();
+    let account = recorder.ledger.close().map_err(unwritable)?;
+    let status = match end {
+        TrialEnd::Complete => Status::Complete,
+        TrialEnd::Stopped(_) => Status::Partial,
+    };
+    Ok(Trial { policy, seed, status, account, seconds, failure: None })
+}
+
+/// The ledger of a trial in virtual time, and whom it tells how far it is.
+#[derive(Debug)]
+pub struct SimRecorder<'c, L> {
+    ledger: L,
+    board: &'c RunBoard,
+    policy: usize,
+    published: Published,
+}
+
+impl<L: ProblemLedger> SimRecorder<'_, L> {
+    /// Books the step of `slot`.
+    ///
+    /// # Errors
+    /// If the ledger does not take it.
+    #[inline]
+    pub fn book(&mut self, slot: u64, step: &L::Step) -> Result<(), TrialError> {
+        self.ledger
+            .record(step)
+            .map_err(|error| TrialError::Record { slot, reason: error.to_string() })?;
+        if self.ledger.booked().is_multiple_of(L::TELL_EVERY) {
+            self.publish();
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self) {
+        self.board.publish(self.policy, &self.ledger, &mut self.published);
+    }
+}
