@@ -164,11 +164,11 @@ impl<P: ProblemBackend> RunContext<P> {
         RunContext { problem, decisions: None, board, stop: Arc::default(), watch: None }
     }
 
-    /// The ledger of one trial, with its decision file.
+    /// The ledger of the trial of a policy under a seed, with its decision file.
     ///
     /// # Errors
     /// If the decision file cannot be made.
-    pub(super) fn ledger(
+    pub fn ledger(
         &self,
         (policy, seed): (usize, u64),
         instance: P::Instance,

@@ -9,14 +9,13 @@ use fogbit_task_node::cascade::{CascadeRecorder, CascadeTrial as TrialLoop, SimC
 
 use super::*;
 use crate::backend::sim::now;
-use crate::cascade::backend::CascadeContext;
-use crate::cascade::board::CascadeBoard;
+use crate::cascade::backend::{Cascade, CascadeContext};
 use crate::cascade::collect::{CascadeCollector, CascadeTrial};
-use crate::cascade::ledger::{CascadeLedger, Told};
+use crate::cascade::files;
+use crate::cascade::ledger::CascadeLedger;
 use crate::cascade::plan::CascadePlan;
 use crate::cascade::policies::Policies;
-use crate::cascade::{files, sim};
-use crate::harness::RunFacts;
+use crate::harness::{ProblemLedger, RunFacts, Told, sim};
 use crate::report::markup::well_formed;
 use crate::results::{ResultsDir, RunStatus};
 
@@ -42,22 +41,22 @@ impl CascadeRecorder for Measured {
 }
 
 fn measured(context: &CascadeContext) -> CascadeCollector {
-    let plan = &context.plan;
+    let plan = &context.problem.plan;
     let mut collector = CascadeCollector::new(plan);
     for seed in plan.seeds.clone() {
         for policy in 0..plan.policies.len() {
             let instance = plan.scenario.instance(seed);
-            let mut decider = context.policies.of(policy, &instance);
-            let ledger = context.ledger(policy, instance.clone(), Told::ByTaskNode).unwrap();
-            let mut recorder = Measured(ledger);
+            let mut decider = context.problem.policies.of(policy, &instance);
+            let ledger = context.ledger((policy, seed), instance.clone(), Told::ByTaskNode);
+            let mut recorder = Measured(ledger.unwrap());
             let mut camera = SimCamera::new(&instance.table);
             let trial = TrialLoop { instance: &instance };
             let stop = AtomicBool::new(false);
             now(trial.play(&mut camera, &mut *decider, &mut recorder, &stop)).unwrap();
-            let tally = recorder.0.close().unwrap();
+            let account = recorder.0.close().unwrap();
             let (status, failure) = (Status::Complete, None);
             let seconds = 0.5;
-            collector.add(plan, CascadeTrial { policy, seed, status, tally, seconds, failure });
+            collector.add(plan, CascadeTrial { policy, seed, status, account, seconds, failure });
         }
     }
     collector
@@ -69,14 +68,10 @@ fn played(change: &str, timed: bool) -> (tempfile::TempDir, String) {
     let resolved = scenario.resolved_toml();
     let plan = Arc::new(CascadePlan::new(scenario));
     let out = ResultsDir::create(&dir.path().join("out")).unwrap();
+    let policies = Policies::prepare(&plan.scenario, true, &AtomicBool::new(false)).unwrap();
     let context = CascadeContext {
-        pictures: None,
-        policies: Policies::prepare(&plan.scenario, true, &AtomicBool::new(false)).unwrap(),
         decisions: Some(out.clone()),
-        board: Arc::new(CascadeBoard::new(&plan)),
-        stop: Arc::new(AtomicBool::new(false)),
-        watch: None,
-        plan: Arc::clone(&plan),
+        ..CascadeContext::new(Cascade { plan: Arc::clone(&plan), policies, pictures: None })
     };
     let collector = if timed { measured(&context) } else { sim::run(&context).collector };
     let backend = if timed { "process" } else { "sim" };

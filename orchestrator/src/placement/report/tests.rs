@@ -8,12 +8,11 @@ use fogbit_scenario::TopologyFile;
 use fogbit_scenario::placement::PlacementScenario;
 
 use super::*;
-use crate::harness::{ProblemCollector, ProblemSummary, RunFacts};
-use crate::placement::backend::PlacementContext;
-use crate::placement::board::PlacementBoard;
+use crate::harness::{ProblemCollector, ProblemSummary, RunFacts, sim};
+use crate::placement::backend::{Placement, PlacementContext};
+use crate::placement::files;
 use crate::placement::models::Models;
 use crate::placement::plan::PlacementPlan;
-use crate::placement::{files, sim};
 use crate::report::markup::well_formed;
 use crate::results::ResultsDir;
 
@@ -30,13 +29,10 @@ fn report(middle: &str, stopped: bool) -> String {
     let plan = Arc::new(PlacementPlan::new(scenario));
     let folder = tempfile::tempdir().unwrap();
     let dir = ResultsDir::create(&folder.path().join("out")).unwrap();
+    let models = Arc::new(Models::prepare(&plan, true).unwrap());
     let context = PlacementContext {
-        models: Arc::new(Models::prepare(&plan, true).unwrap()),
-        decisions: None,
-        board: Arc::new(PlacementBoard::new(&plan)),
-        watch: None,
         stop: Arc::new(AtomicBool::new(stopped)),
-        plan: Arc::clone(&plan),
+        ..PlacementContext::new(Placement { plan: Arc::clone(&plan), models })
     };
     let mut outcome = sim::run(&context);
     outcome.collector.add_unplayed(&plan);
