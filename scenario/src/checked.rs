@@ -73,20 +73,19 @@ impl<T: ProblemTopology> Checked<T> {
         &self.topology
     }
 
-    /// The topology as a results directory keeps it, in which `keep` names the problem's own files as
-    /// they are kept beside it; models are named so already ([`kept_model`]). Expectations about
-    /// policies that were not kept are left out: with them the text could not be read again.
-    pub(crate) fn resolved_toml(&self, keep: impl FnOnce(&mut T)) -> String {
+    /// The topology as a results directory keeps it, in which models have the names that `kept` gives
+    /// them there ([`kept_model`]); the problem's own files are still named as they were. Expectations
+    /// about policies that were not kept are left out: with them the text could not be read again.
+    pub(crate) fn resolved(&self, kept: impl Fn(&str) -> String) -> T {
         let mut topology = self.topology.clone();
         let known = |name: &str| self.topology.policies().contains_key(name);
         topology.expectations_mut().retain(|expect| expect.names_only(known));
         for (name, spec) in topology.policies_mut() {
             if let Some(Some(model)) = spec.model_mut() {
-                *model = kept_model(name);
+                *model = kept(name);
             }
         }
-        keep(&mut topology);
-        toml_of(&topology)
+        topology
     }
 
     /// A fault of the model of the policy called `policy`, underlined where the file names it.
@@ -147,7 +146,8 @@ pub(crate) fn as_file(topology: &impl ProblemTopology, path: &Path) -> TopologyF
     TopologyFile::from_text(path, toml_of(topology))
 }
 
-fn toml_of(topology: &impl Serialize) -> String {
+/// The text of a topology.
+pub(crate) fn toml_of(topology: &impl Serialize) -> String {
     toml::to_string_pretty(topology).expect("a topology can be written as TOML")
 }
 

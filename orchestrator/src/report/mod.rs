@@ -9,6 +9,7 @@ mod intervals;
 pub(crate) mod links;
 pub(crate) mod markup;
 pub(crate) mod pairs;
+pub(crate) mod panel;
 pub(crate) mod plot;
 pub(crate) mod ranking;
 pub mod sweep;

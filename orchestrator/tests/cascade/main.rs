@@ -2,13 +2,15 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/problem.rs"]
+mod problem;
 
 mod figures;
 mod results;
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+pub(crate) use problem::{play, policy};
 
 /// A camera under correlated images and arrivals, and policies that need no training.
 pub(crate) const SMALL: &str = r#"about = "Small <& quick>"
@@ -66,20 +68,6 @@ pub(crate) fn trace(dir: &Path) {
 
 /// Writes a topology and its trace; `from` is replaced by `to` in [`SMALL`].
 pub(crate) fn topology(dir: &Path, from: &str, to: &str) -> PathBuf {
-    assert!(SMALL.contains(from), "{from}");
     trace(dir);
-    let file = dir.join("small.toml");
-    std::fs::write(&file, SMALL.replacen(from, to, 1)).unwrap();
-    file
-}
-
-/// Plays it in virtual time; it must end well. Gives the summary.
-pub(crate) fn play(file: &Path, arguments: &[&str], out: &Path) -> Value {
-    common::run(file, &[&["--backend", "sim"], arguments].concat(), out)
-}
-
-/// A policy's part of a summary.
-pub(crate) fn policy<'s>(summary: &'s Value, name: &str) -> &'s Value {
-    let policies = summary["policies"].as_array().unwrap();
-    policies.iter().find(|policy| policy["name"] == name).unwrap()
+    problem::changed(dir, SMALL, from, to)
 }

@@ -1,61 +1,25 @@
 //! Tables, files, and what can be done with them.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value;
 
-use super::common::{assert_same_decisions, files, fogbit, stderr, stdout};
+use super::common::{files, fogbit, stderr, stdout};
+use super::problem::{assert_repeats, verify};
 use super::{play, policy, topology};
-
-/// What must be the same in two runs of one topology: everything but times and the directory.
-fn lasting(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut all: BTreeMap<String, Vec<u8>> = files(&dir.join("decisions"))
-        .into_iter()
-        .map(|(name, content)| (format!("decisions/{name}"), content))
-        .collect();
-    for name in ["levels.csv", "topology.toml", "trace.csv"] {
-        all.insert(name.into(), std::fs::read(dir.join(name)).unwrap());
-    }
-    all
-}
-
-/// A summary without wall time.
-fn without_times(mut summary: Value) -> Value {
-    summary["run"]["seconds"] = Value::Null;
-    for trial in summary["trials"].as_array_mut().unwrap() {
-        trial["seconds"] = Value::Null;
-    }
-    for policy in summary["policies"].as_array_mut().unwrap() {
-        policy["images_per_second"] = Value::Null;
-    }
-    summary
-}
 
 #[test]
 fn two_runs_are_the_same_on_any_number_of_cores() {
     let dir = tempfile::tempdir().unwrap();
     let file = topology(dir.path(), "about", "about");
-    let (a, b) = (dir.path().join("a"), dir.path().join("b"));
-    let first = play(&file, &[], &a);
-    let output = fogbit()
-        .env("RAYON_NUM_THREADS", "1")
-        .args(["run", "--backend", "sim", "--format", "json", "--quiet", "--out"])
-        .args([&b, &file])
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let second: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(without_times(first), without_times(second));
-    assert_same_decisions(&a, &b, "once more");
-    assert_eq!(lasting(&a), lasting(&b));
-    // The topology that a run keeps is the run.
-    let again = dir.path().join("again");
-    play(&a.join("topology.toml"), &[], &again);
-    assert_eq!(lasting(&a), lasting(&again));
-    let same = fogbit().arg("diff").args([&a, &again]).output().unwrap();
-    assert_eq!(same.status.code(), Some(0), "{}", stdout(&same));
-    assert!(stdout(&same).contains("the same: 18 trials, 9000 images"), "{}", stdout(&same));
+    let kept: (&[&str], &[&str]) = (&["decisions"], &["levels.csv", "topology.toml", "trace.csv"]);
+    assert_repeats(
+        dir.path(),
+        &file,
+        kept,
+        Some("images_per_second"),
+        "the same: 18 trials, 9000 images",
+    );
 }
 
 #[test]
@@ -114,11 +78,6 @@ fn the_directory_explains_itself() {
     let made = fogbit().arg("report").arg(&out).output().unwrap();
     assert_eq!(made.status.code(), Some(0), "{}", stderr(&made));
     assert!(page == read("report.html"));
-}
-
-fn verify(out: &Path) -> (Option<i32>, String) {
-    let output = fogbit().arg("verify").arg(out).output().unwrap();
-    (output.status.code(), stdout(&output) + &stderr(&output))
 }
 
 #[test]

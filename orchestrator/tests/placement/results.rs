@@ -1,60 +1,17 @@
 //! Tables, files, and what can be done with them.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
 use serde_json::Value;
 
-use super::common::{assert_same_decisions, files, fogbit, stderr, stdout};
+use super::common::{files, fogbit, stderr, stdout};
+use super::problem::{assert_repeats, verify};
 use super::{play, policy, topology};
-
-/// What must be the same in two runs of one topology: everything but times and the directory.
-fn lasting(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut all = BTreeMap::new();
-    for folder in ["decisions", "curves"] {
-        for (name, content) in files(&dir.join(folder)) {
-            all.insert(format!("{folder}/{name}"), content);
-        }
-    }
-    for name in ["segments.csv", "topology.toml"] {
-        all.insert(name.into(), std::fs::read(dir.join(name)).unwrap());
-    }
-    all
-}
-
-/// A summary without wall time.
-fn without_times(mut summary: Value) -> Value {
-    summary["run"]["seconds"] = Value::Null;
-    for trial in summary["trials"].as_array_mut().unwrap() {
-        trial["seconds"] = Value::Null;
-    }
-    summary
-}
 
 #[test]
 fn two_runs_are_the_same_on_any_number_of_cores() {
     let dir = tempfile::tempdir().unwrap();
     let file = topology(dir.path(), "about", "about");
-    let (a, b) = (dir.path().join("a"), dir.path().join("b"));
-    let first = play(&file, &[], &a);
-    let output = fogbit()
-        .env("RAYON_NUM_THREADS", "1")
-        .args(["run", "--backend", "sim", "--format", "json", "--quiet", "--out"])
-        .args([&b, &file])
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let second: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(without_times(first), without_times(second));
-    assert_same_decisions(&a, &b, "once more");
-    assert_eq!(lasting(&a), lasting(&b));
-    // The topology that a run keeps is the run.
-    let again = dir.path().join("again");
-    play(&a.join("topology.toml"), &[], &again);
-    assert_eq!(lasting(&a), lasting(&again));
-    let same = fogbit().arg("diff").args([&a, &again]).output().unwrap();
-    assert_eq!(same.status.code(), Some(0), "{}", stdout(&same));
-    assert!(stdout(&same).contains("the same: 12 trials, 1440 slots"), "{}", stdout(&same));
+    let kept: (&[&str], &[&str]) = (&["decisions", "curves"], &["segments.csv", "topology.toml"]);
+    assert_repeats(dir.path(), &file, kept, None, "the same: 12 trials, 1440 slots");
 }
 
 /// All policies meet the same tasks, and what the model expects of them.
@@ -159,10 +116,7 @@ fn verify_finds_what_was_changed() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");
     play(&topology(dir.path(), "about", "about"), &[], &out);
-    let verify = || {
-        let output = fogbit().arg("verify").arg(&out).output().unwrap();
-        (output.status.code(), stdout(&output) + &stderr(&output))
-    };
+    let verify = || verify(&out);
     let (code, told) = verify();
     assert_eq!(code, Some(0), "{told}");
     assert!(told.contains("verified: 12 trials, 1440 slots, no difference"), "{told}");

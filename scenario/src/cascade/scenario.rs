@@ -9,7 +9,7 @@ use super::images::ImageTable;
 use super::instance::CascadeInstance;
 use super::setting::Setting;
 use super::stream::{ArrivalProcess, RingWalk};
-use crate::checked::{Checked, NamesModel, scenario_of};
+use crate::checked::{Checked, NamesModel, kept_model, scenario_of, toml_of};
 use crate::fault::{Fault, Place};
 use crate::link::LinkPath;
 use crate::scenario::trace_path;
@@ -77,19 +77,19 @@ pub struct EdgeNode {
 impl CascadeScenario {
     /// The topology with every default filled in, as TOML, as a results directory keeps it: trace and
     /// models are named as they are kept beside it ([`kept_trace`](Self::kept_trace),
-    /// [`kept_model`](crate::kept_model)), pictures by their full paths. Expectations about policies that were not kept
+    /// [`kept_model`]), pictures by their full paths. Expectations about policies that were not kept
     /// are left out: with them the text could not be read again.
     pub fn resolved_toml(&self) -> String {
-        self.checked.resolved_toml(|topology| {
-            topology.trace.file = self.kept_trace().into();
-            if let Some(pictures) = &mut topology.pictures {
-                for folder in [&mut pictures.from, &mut pictures.classifiers] {
-                    let path = trace_path(&self.path, folder);
-                    let path = std::path::absolute(&path).unwrap_or(path);
-                    *folder = path.to_string_lossy().into_owned();
-                }
+        let mut topology = self.checked.resolved(kept_model);
+        topology.trace.file = self.kept_trace().into();
+        if let Some(pictures) = &mut topology.pictures {
+            for folder in [&mut pictures.from, &mut pictures.classifiers] {
+                let path = trace_path(&self.path, folder);
+                let path = std::path::absolute(&path).unwrap_or(path);
+                *folder = path.to_string_lossy().into_owned();
             }
-        })
+        }
+        toml_of(&topology)
     }
 
     /// The trace file.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cost::CostModel;
 use super::instance::PlacementInstance;
-use crate::checked::{Checked, NamesModel, scenario_of};
+use crate::checked::{Checked, NamesModel, kept_model, scenario_of, toml_of};
 use crate::link::LinkPath;
 use crate::topology::{
     PlacementClock, PlacementExpect, PlacementPolicySpec, PlacementTopology, Problem, Range,
@@ -110,10 +110,10 @@ impl HelperNode {
 
 impl PlacementScenario {
     /// The topology with every default filled in, as TOML, as a results directory keeps it: models are
-    /// named as they are kept beside it ([`kept_model`](crate::kept_model)). Expectations about
+    /// named as they are kept beside it ([`kept_model`]). Expectations about
     /// policies that were not kept are left out: with them the text could not be read again.
     pub fn resolved_toml(&self) -> String {
-        self.checked.resolved_toml(|_| ())
+        toml_of(&self.checked.resolved(kept_model))
     }
 
     /// Length of each trial in slots, one task a slot.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use fogbit_scenario::cascade::read_trace;
 
-use super::panel::{Panel, axis, legend, open, range};
 use super::{Data, not_drawn};
 use crate::report::figures::frame;
+use crate::report::panel::{Panel, axis, legend, open, range};
 use crate::report::plot::WIDTH;
 
 const TITLE: &str = "From entropy to metric";

@@ -1,11 +1,11 @@
 //! How full the bucket was when images came.
 
-use super::panel::{legend, range};
 use super::{Data, not_drawn};
 use crate::cascade::plan::keeps_to_bucket;
 use crate::report::axis::{Axis, Scale, round_up};
 use crate::report::figures::frame;
 use crate::report::markup::escape;
+use crate::report::panel::{legend, range};
 use crate::report::plot::{Line, Plot, Point};
 
 const TITLE: &str = "Tokens in the bucket";

@@ -1,9 +1,9 @@
 //! Average losses with their intervals.
 
-use super::panel::{Panel, axis, open, range};
 use super::{Data, not_drawn};
 use crate::report::figures::frame;
 use crate::report::markup::{escape, fixed, put};
+use crate::report::panel::{Panel, axis, open, range};
 use crate::report::plot::{CHARACTER, WIDTH, label};
 
 const TITLE: &str = "Average loss";

@@ -5,7 +5,6 @@ mod curve;
 mod levels;
 mod losses;
 mod offloads;
-mod panel;
 mod tables;
 mod trace;
 

@@ -1,11 +1,11 @@
 //! Which images two policies send, over the hidden state of the stream (Figs. 7, 10 and 11 of the
 //! paper).
 
-use super::panel::{Panel, axis, legend, open, range};
 use super::{Data, not_drawn};
 use crate::cascade::read::Decision;
 use crate::report::figures::frame;
 use crate::report::markup::{escape, grouped, put};
+use crate::report::panel::{Panel, axis, legend, open, range};
 use crate::report::plot::{WIDTH, label};
 
 /// So many images are drawn.

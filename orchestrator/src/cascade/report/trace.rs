@@ -1,11 +1,11 @@
 //! Metrics, tokens and decisions over time, and below them the stages' times (Fig. 4 of the paper).
 
-use super::panel::{Panel, axis, legend, open, range};
 use super::{Data, not_drawn};
 use crate::cascade::read::{Decision, ToldFate};
 use crate::report::axis::round_up;
 use crate::report::figures::frame;
 use crate::report::markup::{escape, grouped, put};
+use crate::report::panel::{Panel, axis, legend, open, range};
 use crate::report::plot::WIDTH;
 
 /// So many images, as in the paper.

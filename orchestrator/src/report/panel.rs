@@ -5,26 +5,26 @@ use crate::report::markup::put;
 use crate::report::plot::label;
 
 /// The rectangle, in the units of the drawing.
-pub(super) struct Panel {
-    pub(super) x: Axis,
-    pub(super) y: Axis,
-    pub(super) left: f64,
-    pub(super) right: f64,
-    pub(super) top: f64,
-    pub(super) bottom: f64,
+pub(crate) struct Panel {
+    pub(crate) x: Axis,
+    pub(crate) y: Axis,
+    pub(crate) left: f64,
+    pub(crate) right: f64,
+    pub(crate) top: f64,
+    pub(crate) bottom: f64,
 }
 
 impl Panel {
-    pub(super) fn at_x(&self, x: f64) -> f64 {
+    pub(crate) fn at_x(&self, x: f64) -> f64 {
         self.left + self.x.place(x) * (self.right - self.left)
     }
 
-    pub(super) fn at_y(&self, y: f64) -> f64 {
+    pub(crate) fn at_y(&self, y: f64) -> f64 {
         self.bottom - self.y.place(y) * (self.bottom - self.top)
     }
 
     /// Grid, axes and what they measure; the numbers along the horizontal one only if `labelled`.
-    pub(super) fn frame(&self, out: &mut String, labelled: bool) {
+    pub(crate) fn frame(&self, out: &mut String, labelled: bool) {
         let Panel { left, right, top, bottom, .. } = *self;
         for (value, text) in self.y.ticks() {
             let y = self.at_y(value);
@@ -47,7 +47,7 @@ impl Panel {
     }
 
     /// Points in one path; nothing where there are none.
-    pub(super) fn points(
+    pub(crate) fn points(
         &self,
         out: &mut String,
         class: &str,
@@ -63,7 +63,7 @@ impl Panel {
     }
 
     /// A line through points.
-    pub(super) fn line(
+    pub(crate) fn line(
         &self,
         out: &mut String,
         class: &str,
@@ -81,14 +81,14 @@ impl Panel {
 }
 
 /// A linear axis.
-pub(super) fn axis(title: &str, low: f64, high: f64) -> Axis {
+pub(crate) fn axis(title: &str, low: f64, high: f64) -> Axis {
     let high = if high > low { high } else { low + 1.0 };
     Axis { title: title.into(), scale: Scale::Linear, low, high, percent: false }
 }
 
 /// The lowest and the highest of some values with a little room around them; 0 to 1 where there are
 /// none.
-pub(super) fn range(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+pub(crate) fn range(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
     let low = values.clone().fold(f64::INFINITY, f64::min);
     let high = values.fold(f64::NEG_INFINITY, f64::max);
     if low > high {
@@ -99,13 +99,13 @@ pub(super) fn range(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
 }
 
 /// The beginning of a drawing.
-pub(super) fn open(width: f64, height: f64, description: &str) -> String {
+pub(crate) fn open(width: f64, height: f64, description: &str) -> String {
     let description = crate::report::markup::escape(description);
     format!("<svg viewBox='0 0 {width} {height:.0}' role='img' aria-label='{description}'>\n")
 }
 
 /// A legend of points and lines: classes of the sign, and what it stands for as HTML.
-pub(super) fn legend(entries: &[(&str, String)]) -> String {
+pub(crate) fn legend(entries: &[(&str, String)]) -> String {
     let mut out = String::from("<ul class='legend'>");
     for (class, text) in entries {
         let sign = if class.starts_with("points") { "M15 5h0" } else { "M1 5H29" };
