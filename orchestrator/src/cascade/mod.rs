@@ -1,6 +1,7 @@
 //! The problem `cascade` in the orchestrator: plan, ledger, backends, results, report.
 //!
-//! A backend plays the trials of a [`CascadePlan`](plan::CascadePlan): it tells a
+//! The harness plays the trials of a [`CascadePlan`](plan::CascadePlan), as
+//! [`Cascade`](backend::Cascade) says: it tells a
 //! [`CascadeLedger`](ledger::CascadeLedger) each [`ImageStep`](fogbit_scenario::cascade::ImageStep)
 //! of a trial, and adds each trial to a [`CascadeCollector`](collect::CascadeCollector), seed by seed
 //! and within a seed in the order of the policies. What follows does not know of backends.

@@ -1,6 +1,7 @@
 //! The problem `placement` in the orchestrator: plan, ledger, backends, results, report.
 //!
-//! A backend plays the trials of a [`PlacementPlan`](plan::PlacementPlan): it tells a
+//! The harness plays the trials of a [`PlacementPlan`](plan::PlacementPlan), as
+//! [`Placement`](backend::Placement) says: it tells a
 //! [`PlacementLedger`](ledger::PlacementLedger) each [`Step`](fogbit_scenario::placement::Step) of a
 //! trial, and adds each trial to a [`PlacementCollector`](collect::PlacementCollector), seed by seed
 //! and within a seed in the order of the policies. What follows does not know of backends.
