@@ -21,7 +21,7 @@ use crate::cascade::summary::CascadeSummary;
 use crate::cascade::{files, process, report, sim};
 use crate::cli::cascade as shown;
 use crate::cli::network::Network;
-use crate::cli::results::unwritten;
+use crate::cli::results::never_begun;
 use crate::cli::stopping::runtime;
 use crate::cli::train::until_stopped;
 use crate::exit::{Exit, Failure, tell};
@@ -50,7 +50,9 @@ pub(super) fn run(args: &RunArgs, file: &TopologyFile) -> Result<Exit, Failure> 
         None => None,
     };
     let (dir, manifest) = begin(args, &*plan, &scenario.name(), &scenario.resolved_toml())?;
-    files::keep_trace(&dir, &plan).and_then(|()| policies.keep(&dir)).map_err(unwritten)?;
+    files::keep_trace(&dir, &plan)
+        .and_then(|()| policies.keep(&dir))
+        .map_err(|error| never_begun(&dir, manifest.clone(), error))?;
     let board = Arc::new(CascadeBoard::new(&plan));
     let context = CascadeContext {
         plan: Arc::clone(&plan),

@@ -13,7 +13,7 @@ use super::{BackendKind, RunArgs};
 use crate::backend::process::{Nodes, Options, Targets};
 use crate::cli::network::Network;
 use crate::cli::placement as shown;
-use crate::cli::results::unwritten;
+use crate::cli::results::never_begun;
 use crate::cli::stopping::runtime;
 use crate::cli::train::until_stopped;
 use crate::exit::{Exit, Failure, tell};
@@ -44,7 +44,7 @@ pub(super) fn run(args: &RunArgs, file: &TopologyFile) -> Result<Exit, Failure> 
     let models = Arc::new(until_stopped(|_| Models::prepare(&plan, args.quiet))??);
     let scenario = &plan.scenario;
     let (dir, manifest) = begin(args, &*plan, &scenario.name(), &scenario.resolved_toml())?;
-    models.keep(&dir).map_err(unwritten)?;
+    models.keep(&dir).map_err(|error| never_begun(&dir, manifest.clone(), error))?;
     let board = Arc::new(PlacementBoard::new(&plan));
     let context = PlacementContext {
         plan: Arc::clone(&plan),
