@@ -105,6 +105,12 @@ impl TopologyArgs {
         {
             scenario.keep_policies(wanted);
         }
+        for key in scenario.keys_without_effect() {
+            tell(format_args!(
+                "note: {key} has no effect with [pictures]: the pictures themselves travel, and take \
+                 as long as their classifier does"
+            ));
+        }
         Ok(scenario)
     }
 }
