@@ -83,8 +83,8 @@ pub(super) fn policies(data: &Data<'_>) -> String {
          it ({weak} on average over the trace), less its reward if it was sent and answered ({strong} \
          if all were). Below means stand 95 % confidence intervals of the mean over seeds (Student); a \
          gain is a paired difference. Sent: below it the share of images that the policy wanted to \
-         send. Tokens wasted: the share of the tokens that came and found the bucket full.{about_way} Drawn from <a href='summary.json'><code>summary.json\
-         </code></a> (<code>policies</code>).</p>\n",
+         send. Tokens wasted: the share of the tokens that came and found the bucket full.{about_way} \
+         Drawn from <a href='summary.json'><code>summary.json</code></a> (<code>policies</code>).</p>\n",
         weak = fixed(run.weak_loss, 4),
         strong = fixed(run.strong_loss, 4)
     );
