@@ -15,9 +15,14 @@ pub const LEVELS_FILE: &str = "levels.csv";
 /// If it cannot be copied.
 pub fn keep_trace(dir: &ResultsDir, plan: &CascadePlan) -> Result<(), ResultsError> {
     let path = dir.path().join(plan.scenario.kept_trace());
-    std::fs::copy(plan.scenario.trace_file(), &path)
-        .map(drop)
-        .map_err(|error| ResultsError::Write { path, error })
+    match std::fs::copy(plan.scenario.trace_file(), &path) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            // Half a trace is none.
+            let _ = std::fs::remove_file(&path);
+            Err(ResultsError::Write { path, error })
+        }
+    }
 }
 
 /// Writes the levels.

@@ -7,9 +7,13 @@ use fogbit_policy::cascade::{CascadePolicy, ClairvoyantPolicy, Prototype, clonin
 use fogbit_scenario::cascade::{CascadeInstance, CascadeScenario};
 use fogbit_scenario::topology::CascadePolicySpec;
 
-use crate::exit::Failure;
+use crate::exit::{Failure, tell};
+use crate::report::markup::grouped;
 use crate::results::{ResultsDir, ResultsError};
 use crate::train::dqn::{self, DqnModels, PreparedDqn};
+
+/// For so many states a policy plans within seconds.
+const SOON_PLANNED: u64 = 50_000;
 
 /// The policies of a run, in the order of its topology.
 #[derive(Clone)]
@@ -48,6 +52,13 @@ impl Policies {
         let models = dqn::prepare(scenario, quiet, stop)?;
         let setting = scenario.setting();
         let made = scenario.policies().map(|(name, spec)| {
+            let states = scenario.planned_states(spec);
+            if states > SOON_PLANNED && !quiet {
+                tell(format_args!(
+                    "planning {name} for {} states: up to half a minute",
+                    grouped(states)
+                ));
+            }
             let once = match models.0.get(name) {
                 Some(model) => Some(cloning(model.policy())),
                 None => prototype(spec, &setting),

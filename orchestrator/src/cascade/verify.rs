@@ -6,6 +6,7 @@
 //! `sim` hold the first images of a trial; from there on it is played again without them.
 
 mod diff;
+mod head;
 mod sums;
 mod told;
 
@@ -19,8 +20,9 @@ use fogbit_scenario::cascade::{Arrival, CascadeInstance, CascadeScenario, ImageR
 use fogbit_scenario::kept_model;
 
 pub use self::diff::diff;
+use self::head::{check_beside, check_head};
 use self::sums::Sums;
-use self::told::{check_head, check_levels, check_policies};
+use self::told::{check_expectations, check_levels, check_policies};
 use super::plan::keeps_to_bucket;
 use super::policies::Policies;
 use super::read::{self, Decision, ToldFate};
@@ -51,8 +53,12 @@ fn close(a: f64, b: f64, scale: f64) -> bool {
 pub fn verify(dir: &Path) -> Result<Compared, Failure> {
     let summary = read::summary(dir).map_err(|error| unreadable(&error))?;
     let mut file = TopologyFile::read(&dir.join("topology.toml"))?;
-    // They may speak of policies that were left out of this run.
-    file.set("expect=[]")?;
+    let mut compared = Compared::default();
+    // Parameters are those of the file, before anything is put into it.
+    check_beside(dir, &summary, &CascadeScenario::from_file(&file)?, &mut compared)?;
+    if !compared.findings.is_empty() {
+        return Ok(compared);
+    }
     for policy in &summary.policies {
         // What a run trained at its start it keeps; its topology still asks for the training.
         let model = kept_model(&policy.name);
@@ -61,8 +67,7 @@ pub fn verify(dir: &Path) -> Result<Compared, Failure> {
         }
     }
     let scenario = CascadeScenario::from_file(&file)?;
-    let mut compared = Compared::default();
-    check_head(dir, &summary, &scenario, &mut compared)?;
+    check_head(&summary, &scenario, &mut compared);
     if !compared.findings.is_empty() {
         return Ok(compared);
     }
@@ -92,6 +97,7 @@ pub fn verify(dir: &Path) -> Result<Compared, Failure> {
     if compared.findings.is_empty() {
         // What is said over seeds follows from the trials; it is looked at where these are right.
         check_policies(&summary, &scenario, &pooled, &mut compared);
+        check_expectations(&summary, &scenario, &mut compared);
         check_levels(dir, &summary, &pooled, &mut compared)?;
     }
     Ok(compared)

@@ -10,7 +10,7 @@ use super::print;
 use crate::cascade;
 use crate::exit::{Exit, Failure};
 use crate::placement;
-use crate::results::{EXPERIMENTS, ResultsDir, ResultsError, file_time};
+use crate::results::{EXPERIMENTS, Manifest, ResultsDir, ResultsError, RunStatus, file_time};
 use crate::sweep::dir::PLAN_FILE;
 use crate::verify::{self, Compared, Finding};
 use crate::{report, results};
@@ -44,11 +44,28 @@ pub(super) fn unwritten(error: ResultsError) -> Failure {
         .help("what was written before lies there still; manifest.json says how far it got")
 }
 
+/// Results that cannot be written before the first trial: nobody is to wait for the run.
+pub(super) fn never_begun(
+    dir: &ResultsDir,
+    mut manifest: Manifest,
+    error: ResultsError,
+) -> Failure {
+    let reason = "the results could not be written".to_owned();
+    manifest.end(RunStatus::Failed, Some(reason), true);
+    dir.overwrite("manifest.json", &manifest.to_json());
+    unwritten(error)
+}
+
 /// What problem the results in `dir` are about.
 fn problem(dir: &Path) -> Result<Problem, Failure> {
-    results::read::problem(dir).map_err(|error| {
-        let help = format!("for example: fogbit verify {}/{EXPERIMENTS}/NAME", dir.display());
-        Failure::usage(error).help(help)
+    results::read::problem(dir).map_err(|error| match dir.join(EXPERIMENTS).is_dir() {
+        true => {
+            let help = format!("for example: fogbit verify {}/{EXPERIMENTS}/NAME", dir.display());
+            Failure::usage(error).help(help)
+        }
+        false => {
+            Failure::usage(error).help("the topology that the run was made with belongs there")
+        }
     })
 }
 
@@ -101,15 +118,19 @@ fn counted(problem: Problem) -> &'static str {
 
 /// Recompute a results directory by a separate path and compare
 ///
-/// Of the problem `placement` it is the figures of summary.json, pairs and ranks among them, of
-/// segments.csv and of the curves that are computed anew, from the decision files; of `cascade` every
-/// image is, with bucket, decision and loss, and every figure. What follows is said of `one-bit`.
+/// Whatever the problem, names, kinds and parameters of policies, seeds, how the run and its trials
+/// ended, and what became of the expectations have to follow from topology.toml and the decision
+/// files, in which nothing but the files of the trials may lie. Any difference is shown, and ends with
+/// exit code 1.
 ///
-/// Every row of decisions/*.csv is computed anew from topology.toml, by code that shares nothing
-/// with the ledger: the choice (by running the policy), the bit, and both kinds of regret, which
+/// Of `placement`, which decides about tasks, it is the figures of summary.json, pairs and ranks among
+/// them, of segments.csv and of the curves that are computed anew, from the decision files. Of `cascade`,
+/// which decides about images, every image is, with bucket, decision and loss, and every figure.
+///
+/// Of `one-bit`, which decides in slots, every row of decisions/*.csv is computed anew, by code that
+/// shares nothing with the ledger: the choice (by running the policy), the bit, and both kinds of regret, which
 /// must agree exactly; the sums, means, deviations, medians, shares, paired differences and ranks of
-/// summary.json and the means of curves.csv must agree to 1e-9 relative. Any difference is shown, and
-/// ends with exit code 1. Not recomputed are the deviations of curves, the other curves, times, and
+/// summary.json and the means of curves.csv must agree to 1e-9 relative. Not recomputed are the deviations of curves, the other curves, times, and
 /// what is said in words.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  fogbit verify results/paper-20240131-120000")]
@@ -141,9 +162,10 @@ pub(crate) fn verify(args: VerifyArgs) -> Result<Exit, Failure> {
     Ok(Exit::Difference)
 }
 
-/// Name the first slot in which two runs part
+/// Name the first decision in which two runs part: a slot, a task or an image
 ///
-/// Compares the decisions of every trial that is in either run. Exit code 1 if any differs.
+/// Compares the decisions of every trial that is in either run, which have to be of one problem. Exit
+/// code 1 if any differs.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  fogbit diff results/small-sim results/small-process")]
 pub(crate) struct DiffArgs {

@@ -20,10 +20,10 @@ use super::log::LogKind;
 use super::topology::TopologyArgs;
 use crate::exit::{Exit, Failure, tell};
 
-/// Play a topology and show what each policy loses against the best choice
+/// Play a topology and show what each policy comes to beside the best one could do
 ///
-/// Every policy is played with every seed. The results go to a new directory, whose report.html
-/// shows the curves; a table goes to standard output, progress to standard error.
+/// Every policy is played with every seed, and decides slot by slot, task by task or image by image, by
+/// the problem of the topology. The results go to a new directory, whose report.html shows them; a table goes to standard output, progress to standard error.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     fogbit run topologies/paper.toml\n  \
@@ -51,7 +51,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "NAME", env = "FOGBIT_VERSUS")]
     versus: Option<String>,
 
-    /// Do not keep the decision of every slot (decisions/*.csv)
+    /// Do not keep each decision, of slots, tasks or images (decisions/*.csv)
     #[arg(long, env = "FOGBIT_NO_DECISIONS", value_parser = FalseyValueParser::new())]
     no_decisions: bool,
 

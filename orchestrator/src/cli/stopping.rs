@@ -19,6 +19,9 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
 /// Completes when the user or the system asks this process to end.
 pub(crate) fn signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
+    // Who is listened to does not end the process: where a file may not grow any further, the error of
+    // writing says which.
+    let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
     let mut signals: Vec<_> =
         [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
             .into_iter()

@@ -97,6 +97,12 @@ impl TopologyArgs {
     pub(crate) fn cascade(&self, file: &TopologyFile) -> Result<CascadeScenario, Failure> {
         let mut scenario = CascadeScenario::from_file(file)?;
         self.selection.narrow(&mut *scenario)?;
+        for key in scenario.keys_without_effect() {
+            tell(format_args!(
+                "note: {key} has no effect with [pictures]: the pictures themselves travel, and take \
+                 as long as their classifier does"
+            ));
+        }
         Ok(scenario)
     }
 }

@@ -14,7 +14,7 @@ use std::path::Path;
 use fogbit_scenario::TopologyFile;
 use fogbit_scenario::placement::cost::expected_latency_s;
 use fogbit_scenario::placement::{PlacementInstance, PlacementScenario, Site, SiteSight};
-use fogbit_scenario::topology::PlacementPolicySpec;
+use fogbit_scenario::topology::{PlacementMetric, PlacementPolicySpec};
 
 pub use self::diff::diff;
 use self::figures::{Fact, check_break_even, check_kpis, figures};
@@ -23,12 +23,13 @@ use super::plan::{Segment, segments};
 use super::read::{self, Decision, ToldFate};
 use super::summary::{PlacementSummary, PolicySummary, TrialSummary};
 use crate::exit::{Exit, Failure};
-use crate::harness::PolicyKind;
+use crate::expect::Expected;
+use crate::harness::{PolicyKind, ProblemMetric, parameters};
 use crate::links;
 use crate::plan::Status;
-use crate::results::read::{ReadError, manifest};
+use crate::results::read::ReadError;
 use crate::stats::MeanSd;
-use crate::verify::{Compared, pairs};
+use crate::verify::{Compared, beside, expect, pairs};
 
 const NO_DECISIONS: &str = "a run keeps a file for each trial in decisions/, unless it was made with \
                             --no-decisions; without it there is nothing to look at";
@@ -50,9 +51,7 @@ fn close(a: f64, b: f64, scale: f64) -> bool {
 /// If the directory cannot be read, or keeps no decisions.
 pub fn verify(dir: &Path) -> Result<Compared, Failure> {
     let summary = read::summary(dir).map_err(|error| unreadable(&error))?;
-    let mut file = TopologyFile::read(&dir.join("topology.toml"))?;
-    // They may speak of policies that were left out of this run.
-    file.set("expect=[]")?;
+    let file = TopologyFile::read(&dir.join("topology.toml"))?;
     let scenario = PlacementScenario::from_file(&file)?;
     let segments = segments(&scenario);
     let mut compared = Compared::default();
@@ -61,6 +60,9 @@ pub fn verify(dir: &Path) -> Result<Compared, Failure> {
         return Ok(compared);
     }
     check_head(dir, &summary, &scenario, &mut compared)?;
+    if !compared.findings.is_empty() {
+        return Ok(compared);
+    }
     let mut facts: BTreeMap<&str, Vec<Fact>> = BTreeMap::new();
     let mut values = Values::new();
     let mut curves = Curves::read(dir).map_err(|error| unreadable(&error))?;
@@ -86,6 +88,7 @@ pub fn verify(dir: &Path) -> Result<Compared, Failure> {
         check_policies(&summary, &segments, &facts, &mut compared);
         check_break_even(&summary, &facts, &mut compared);
         check_pairs(&summary, &values, &mut compared);
+        check_expectations(&summary, &scenario, &values, &mut compared);
         curves.check(&segments, &mut compared);
         rows.end(&mut compared);
     }
@@ -112,6 +115,23 @@ fn check_pairs(summary: &PlacementSummary, values: &Values<'_>, compared: &mut C
     pairs::check(&told, &values, compared);
 }
 
+/// Compares what is said of the expectations.
+fn check_expectations(
+    summary: &PlacementSummary,
+    scenario: &PlacementScenario,
+    values: &Values<'_>,
+    compared: &mut Compared,
+) {
+    let expected: Vec<Expected<'_, PlacementMetric>> =
+        scenario.topology().expectations.iter().map(Into::into).collect();
+    let policies: Vec<&str> = summary.policies.iter().map(|p| p.name.as_str()).collect();
+    let of = |policy: &str, metric: PlacementMetric, _: Option<u64>| {
+        let own = values.iter().filter(|((name, _), _)| *name == policy);
+        Some(own.filter_map(|((_, seed), told)| Some((*seed, *told.get(metric.name())?))).collect())
+    };
+    expect::check(&summary.expectations, &expected, &policies, &of, compared);
+}
+
 /// Holds what is said of the run as a whole against topology, manifest and links.
 fn check_head(
     dir: &Path,
@@ -120,33 +140,39 @@ fn check_head(
     compared: &mut Compared,
 ) -> Result<(), Failure> {
     let run = &summary.run;
-    let manifest = manifest(dir).map_err(|error| unreadable(&error))?;
-    let in_time = links::in_time(dir).map_err(|error| unreadable(&error))?;
+    let told = beside::Told {
+        about: run.about.as_deref(),
+        backend: &run.backend,
+        status: run.status,
+        valid: run.valid,
+        seeds: run.seeds,
+        version: &run.version,
+        policies: (summary.policies.iter())
+            .map(|p| (p.name.as_str(), p.kind.as_str(), p.parameters.clone()))
+            .collect(),
+        complete: summary.policies.iter().map(|policy| policy.seeds).collect(),
+        trials: beside::told_trials(&summary.trials),
+    };
+    let due = beside::Due {
+        about: scenario.topology().about.as_deref(),
+        policies: (scenario.policies())
+            .map(|(name, spec)| (name, spec.kind(), parameters(spec)))
+            .collect(),
+        seeds: scenario.seeds(),
+        in_time: links::in_time(dir).map_err(|error| unreadable(&error))?,
+    };
+    beside::check(dir, &told, &due, compared)?;
     let clock = scenario.topology().clock.kind();
     let nodes: Vec<&str> = scenario.helpers().iter().map(|node| node.name.as_str()).collect();
     let pairs = [
         ("problem", run.problem == "placement"),
         ("slots", run.slots == scenario.slots()),
         ("clock", run.clock == clock),
-        ("seeds", run.seeds == manifest.seeds.len() as u64),
-        ("backend", run.backend == manifest.backend),
-        ("status", run.status == manifest.status),
-        ("valid", run.valid == manifest.valid && run.valid == in_time),
         ("task_node", run.task_node == scenario.task_node().name),
         ("nodes", run.nodes == nodes),
     ];
     for (key, _) in pairs.iter().filter(|(_, right)| !right) {
-        compared.find(
-            format!("summary.json: run.{key}"),
-            "not what topology.toml, manifest.json and links.json say",
-        );
-    }
-    for policy in &summary.policies {
-        let known = scenario.policies().find(|(name, _)| *name == policy.name);
-        if known.is_none_or(|(_, spec)| spec.kind() != policy.kind) {
-            compared
-                .find(format!("summary.json: {}", policy.name), "not a policy of topology.toml");
-        }
+        compared.find(format!("summary.json: run.{key}"), "not what topology.toml says");
     }
     Ok(())
 }

@@ -30,7 +30,7 @@ use crate::results::{Manifest, RunStatus};
 
 const STYLE: &str = include_str!("report.css");
 /// How many colours the style sheet has for policies; further ones come again with dashes.
-const COLOURS: usize = 6;
+pub(crate) const COLOURS: usize = 6;
 /// Of more events than these only the first are listed; all are drawn.
 const MOST_MARKS: usize = 20;
 

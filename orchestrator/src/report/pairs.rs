@@ -67,7 +67,7 @@ pub(crate) fn section<N: Fn(&str) -> Named>(of: &Section<'_, N>) -> String {
         }
         false => {
             "<p>Policy minus reference, over the whole run, seed by seed: all policies meet the \
-             same tasks, nodes, links and draws. Intervals are 95 % confidence intervals of the \
+             same draws. Intervals are 95 % confidence intervals of the \
              mean (Student; beside it one by the bootstrap, BCa, which does not ask for normal \
              values); a filled dot has one without 0, a hollow one leaves the question open. How \
              many seeds would decide it supposes that mean and deviation stay what they are: with \

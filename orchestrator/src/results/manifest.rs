@@ -30,7 +30,7 @@ pub struct Manifest {
     /// Whether the run is to be believed; a slot-clocked run always is, one in real time if the
     /// host kept up with it.
     pub valid: bool,
-    /// Why it stopped early.
+    /// Why it stopped early, or is not to be believed.
     pub reason: Option<String>,
     /// `sim`, `process` or `join`.
     pub backend: String,
@@ -57,6 +57,10 @@ pub struct Host {
     pub cpus: usize,
 }
 
+/// Why a run is not to be believed in which nothing failed.
+const LATE: &str = "the host did not keep up: more than 1 % of the slots began, or of the packets were \
+                    delivered, too late";
+
 /// Version of the layout of the results directory.
 pub const LAYOUT: u32 = 1;
 
@@ -82,11 +86,12 @@ impl Manifest {
         }
     }
 
-    /// At its end.
+    /// At its end. A run that is not to be believed and for which nobody gives a reason was too slow.
     pub fn end(&mut self, status: RunStatus, reason: Option<String>, valid: bool) {
+        let late = || (!valid).then(|| LATE.to_owned());
         self.status = status;
         self.valid = valid;
-        self.reason = reason;
+        self.reason = reason.or_else(late);
         self.finished = Some(now());
     }
 

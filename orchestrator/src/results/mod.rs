@@ -53,7 +53,7 @@ impl ResultsDir {
             io::ErrorKind::AlreadyExists => ResultsError::Exists(path.to_owned()),
             _ => failed(path, error),
         })?;
-        for folder in ["decisions", "curves", "logs"] {
+        for folder in ["decisions", "logs"] {
             let folder = path.join(folder);
             fs::create_dir(&folder).map_err(|error| failed(&folder, error))?;
         }
@@ -85,12 +85,17 @@ impl ResultsDir {
         self.path.join("logs")
     }
 
-    /// Writes a whole file: under another name first, so that it is never seen half written.
+    /// Writes a whole file: under another name first, so that it is never seen half written. Its folder
+    /// is made if need be.
     ///
     /// # Errors
     /// If it cannot be written.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<(), ResultsError> {
         let path = self.path.join(name);
+        if let Some(folder) = path.parent().filter(|folder| **folder != *self.path) {
+            fs::create_dir_all(folder)
+                .map_err(|error| ResultsError::Write { path: folder.to_owned(), error })?;
+        }
         write_whole(&path, content).map_err(|error| ResultsError::Write { path, error })
     }
 

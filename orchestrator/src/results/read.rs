@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use fogbit_scenario::TopologyFile;
 use fogbit_scenario::feedback::Outcome;
 use fogbit_scenario::topology::Problem;
+use fogbit_scenario::{Faults, TopologyFile};
 use serde::Deserialize;
 
 use super::manifest::Manifest;
@@ -45,19 +45,29 @@ pub(crate) fn json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, ReadE
     serde_json::from_str(&text(path)?).map_err(|error| content(path, error))
 }
 
-/// What problem the results in `dir` are about. A directory that does not say is one of `one-bit`,
+/// What problem the results in `dir` are about. A directory without a topology is one of `one-bit`,
 /// whose reader says what is missing.
 ///
 /// # Errors
-/// If it is the directory of a suite, which holds runs and is none.
+/// If it is the directory of a suite, which holds runs and is none, or its topology is damaged.
 pub fn problem(dir: &Path) -> Result<Problem, ReadError> {
     if dir.join(EXPERIMENTS).is_dir() {
         let reason = "a suite of `fogbit bench`, not a run: each folder in its experiments/ is a run, \
                       and its own figures are in bench.csv and summary.json";
         return Err(content(dir, reason));
     }
-    let file = TopologyFile::read(&dir.join("topology.toml")).ok();
-    Ok(file.and_then(|file| file.problem().ok()).unwrap_or_default())
+    let path = dir.join("topology.toml");
+    if !path.exists() {
+        return Ok(Problem::default());
+    }
+    let file = TopologyFile::read(&path).map_err(|faults| content(&path, words(&faults)))?;
+    file.problem().map_err(|faults| content(&path, words(&faults)))
+}
+
+/// What is wrong with a topology, in a line.
+fn words(faults: &Faults) -> String {
+    let told: Vec<&str> = faults.0.iter().map(|fault| fault.message.as_str()).collect();
+    told.join("; ")
 }
 
 /// Reads `manifest.json`.

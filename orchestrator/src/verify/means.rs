@@ -1,16 +1,21 @@
 //! What `summary.json` and `curves.csv` say over seeds, against the trials computed anew.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use fogbit_scenario::Scenario;
-use fogbit_scenario::topology::PolicySpec;
+use fogbit_scenario::topology::{Metric, PolicySpec};
 
-use super::{Compared, close, pairs};
-use crate::harness::PolicyKind;
+use super::{Compared, beside, close, expect, pairs};
+use crate::exit::Failure;
+use crate::expect::Expected;
+use crate::harness::{PolicyKind, parameters};
+use crate::links;
 use crate::plan::SUMMARY_SLOTS;
 use crate::results::read::CurvePoint;
 use crate::results::summary::{PolicySummary, Summary};
 use crate::stats::MeanSd;
+use crate::validity::MOST_LATE;
 
 /// What one trial came to, computed anew.
 #[derive(Debug)]
@@ -27,14 +32,99 @@ pub(super) struct Recomputed {
     pub(super) chosen: Vec<u64>,
     /// Average regret at the slots that are looked at.
     pub(super) average_regret: BTreeMap<u64, f64>,
+    pub(super) marks: Marks,
+}
+
+/// The sums of a trial up to the slots of which expectations speak.
+#[derive(Debug)]
+pub(super) struct Marks {
+    pub(super) policy: String,
+    pub(super) seed: u64,
+    pub(super) complete: bool,
+    /// By slot: regret in linear units and as lost happiness, and reward.
+    pub(super) at: BTreeMap<u64, [f64; 3]>,
 }
 
 /// A sum over a trial.
 type Sum = fn(&Recomputed) -> f64;
 
-/// The slots at which average regret is looked at.
-pub(super) fn watched(curve: &[CurvePoint]) -> BTreeSet<u64> {
-    SUMMARY_SLOTS.into_iter().chain(curve.iter().map(|point| point.slot)).collect()
+/// The slots at which a trial is looked at.
+pub(super) fn watched(scenario: &Scenario, curve: &[CurvePoint]) -> BTreeSet<u64> {
+    let points = curve.iter().map(|point| point.slot);
+    SUMMARY_SLOTS.into_iter().chain(points).chain(expected(scenario)).collect()
+}
+
+/// The slots of which expectations speak.
+pub(super) fn expected(scenario: &Scenario) -> impl Iterator<Item = u64> {
+    scenario.topology().expectations.iter().map(|expect| expect.slot)
+}
+
+/// Compares what is said beside the figures.
+///
+/// # Errors
+/// If a file of the directory cannot be read.
+pub(super) fn check_beside(
+    dir: &Path,
+    scenario: &Scenario,
+    summary: &Summary,
+    compared: &mut Compared,
+) -> Result<(), Failure> {
+    let run = &summary.run;
+    let told = beside::Told {
+        about: run.about.as_deref(),
+        backend: &run.backend,
+        status: run.status,
+        valid: run.valid,
+        seeds: run.seeds,
+        version: &run.version,
+        policies: (summary.policies.iter())
+            .map(|p| (p.name.as_str(), p.kind.as_str(), p.parameters.clone()))
+            .collect(),
+        complete: summary.policies.iter().map(|policy| policy.seeds).collect(),
+        trials: beside::told_trials(&summary.trials),
+    };
+    let links_in_time = links::in_time(dir).map_err(Failure::usage)?;
+    let in_time = links_in_time && run.late_share.is_none_or(|share| share <= MOST_LATE);
+    let due = beside::Due {
+        about: scenario.topology().about.as_deref(),
+        policies: (scenario.policies())
+            .map(|(name, spec)| (name, spec.kind(), parameters(spec)))
+            .collect(),
+        seeds: scenario.seeds(),
+        in_time,
+    };
+    beside::check(dir, &told, &due, compared)?;
+    if run.clock != scenario.clock().kind() {
+        compared.find("summary.json: run.clock", "not what topology.toml says");
+    }
+    Ok(())
+}
+
+/// Compares what is said of the expectations.
+pub(super) fn check_expectations(
+    scenario: &Scenario,
+    summary: &Summary,
+    trials: &[Marks],
+    compared: &mut Compared,
+) {
+    let expected: Vec<Expected<'_, Metric>> =
+        scenario.topology().expectations.iter().map(Into::into).collect();
+    let policies: Vec<&str> = summary.policies.iter().map(|p| p.name.as_str()).collect();
+    let values = |policy: &str, metric: Metric, slot: Option<u64>| {
+        let slot = slot?;
+        let value = |trial: &Marks| {
+            let [linear, happiness, reward] = *trial.at.get(&slot)?;
+            Some(match metric {
+                Metric::RegretLinear => linear,
+                Metric::AverageRegret => linear / slot as f64,
+                Metric::RegretHappiness => happiness,
+                Metric::Reward => reward,
+            })
+        };
+        let own = trials.iter().filter(|trial| trial.policy == policy && trial.complete);
+        Some(own.filter_map(|trial| Some((trial.seed, value(trial)?))).collect())
+    };
+    expect::check(&summary.expectations, &expected, &policies, &values, compared);
 }
 
 /// Compares everything that is said over seeds.
@@ -85,25 +175,11 @@ fn check_run(scenario: &Scenario, summary: &Summary, compared: &mut Compared) {
     let run = &summary.run;
     for (name, same) in [
         ("slots", run.slots == scenario.length().slots()),
-        ("seeds", run.seeds == scenario.seeds().len() as u64),
         ("nodes", run.nodes == nodes),
         ("features", run.features == scenario.features()),
     ] {
         if !same {
             compared.find(format!("summary.json: {name}"), "not that of topology.toml");
-        }
-    }
-    let told: BTreeSet<(&str, u64)> =
-        summary.trials.iter().map(|t| (t.policy.as_str(), t.seed)).collect();
-    for (policy, _) in scenario.policies() {
-        if summary.policies.iter().all(|p| p.name != policy) {
-            compared.find(format!("summary.json: {policy}"), "the policy is missing");
-        }
-        for seed in scenario.seeds() {
-            if !told.contains(&(policy, seed)) {
-                let place = format!("summary.json: {policy} with seed {seed}");
-                compared.find(place, "there is no such trial");
-            }
         }
     }
 }

@@ -5,7 +5,9 @@
 //! of an independent implementation. Queues, channels, products, bits and sums are written again, in
 //! the plainest way, straight from the formulas. It is slow on purpose.
 
+pub(crate) mod beside;
 mod deadline;
+pub(crate) mod expect;
 mod means;
 mod node;
 pub(crate) mod pairs;
@@ -21,7 +23,7 @@ use fogbit_scenario::instance::{TaskSpec, policy_key};
 use fogbit_scenario::topology::PolicySpec;
 use fogbit_scenario::{Bit, Contexts, Instance, Scenario, TopologyFile, TrialRules};
 
-use self::means::Recomputed;
+use self::means::{Marks, Recomputed};
 use self::node::{Node, task};
 use crate::exit::{Exit, Failure};
 use crate::plan::{Curve, Status};
@@ -68,7 +70,7 @@ fn bit(outcome: Outcome) -> String {
     outcome.column().map_or("none (timed out)".into(), |bit| bit.to_string())
 }
 
-fn unreadable(error: &ReadError) -> Failure {
+pub(crate) fn unreadable(error: &ReadError) -> Failure {
     Failure::new(Exit::Usage, error)
 }
 
@@ -78,17 +80,22 @@ fn unreadable(error: &ReadError) -> Failure {
 /// If the directory cannot be read, or keeps no decisions.
 pub fn verify(dir: &Path) -> Result<Compared, Failure> {
     let summary = read::summary(dir).map_err(|error| unreadable(&error))?;
-    let mut topology = TopologyFile::read(&dir.join("topology.toml"))?;
-    // They may speak of policies that were left out of this run.
-    topology.set("expect=[]")?;
-    let scenario = Scenario::from_file(&topology)?;
+    let scenario = Scenario::from_file(&TopologyFile::read(&dir.join("topology.toml"))?)?;
     let curve = read::curve(dir, Curve::AverageRegret).map_err(|error| unreadable(&error))?;
-    let watched = means::watched(&curve);
+    let watched = means::watched(&scenario, &curve);
     let mut compared = Compared::default();
+    means::check_beside(dir, &scenario, &summary, &mut compared)?;
+    if !compared.findings.is_empty() {
+        return Ok(compared);
+    }
     if scenario.wall_clock().is_some() && summary.run.backend != "sim" {
         // What happened in real time cannot happen again.
+        let mut trials = Vec::new();
         for trial in &summary.trials {
-            sums::verify_trial(dir, &scenario, trial, &mut compared)?;
+            trials.extend(sums::verify_trial(dir, &scenario, trial, &mut compared)?);
+        }
+        if compared.findings.is_empty() {
+            means::check_expectations(&scenario, &summary, &trials, &mut compared);
         }
         return Ok(compared);
     }
@@ -102,6 +109,8 @@ pub fn verify(dir: &Path) -> Result<Compared, Failure> {
     if compared.findings.is_empty() {
         // What is said over seeds follows from the trials; it is looked at where these are right.
         means::check(&scenario, &summary, &curve, &trials, &mut compared);
+        let marks: Vec<Marks> = trials.into_iter().map(|trial| trial.marks).collect();
+        means::check_expectations(&scenario, &summary, &marks, &mut compared);
     }
     Ok(compared)
 }
@@ -136,9 +145,16 @@ fn verify_trial(
         }
         if watched.contains(&again.slot) {
             again.average_regret.insert(again.slot, again.regret_linear / again.slot as f64);
+            again.marks.insert(again.slot, again.mark());
         }
     }
     again.check_sums(trial, compared);
+    let marks = Marks {
+        policy: trial.policy.clone(),
+        seed: trial.seed,
+        complete: trial.status == Status::Complete,
+        at: std::mem::take(&mut again.marks),
+    };
     let whole = scenario.length().slots().is_none_or(|slots| again.slot == slots);
     if (trial.status == Status::Complete) != whole {
         let difference = format!(
@@ -161,6 +177,7 @@ fn verify_trial(
         refused: again.refused,
         chosen: again.chosen,
         average_regret: again.average_regret,
+        marks,
     }))
 }
 
@@ -186,9 +203,15 @@ struct Again {
     refused: u64,
     chosen: Vec<u64>,
     average_regret: BTreeMap<u64, f64>,
+    marks: BTreeMap<u64, [f64; 3]>,
 }
 
 impl Again {
+    /// The sums of which expectations speak: both kinds of regret, and reward.
+    fn mark(&self) -> [f64; 3] {
+        [self.regret_linear, self.regret_happiness, self.reward as f64]
+    }
+
     fn new(instance: &Instance, spec: &PolicySpec, name: &str) -> Again {
         let (nodes, features) = (instance.helpers.len(), instance.features);
         Again {
@@ -207,6 +230,7 @@ impl Again {
             refused: 0,
             chosen: vec![0; nodes],
             average_regret: BTreeMap::new(),
+            marks: BTreeMap::new(),
         }
     }
 

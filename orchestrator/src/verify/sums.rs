@@ -1,10 +1,12 @@
 //! What can be said of a trial in real time: that its decisions add up to what the summary says.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use fogbit_scenario::feedback::Outcome;
 use fogbit_scenario::{Bit, Scenario};
 
+use super::means::{Marks, expected};
 use super::{Compared, MOST_FINDINGS, close, unreadable};
 use crate::exit::Failure;
 use crate::plan::Status;
@@ -24,15 +26,16 @@ struct Sums {
     timed_out: u64,
 }
 
-/// Adds up the decisions of a trial and compares the sums with the summary's.
+/// Adds up the decisions of a trial and compares the sums with the summary's. Gives what they come to
+/// at the slots of expectations.
 pub(super) fn verify_trial(
     dir: &Path,
     scenario: &Scenario,
     trial: &TrialSummary,
     compared: &mut Compared,
-) -> Result<(), Failure> {
+) -> Result<Option<Marks>, Failure> {
     if trial.slots == 0 && trial.status != Status::Complete {
-        return Ok(()); // it was not begun
+        return Ok(None); // it was not begun
     }
     let rows = read::decisions(dir, &trial.policy, trial.seed).map_err(|error| {
         unreadable(&error).help("endless runs, and runs with --no-decisions, keep no decisions")
@@ -41,21 +44,36 @@ pub(super) fn verify_trial(
     let place = format!("decisions/{}-{}.csv", trial.policy, trial.seed);
     let before = compared.findings.len();
     let mut sums = Sums::default();
+    let mut at = BTreeMap::new();
+    let slots: Vec<u64> = expected(scenario).filter(|slot| *slot <= trial.slots).collect();
     for row in rows {
         let row = row.map_err(|error| unreadable(&error))?;
+        // In some slots nothing was decided.
+        for slot in slots.iter().filter(|slot| (sums.slot..row.slot).contains(*slot)) {
+            at.insert(*slot, sums.mark());
+        }
         compared.slots += 1;
         if let Some(difference) = sums.add(&row, scenario.nodes()) {
             compared.find(format!("{place}: slot {}", row.slot), difference);
         }
         if compared.findings.len() >= before + MOST_FINDINGS {
-            return Ok(());
+            return Ok(None);
         }
     }
+    for slot in slots.iter().filter(|slot| **slot >= sums.slot) {
+        at.insert(*slot, sums.mark());
+    }
     sums.compare(trial, compared);
-    Ok(())
+    let complete = trial.status == Status::Complete;
+    Ok(Some(Marks { policy: trial.policy.clone(), seed: trial.seed, complete, at }))
 }
 
 impl Sums {
+    /// Both kinds of regret, and reward, so far.
+    fn mark(&self) -> [f64; 3] {
+        [self.regret_linear, self.regret_happiness, self.reward as f64]
+    }
+
     /// Adds a row; says what is wrong with it.
     fn add(&mut self, row: &Decision, nodes: usize) -> Option<String> {
         if row.slot <= self.slot {

@@ -5,6 +5,7 @@ mod common;
 #[path = "../common/problem.rs"]
 mod problem;
 
+mod beside;
 mod figures;
 mod results;
 

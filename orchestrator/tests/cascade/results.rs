@@ -59,6 +59,7 @@ fn the_directory_explains_itself() {
     assert_eq!(serde_json::from_str::<Value>(&read("summary.json")).unwrap(), printed);
     assert_eq!(printed["run"]["problem"], "cascade");
     assert_eq!(printed["run"]["kept_images"], Value::Null);
+    assert!(!out.join("curves").exists(), "there is none to be drawn");
     // Only those that see no more than a task node are ranked.
     let ranked: Vec<&Value> = printed["ranks"]
         .as_array()

@@ -170,3 +170,71 @@ fn arguments_that_are_wrong() {
     let elsewhere = crate::common::topology("learned.toml");
     assert!(refused(&elsewhere, &[]).contains("placement"));
 }
+
+/// A checkpoint that another training keeps, and one of which a bit is another.
+#[test]
+fn checkpoints_are_of_one_training_and_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = topology(dir.path(), CORRELATED, POLICIES);
+    let out = dir.path().join("m");
+    let to = |arguments: &[&str]| {
+        let mut command = train(&file, &LONGER);
+        command.arg("--out").arg(&out).args(arguments);
+        command
+    };
+    let mut child = spawn(to(&[]).stdout(Stdio::null()).stderr(Stdio::null()));
+    let checkpoint = dir.path().join("m.checkpoint");
+    wait_for("a checkpoint", || checkpoint.exists().then_some(()));
+    let second = to(&["--force"]).output().unwrap();
+    assert_eq!(second.status.code(), Some(2));
+    assert!(stderr(&second).contains("another training"), "{}", stderr(&second));
+    send(Signal::INT, child.id() as i32);
+    assert_eq!(wait_for_end(&mut child), Some(130));
+
+    let mut bytes = std::fs::read(&checkpoint).unwrap();
+    let end = bytes.len();
+    bytes[end - 2] ^= 1;
+    std::fs::write(&checkpoint, &bytes).unwrap();
+    for arguments in [&["--resume"][..], &[]] {
+        let told = to(arguments).output().unwrap();
+        assert_eq!(told.status.code(), Some(2), "{}", stderr(&told));
+        for part in ["m.checkpoint", "damaged", "delete it", "--force"] {
+            assert!(stderr(&told).contains(part), "no `{part}` in {}", stderr(&told));
+        }
+    }
+    let anew = to(&["--force"]).output().unwrap();
+    assert_eq!(anew.status.code(), Some(0), "{}", stderr(&anew));
+    assert!(!checkpoint.exists());
+    // Topology, trace and model; no lock.
+    assert_eq!(files_and_folders(dir.path()).len(), 3, "{:?}", files_and_folders(dir.path()));
+}
+
+/// Where a file may not grow the training ends with an error that names it, and nothing is left.
+#[test]
+fn a_file_that_may_not_grow_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = topology(dir.path(), CORRELATED, POLICIES);
+    let out = dir.path().join("m");
+    let mut shell = Command::new("sh");
+    // In blocks of 512 bytes.
+    shell.args(["-c", "ulimit -f 1; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_fogbit")]);
+    shell.args(["train", "dqn"]).arg(&file).args(QUICK).arg("--out").arg(&out);
+    let output = shell.output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{:?}: {}", output.status, stderr(&output));
+    assert!(stderr(&output).contains("m.checkpoint"), "{}", stderr(&output));
+    assert_eq!(files_and_folders(dir.path()).len(), 2, "{:?}", files_and_folders(dir.path()));
+}
+
+#[test]
+fn it_says_that_nobody_plays_the_model() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = topology(dir.path(), CORRELATED, POLICIES);
+    let out = dir.path().join("m.safetensors");
+    let (_, told) = trained(&file, &[&QUICK[..], &["--out", out.to_str().unwrap()]].concat());
+    for part in ["note: no policy of", "[policies.dqn]", "model = \"m.safetensors\""] {
+        assert!(told.contains(part), "no `{part}` in {told}");
+    }
+    let with = topology(dir.path(), CORRELATED, "[policies.net]\nkind = \"dqn\"");
+    let (_, told) = trained(&with, &QUICK);
+    assert!(!told.contains("note:"), "{told}");
+}

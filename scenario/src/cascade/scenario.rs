@@ -14,7 +14,7 @@ use crate::fault::{Fault, Place};
 use crate::link::LinkPath;
 use crate::scenario::trace_path;
 use crate::topology::{
-    CascadeClock, CascadeExpect, CascadePolicySpec, CascadeTopology, Pictures, Problem,
+    CascadeClock, CascadeExpect, CascadePolicySpec, CascadeTopology, Edge, Pictures, Problem,
 };
 use crate::validate::validate_cascade;
 
@@ -90,6 +90,32 @@ impl CascadeScenario {
             }
         }
         toml_of(&topology)
+    }
+
+    /// Keys of `[edge]` that have no effect on a run with pictures, which are as large and take as long
+    /// as they do.
+    pub fn keys_without_effect(&self) -> Vec<&'static str> {
+        if self.topology.pictures.is_none() {
+            return Vec::new();
+        }
+        let (edge, left_out) = (&self.topology.edge, Edge::default());
+        let given = [
+            ("edge.image_kb", edge.image_kb != left_out.image_kb),
+            ("edge.service_ms", edge.service_ms != left_out.service_ms),
+        ];
+        given.into_iter().filter_map(|(key, given)| given.then_some(key)).collect()
+    }
+
+    /// How many states each policy has to plan for: levels of the bucket, places of the stream and
+    /// states of the arrivals; 0 for one that does not.
+    pub fn planned_states(&self, spec: &CascadePolicySpec) -> u64 {
+        match spec {
+            CascadePolicySpec::Belief(plan) | CascadePolicySpec::HiddenState(plan) => {
+                let arrivals = u64::from(self.topology.arrivals.kind() == "markov") + 1;
+                arrivals * u64::from(plan.places) * (u64::from(self.bucket.depth) + 1)
+            }
+            _ => 0,
+        }
     }
 
     /// The trace file.

@@ -18,6 +18,9 @@ use crate::topology::{
 
 /// Policies hold tables over the levels of the bucket.
 const MOST_LEVELS: u32 = 100_000;
+/// States for which a policy plans, of bucket, stream and arrivals together. Of more it would take
+/// more than half a GB, and the sweeps that it does in half a minute would not be enough.
+const MOST_STATES: u64 = 8_000_000;
 /// A GB.
 const MOST_KB: f64 = 1e6;
 /// An hour.
@@ -39,6 +42,9 @@ pub(crate) fn validate_cascade(
     let edge = check.edge(&topology);
     let link = check.cascade_link(&topology);
     check.cascade_policies(&topology, path);
+    if let Some(bucket) = &bucket {
+        check.plans(&topology, bucket);
+    }
     check.plain_expectations(&topology.expectations, topology.policies.keys());
     let tables = check.image_trace(&topology, path);
     let (Some(bucket), Some((train, test)), true) = (bucket, tables, check.faults.is_empty())
@@ -168,6 +174,36 @@ impl Check<'_, '_> {
         self.policy_names(topology.policies.keys(), "mdp");
         for (name, spec) in &topology.policies {
             self.cascade_parameters(&way!["policies", name], spec, path);
+        }
+    }
+
+    /// Policies that plan over levels, places and states of the arrivals can do so for so many only.
+    fn plans(&mut self, topology: &CascadeTopology, bucket: &TokenBucket) {
+        let arrivals = u64::from(topology.arrivals.kind() == "markov") + 1;
+        for (name, spec) in &topology.policies {
+            let (CascadePolicySpec::Belief(plan) | CascadePolicySpec::HiddenState(plan)) = spec
+            else {
+                continue;
+            };
+            let each = arrivals * u64::from(plan.places.max(1));
+            let (levels, most) = (u64::from(bucket.depth) + 1, MOST_STATES / each);
+            if levels <= most {
+                continue;
+            }
+            let tokens = (most - 1) / u64::from(bucket.price);
+            let rounder = "a rounder rate or depth, of which a level is the common divisor";
+            let help = match tokens {
+                0 => format!("fewer places, or {rounder}"),
+                _ => format!("depth = {tokens} at most, fewer places, or {rounder}"),
+            };
+            self.fail(
+                way!["policies", name, "places"],
+                format!(
+                    "{name} would plan for {levels} levels of the bucket with {each} states each, and \
+                     {MOST_STATES} are too many in all"
+                ),
+                help,
+            );
         }
     }
 

@@ -38,6 +38,7 @@ a rate over 0 ¦ rate = 0.1 → rate = «"1/0"» ¦ rate = "1/0" is no number of
 a rate above 1 ¦ rate = 0.1 → rate = «1.5» ¦ rate = 1.5 is above 1 ¦ at most one token a slot
 no whole token ¦ depth = 4 → depth = «0.5» ¦ depth = 0.5 is below 1 ¦ never holds a token
 too many levels ¦ [bucket]⏎rate = 0.1 → [«bucket»]⏎rate = "1/100001" ¦ this bucket has more than 100000 levels ¦ rounder numbers
+too much to plan ¦ rate = 0.1 → rate = "1/20000" & places = 64 → places = «64» ¦ filter would plan for 80001 levels ¦ depth = 3 at most
 # Nodes.
 no workers ¦ workers = 2 → workers = «0» ¦ workers = 0 is out of range ¦ from 1 to 64
 too many that wait ¦ queue_limit = 8 → queue_limit = «10001» ¦ queue_limit = 10001 is out of range ¦ from 0 to 10000

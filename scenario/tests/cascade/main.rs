@@ -7,6 +7,7 @@ mod bad_input;
 mod bad_trace;
 mod files;
 mod metric;
+mod notes;
 mod streams;
 mod vectors;
 

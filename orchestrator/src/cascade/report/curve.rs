@@ -37,7 +37,7 @@ pub(super) fn figure(data: &Data<'_>) -> String {
         x: axis("entropy of the weak classifier (nats)", left.max(0.0), right),
         y: axis("metric, reward", low, high),
         left: 52.0,
-        right: WIDTH - 14.0,
+        right: WIDTH - 24.0,
         top: 28.0,
         bottom: 352.0,
     };

@@ -40,8 +40,8 @@ pub(super) fn figure(data: &Data<'_>) -> String {
         y: axis("share of images", round_up(highest.max(1e-6)), true),
         lines,
     };
-    let caption = "Share of the images of all complete trials that found so many tokens. Images at \
-                   less than one token cannot be sent; a full bucket lets tokens go to waste. Drawn \
+    let caption = "Share of the images of all complete trials that found so many tokens, in steps: up \
+                   to the next level. Images at less than one token cannot be sent; a full bucket lets tokens go to waste. Drawn \
                    from <a href='levels.csv'><code>levels.csv</code></a>.";
     frame("levels", TITLE, &legend, &plot.svg(&[]), caption)
 }
@@ -54,9 +54,12 @@ fn line(data: &Data<'_>, index: usize) -> Option<Line> {
         return None;
     }
     let steps: Vec<_> = own.chunks(own.len().div_ceil(MOST_STEPS)).collect();
-    let points = steps.iter().map(|step| {
+    let end = own[own.len() - 1].tokens;
+    let points = steps.iter().enumerate().flat_map(|(index, step)| {
         let images: u64 = step.iter().map(|row| row.images).sum();
-        Point { x: step[0].tokens, y: images as f64 / all as f64, sd: None }
+        let y = images as f64 / all as f64;
+        let next = steps.get(index + 1).map_or(end, |next| next[0].tokens);
+        [step[0].tokens, next].map(|x| Point { x, y, sd: None })
     });
     Some(Line {
         class: data.looks[index].clone(),

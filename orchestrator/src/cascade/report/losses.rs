@@ -59,8 +59,8 @@ pub(super) fn figure(data: &Data<'_>) -> String {
         label(out, "tick", panel.right + 12.0, y + 4.0, "start", &fixed(of.mean, 5));
     }
     svg.push_str("</svg>\n");
-    let caption = "Mean over seeds with its 95 % confidence interval; hollow dots are told more than a \
-                   task node can see. Seeds differ more than policies do under one seed: whether one \
+    let caption = "Mean over seeds with its 95 % confidence interval; a dot with a rim only is of a \
+                   policy that is told more than a task node can see. Seeds differ more than policies do under one seed: whether one \
                    policy is better than another is in the paired differences. Drawn from \
                    <a href='summary.json'><code>summary.json</code></a> (<code>policies</code>).";
     frame("losses", TITLE, "", &svg, caption)

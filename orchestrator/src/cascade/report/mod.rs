@@ -19,17 +19,19 @@ use crate::harness::ProblemSummary;
 use crate::plan::Status;
 use crate::report::pairs::Named;
 use crate::report::{
-    ReportError, banner, footer_of, links, look, page, pairs, policy_name, ranking,
+    COLOURS, ReportError, banner, footer_of, links, look, page, pairs, policy_name, ranking,
     tables as common,
 };
 use crate::results::Manifest;
 use crate::results::read as results;
 
 /// What the page needs beyond the common style sheet: points without an outline, one path for all of
-/// a colour, and the bars of times.
+/// a colour, the dashes of those that are told more, and the bars of times, which are no policies.
 const STYLE: &str = "svg .points { fill: none; stroke: var(--c); stroke-width: 4; stroke-linecap: \
                      round; }\nsvg .points.small { stroke-width: 2.2; }\nsvg .area { fill: \
-                     var(--c); }\nsvg .window { fill: var(--grid); }\n";
+                     var(--c); }\nsvg .window { fill: var(--grid); }\nsvg .line.told { stroke-dasharray: 7 \
+                     4; }\n.both { --c: currentColor; }\n.s0 { --c: #7b3294; }\n.s1 { --c: #c2a5cf; }\n\
+                     .s2 { --c: #008837; }\n.s3 { --c: #b8860b; }\n.s4 { --c: #a6dba0; }\n";
 
 /// Makes the report of the results directory `dir`, as HTML.
 ///
@@ -147,16 +149,29 @@ impl Data<'_> {
     }
 }
 
-/// Colours in the order of the file; grey for those that are told more than a task node can see.
+/// A colour for each kind, wherever in the file it stands, and for further ones of a kind those that
+/// are left over; grey and dashed for those that are told more than a task node can see.
 fn looks(summary: &CascadeSummary) -> Vec<String> {
-    let mut next = 0;
+    const KINDS: [&str; 4] = ["dqn", "mdp", "belief", "threshold"];
+    /// Colours that no kind has.
+    const LEFT_OVER: [&str; 2] = ["c4 d0", "c5 d0"];
+    let (mut seen, mut further) = (Vec::new(), 0);
     let policies = summary.policies.iter();
     policies
         .map(|policy| match policy.kind.as_str() {
             "lower-bound" => "best d1".to_owned(),
-            "hidden-state" => "best d0".to_owned(),
+            "hidden-state" => "best told".to_owned(),
             "clairvoyant" => "best d2".to_owned(),
-            kind => look(kind, &mut next),
+            kind if seen.contains(&kind) => {
+                further += 1;
+                let dashed = || look("", &mut (COLOURS + further - 1));
+                LEFT_OVER.get(further - 1).map_or_else(dashed, |look| (*look).to_owned())
+            }
+            kind => {
+                seen.push(kind);
+                let colour = KINDS.iter().position(|known| *known == kind).unwrap_or(KINDS.len());
+                format!("c{colour} d0")
+            }
         })
         .collect()
 }
@@ -177,7 +192,7 @@ fn differences(data: &Data<'_>) -> String {
         versus: pairs.first().map_or("", |pair| pair.versus.as_str()),
         endless: false,
         named: |policy: &str| data.named(policy),
-        note: "",
+        note: "All policies meet the same images, in the same order and at the same times. ",
     })
 }
 

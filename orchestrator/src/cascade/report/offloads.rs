@@ -47,11 +47,12 @@ fn figure(data: &Data<'_>, number: usize, a: usize, b: usize) -> Option<String> 
     }
     let names = [a, b].map(|policy| escape(&data.summary.policies[policy].name));
     let [name_a, name_b] = &names;
+    let [look_a, look_b] = [a, b].map(|policy| format!("points {}", data.looks[policy]));
     let entries = [
-        ("points c0", "both".to_owned()),
-        ("points c1", format!("only {name_a}")),
-        ("points c2", format!("only {name_b}")),
-        ("points small best", "none".to_owned()),
+        ("points both", "both".to_owned()),
+        (look_a.as_str(), format!("only {name_a}")),
+        (look_b.as_str(), format!("only {name_b}")),
+        ("points small best", "neither".to_owned()),
     ];
     let (windows, states) = (windows(data, &rows), data.summary.run.arrivals.kind() == "markov");
     let mut hidden = String::new();
@@ -66,7 +67,7 @@ fn figure(data: &Data<'_>, number: usize, a: usize, b: usize) -> Option<String> 
          sent it.{hidden} Drawn from <code>decisions/</code>.",
         grouped(rows.len() as u64)
     );
-    let svg = svg(data, &rows, &windows, states);
+    let svg = svg(data, [a, b], &rows, &windows, states);
     let title = format!("{TITLE}: {} and {}", unescaped(data, a), unescaped(data, b));
     Some(frame(&format!("offloads-{number}"), &title, &legend(&entries), &svg, &caption))
 }
@@ -103,6 +104,7 @@ fn windows(data: &Data<'_>, rows: &[(&Decision, &Decision)]) -> Vec<Window> {
 
 fn svg(
     data: &Data<'_>,
+    [a, b]: [usize; 2],
     rows: &[(&Decision, &Decision)],
     windows: &[Window],
     states: bool,
@@ -115,7 +117,8 @@ fn svg(
         x: axis("image", 0.0, last + 1.0),
         y: axis("offloading metric", low, high),
         left: 52.0,
-        right: WIDTH - 14.0,
+        // Half of the last tick's number stands beyond.
+        right: WIDTH - 24.0,
         top: 32.0,
         bottom: 352.0,
     };
@@ -136,9 +139,9 @@ fn svg(
         own.map(|(a, _)| (a.image as f64, metric(a)))
     };
     panel.points(out, "small best", of(false, false));
-    panel.points(out, "c0", of(true, true));
-    panel.points(out, "c1", of(true, false));
-    panel.points(out, "c2", of(false, true));
+    panel.points(out, "both", of(true, true));
+    panel.points(out, &data.looks[a], of(true, false));
+    panel.points(out, &data.looks[b], of(false, true));
     svg.push_str("</svg>\n");
     svg
 }

@@ -3,7 +3,7 @@
 use fogbit_scenario::topology::Arrivals;
 
 use super::Data;
-use crate::cascade::summary::{PolicySummary, stage_text};
+use crate::cascade::summary::{PolicySummary, StagesSummary, stage_text};
 use crate::cascade::tally::StageTimes;
 use crate::harness::ProblemSummary;
 use crate::report::head_of;
@@ -56,54 +56,58 @@ pub(super) fn degenerate(data: &Data<'_>) -> String {
 pub(super) fn policies(data: &Data<'_>) -> String {
     let run = &data.summary.run;
     let baseline = run.baseline.as_deref().unwrap_or("the baseline");
+    // Without `mdp` and `hidden-state` there is no way from one to the other.
+    let has_way = data.summary.policies.iter().any(|policy| policy.way.is_some());
     let mut out =
         String::from("<h2>Policies</h2>\n<div class='wide'><table class='full'><thead><tr>");
     put!(
         out,
-        "<th rowspan='2'>policy</th><th class='group' colspan='2'>average loss</th>\
-         <th class='group' colspan='3'>gain over {}</th><th rowspan='2'>mdp to<br>hidden</th>\
-         <th rowspan='2'>sent</th><th rowspan='2'>tokens<br>wasted</th>\
-         <th rowspan='2'>images/s</th><th rowspan='2'>images</th></tr><tr>",
-        escape(baseline)
+        "<th>policy</th><th>average loss</th><th>gain over<br>{}</th><th>of its<br>loss</th>{way}\
+         <th>sent</th><th>tokens<br>wasted</th><th>images/s</th><th>images</th></tr></thead><tbody>\n",
+        escape(baseline),
+        way = if has_way { "<th>mdp to<br>hidden</th>" } else { "" }
     );
-    for title in ["mean", "95 % interval", "loss", "95 % interval", "share"] {
-        put!(out, "<th class='number'>{title}</th>");
-    }
-    out.push_str("</tr></thead><tbody>\n");
     for (index, policy) in data.summary.policies.iter().enumerate() {
-        row(&mut out, data, index, policy);
+        row(&mut out, data, index, policy, has_way);
     }
+    let about_way = match has_way {
+        true => {
+            " Mdp to hidden: how far a policy is on the way from the loss of the first \
+             <code>mdp</code> to that of the first <code>hidden-state</code>."
+        }
+        false => "",
+    };
     put!(
         out,
         "</tbody></table></div>\n<p class='small'>An image costs what the weak classifier loses on \
          it ({weak} on average over the trace), less its reward if it was sent and answered ({strong} \
-         if all were). Intervals are 95 % confidence intervals of the mean over seeds (Student); a \
+         if all were). Below means stand 95 % confidence intervals of the mean over seeds (Student); a \
          gain is a paired difference. Sent: below it the share of images that the policy wanted to \
-         send. Tokens wasted: the share of the tokens that came and found the bucket full. Mdp to \
-         hidden: how far a policy is on the way from the loss of the first <code>mdp</code> to that of \
-         the first <code>hidden-state</code>. Drawn from <a href='summary.json'><code>summary.json\
-         </code></a> (<code>policies</code>).</p>\n",
+         send. Tokens wasted: the share of the tokens that came and found the bucket full.{about_way} \
+         Drawn from <a href='summary.json'><code>summary.json</code></a> (<code>policies</code>).</p>\n",
         weak = fixed(run.weak_loss, 4),
         strong = fixed(run.strong_loss, 4)
     );
     out
 }
 
-fn row(out: &mut String, data: &Data<'_>, index: usize, policy: &PolicySummary) {
+fn row(out: &mut String, data: &Data<'_>, index: usize, policy: &PolicySummary, has_way: bool) {
     let told = if policy.told_more { "<span class='sub'>told more, not ranked</span>" } else { "" };
     put!(out, "<tr><td><span class='word'>{}</span>{told}</td>", data.policy_name(index));
     let loss = policy.average_loss.map_or(NONE.into(), |loss| fixed(loss.mean, 5));
-    put!(out, "<td>{loss}</td><td>{}</td>", ends(policy.average_loss_interval.as_ref()));
+    put!(out, "<td>{loss}{}</td>", ends(policy.average_loss_interval.as_ref()));
     match &policy.gain {
         Some(gain) => {
-            put!(out, "<td>{}</td><td>{}</td>", fixed(gain.loss.mean, 5), ends(Some(&gain.loss)));
+            put!(out, "<td>{}{}</td>", fixed(gain.loss.mean, 5), ends(Some(&gain.loss)));
             let of_all = gain.percent.map_or(NONE.into(), |share| percent(share / 100.0));
             put!(out, "<td>{of_all}</td>");
         }
-        None => put!(out, "<td>{NONE}</td><td>{NONE}</td><td>{NONE}</td>"),
+        None => put!(out, "<td>{NONE}</td><td>{NONE}</td>"),
     }
     let share = |value: Option<f64>| value.map_or(NONE.into(), percent);
-    put!(out, "<td>{}</td>", share(policy.way));
+    if has_way {
+        put!(out, "<td>{}</td>", share(policy.way));
+    }
     let wanted = share(policy.whole.wanted_share);
     let sent = share(policy.offloaded_share.map(|share| share.mean));
     put!(out, "<td>{sent}<span class='sub'>{wanted} wanted</span></td>");
@@ -126,7 +130,9 @@ fn images(policy: &PolicySummary) -> String {
 
 fn ends(of: Option<&Interval>) -> String {
     let ends = of.and_then(|of| of.low.zip(of.high));
-    ends.map_or(NONE.into(), |(low, high)| format!("{} to {}", fixed(low, 5), fixed(high, 5)))
+    ends.map_or(String::new(), |(low, high)| {
+        format!("<span class='sub'>{} to {}</span>", fixed(low, 5), fixed(high, 5))
+    })
 }
 
 /// Where the time went (Table I of the paper); empty where nobody measured.
@@ -134,30 +140,14 @@ pub(super) fn times(data: &Data<'_>) -> String {
     if data.summary.policies.iter().all(|policy| policy.stages_ms.is_none()) {
         return String::new();
     }
-    let mut out = String::from(
-        "<h2>Where the time went</h2>\n<div class='wide'><table class='full'><thead><tr>\
-         <th>policy</th><th class='left'></th>",
-    );
-    for title in ["weak<br>classifier", "decision", "transmission", "queue", "strong<br>classifier"]
-    {
-        put!(out, "<th class='number'>{title}</th>");
-    }
-    out.push_str("<th class='number'>all</th></tr></thead><tbody>\n");
-    for (index, policy) in data.summary.policies.iter().enumerate() {
-        let Some(stages) = &policy.stages_ms else { continue };
-        let mut name = data.policy_name(index);
-        for (what, times) in [("not sent", &stages.kept), ("sent", &stages.answered)] {
-            let Some(times) = times else { continue };
-            put!(out, "<tr><td>{}</td><td class='left'>{what}, ms</td>", std::mem::take(&mut name));
-            stages_row(&mut out, times, stage_text);
-            put!(out, "<tr><td></td><td class='left'>share</td>");
-            let all = times.all.mean;
-            stages_row(&mut out, times, |ms| percent(ms.mean / all));
-        }
-    }
+    let mut out = String::from("<h2>Where the time went</h2>\n<p>Images that were sent:</p>\n");
+    stages_table(&mut out, data, |stages| stages.answered.as_ref());
+    out.push_str("<details><summary>Images that were not sent</summary>\n");
+    stages_table(&mut out, data, |stages| stages.kept.as_ref());
+    out.push_str("</details>\n");
     out.push_str(
-        "</tbody></table></div>\n<p class='small'>Mean (standard deviation) in milliseconds over the \
-         images of all complete trials, and the share of the whole: Table I of the paper. The weak \
+        "<p class='small'>Mean (standard deviation) in milliseconds over the \
+         images of all complete trials, and below it the share of the whole: Table I of the paper. The weak \
          classifier includes entropy and metric; transmission is what passes until the answer is \
          there, less what the helper node says it took. Images without an answer do not count. \
          Drawn from <a href='summary.json'><code>summary.json</code></a> \
@@ -166,9 +156,26 @@ pub(super) fn times(data: &Data<'_>) -> String {
     out
 }
 
-fn stages_row(out: &mut String, times: &StageTimes<MeanSd>, text: impl Fn(&MeanSd) -> String) {
-    for (_, ms) in times.by_name() {
-        put!(out, "<td>{}</td>", text(ms));
+/// A row for each policy, a column for each stage.
+fn stages_table(
+    out: &mut String,
+    data: &Data<'_>,
+    which: impl Fn(&StagesSummary) -> Option<&StageTimes<MeanSd>>,
+) {
+    out.push_str("<div class='wide'><table class='full'><thead><tr><th>policy</th>");
+    for title in ["weak<br>classifier", "decision", "transmission", "queue", "strong<br>classifier"]
+    {
+        put!(out, "<th class='number'>{title}</th>");
     }
-    out.push_str("</tr>\n");
+    out.push_str("<th class='number'>all</th></tr></thead><tbody>\n");
+    for (index, policy) in data.summary.policies.iter().enumerate() {
+        let Some(times) = policy.stages_ms.as_ref().and_then(&which) else { continue };
+        put!(out, "<tr><td>{}</td>", data.policy_name(index));
+        for (_, ms) in times.by_name() {
+            let share = percent(ms.mean / times.all.mean);
+            put!(out, "<td>{}<span class='sub'>{share}</span></td>", stage_text(ms));
+        }
+        out.push_str("</tr>\n");
+    }
+    out.push_str("</tbody></table></div>\n");
 }

@@ -111,7 +111,10 @@ fn the_page_is_whole_and_the_same_every_time() {
     ] {
         assert!(html.contains(part), "no {part}");
     }
-    for absent in ["Where the time went", "time (ms)", "not drawn", "NaN"] {
+    // The colour of its kind in tables and figures alike, whatever stands before it in the file.
+    assert!(html.contains("class='line c3 d0'") && html.contains("class='points c3 d0'"));
+    // There is no way from `mdp` to `hidden-state` without them.
+    for absent in ["mdp to", "Where the time went", "time (ms)", "not drawn", "NaN"] {
         assert!(!html.contains(absent), "{absent}");
     }
 }
@@ -119,7 +122,14 @@ fn the_page_is_whole_and_the_same_every_time() {
 #[test]
 fn measured_times_are_told_and_verified() {
     let (dir, html) = played("seeds = 2", true);
-    for part in ["Where the time went", "time (ms)", "transmission", "timed out", "4.000 (0.000)"] {
+    for part in [
+        "Where the time went",
+        "time (ms)",
+        "transmission",
+        "timed out",
+        "4.000 (0.000)",
+        "<details>",
+    ] {
         assert!(html.contains(part), "no {part}");
     }
     let compared = crate::cascade::verify::verify(&dir.path().join("out")).unwrap();

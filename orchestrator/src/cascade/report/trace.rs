@@ -11,7 +11,7 @@ use crate::report::plot::WIDTH;
 /// So many images, as in the paper.
 const IMAGES: usize = 100;
 const LEFT: f64 = 52.0;
-const RIGHT: f64 = WIDTH - 14.0;
+const RIGHT: f64 = WIDTH - 24.0;
 const STAGES: [&str; 5] =
     ["weak classifier", "decision", "transmission", "queue", "strong classifier"];
 
@@ -26,23 +26,24 @@ pub(super) fn figure(data: &Data<'_>) -> String {
     let title = format!("{TITLE} of {name}");
     let measured = if timed { " Below, where the time of each image went." } else { "" };
     let caption = format!(
-        "The first {} images of the trial with seed {seed}. Filled: sent; hollow: kept; a cross is an \
+        "The first {} images of the trial with seed {seed}. Large: sent; small and grey: kept; a cross is an \
          image that the policy wanted to send without a token.{measured} Drawn from \
          <a href='decisions/{file}'><code>decisions/{file}</code></a>.",
         grouped(rows.len() as u64),
         file = escape(&crate::results::decision_file(name, seed)),
     );
+    let sent = format!("points {}", data.looks[policy]);
     let mut entries = vec![
-        ("points c0", "sent".to_owned()),
+        (sent.as_str(), "sent".to_owned()),
         ("points small best", "kept".to_owned()),
-        ("line c3", "wanted, no token".to_owned()),
-        ("line c4", "tokens".to_owned()),
+        ("line best", "wanted, no token".to_owned()),
+        ("line both", "tokens".to_owned()),
     ];
     if timed {
-        const LOOKS: [&str; 5] = ["line c0", "line c1", "line c2", "line c3", "line c5"];
+        const LOOKS: [&str; 5] = ["line s0", "line s1", "line s2", "line s3", "line s4"];
         entries.extend(LOOKS.into_iter().zip(STAGES.map(str::to_owned)));
     }
-    frame("trace", &title, &legend(&entries), &svg(data, &rows, timed), &caption)
+    frame("trace", &title, &legend(&entries), &svg(data, policy, &rows, timed), &caption)
 }
 
 fn first_trial(data: &Data<'_>) -> Option<(usize, u64, Vec<Decision>)> {
@@ -53,7 +54,7 @@ fn first_trial(data: &Data<'_>) -> Option<(usize, u64, Vec<Decision>)> {
     })
 }
 
-fn svg(data: &Data<'_>, rows: &[Decision], timed: bool) -> String {
+fn svg(data: &Data<'_>, policy: usize, rows: &[Decision], timed: bool) -> String {
     let (first, last) = (rows[0].slot as f64, rows[rows.len() - 1].slot as f64);
     let x = axis("slot", first - 1.0, last + 1.0);
     let (low, high) = range(rows.iter().map(|row| f64::from(row.metric)));
@@ -70,17 +71,17 @@ fn svg(data: &Data<'_>, rows: &[Decision], timed: bool) -> String {
         own.map(|row| (row.slot as f64, f64::from(row.metric)))
     };
     metrics.points(out, "small best", of(&|row| !row.offloaded() && !row.wanted));
-    metrics.points(out, "c0", of(&Decision::offloaded));
+    metrics.points(out, &data.looks[policy], of(&Decision::offloaded));
     for (x, y) in of(&|row| row.wanted && !row.offloaded()) {
         let (x, y) = (metrics.at_x(x), metrics.at_y(y));
-        put!(out, "<path class='line c3' d='M{:.1} {:.1}l6 6m0 -6l-6 6'/>", x - 3.0, y - 3.0);
+        put!(out, "<path class='line best' d='M{:.1} {:.1}l6 6m0 -6l-6 6'/>", x - 3.0, y - 3.0);
     }
     tokens.frame(out, !timed);
     let steps = rows.iter().enumerate().flat_map(|(index, row)| {
         let next = rows.get(index + 1).map_or(last + 1.0, |next| next.slot as f64);
         [(row.slot as f64, row.tokens), (next, row.tokens)]
     });
-    tokens.line(out, "line c4", steps);
+    tokens.line(out, "line both", steps);
     if timed {
         times.frame(out, true);
         bars(out, &times, rows);
@@ -103,7 +104,7 @@ fn told(row: &Decision) -> Option<[f64; 5]> {
 fn bars(out: &mut String, panel: &Panel, rows: &[Decision]) {
     let step = (panel.at_x(1.0) - panel.at_x(0.0)).abs();
     let width = (0.7 * step).clamp(1.0, 12.0);
-    for (stage, look) in ["c0", "c1", "c2", "c3", "c5"].into_iter().enumerate() {
+    for (stage, look) in ["s0", "s1", "s2", "s3", "s4"].into_iter().enumerate() {
         let mut path = String::new();
         for row in rows {
             let Some(ms) = told(row) else { continue };

@@ -1,81 +1,41 @@
-//! What `summary.json` says of a run and of its policies over the seeds.
+//! What `summary.json` says of policies over the seeds.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use fogbit_scenario::cascade::{CascadeScenario, ImageRow};
-use fogbit_scenario::topology::CascadePolicySpec;
+use fogbit_scenario::cascade::CascadeScenario;
+use fogbit_scenario::topology::{CascadeMetric, CascadePolicySpec};
 
 use super::super::plan::keeps_to_bucket;
 use super::super::read;
-use super::super::record::KEPT_IN_SIM;
 use super::super::summary::{CascadeSummary, PolicySummary};
 use super::super::tally::Kpis;
 use super::sums::Sums;
 use super::{close, unreadable};
 use crate::exit::Failure;
+use crate::expect::Expected;
 use crate::harness::PolicyKind;
-use crate::links;
 use crate::plan::Status;
-use crate::results::read::manifest;
 use crate::stats::{Interval, MeanSd};
-use crate::validity::MOST_LATE;
-use crate::verify::{Compared, pairs};
+use crate::verify::{Compared, expect, pairs};
 
-/// Holds what is said of the run as a whole against topology, manifest, trace and links.
-pub(super) fn check_head(
-    dir: &Path,
+/// What is said of the expectations of the topology.
+pub(super) fn check_expectations(
     summary: &CascadeSummary,
     scenario: &CascadeScenario,
     compared: &mut Compared,
-) -> Result<(), Failure> {
-    let run = &summary.run;
-    let manifest = manifest(dir).map_err(|error| unreadable(&error))?;
-    let links_in_time = links::in_time(dir).map_err(|error| unreadable(&error))?;
-    let in_time = links_in_time && run.late_share.is_none_or(|share| share <= MOST_LATE);
-    let (topology, bucket) = (scenario.topology(), scenario.bucket());
-    let mean = |of: &dyn Fn(&ImageRow) -> f64| {
-        let rows = scenario.test().rows();
-        rows.iter().map(of).sum::<f64>() / rows.len() as f64
+) {
+    let expected: Vec<Expected<'_, CascadeMetric>> =
+        scenario.topology().expectations.iter().map(Into::into).collect();
+    let policies: Vec<&str> = summary.policies.iter().map(|p| p.name.as_str()).collect();
+    let of = |policy: &str, metric: CascadeMetric, _: Option<u64>| {
+        Some(match metric {
+            CascadeMetric::AverageLoss => values(summary, policy, |kpis| kpis.average_loss),
+            CascadeMetric::OffloadedShare => values(summary, policy, |kpis| kpis.offloaded_share),
+            CascadeMetric::WastedShare => values(summary, policy, |kpis| kpis.wasted_share),
+        })
     };
-    let weak = mean(&|row| f64::from(row.weak_loss));
-    let strong = mean(&|row| f64::from(row.weak_loss) - f64::from(row.reward));
-    let price = f64::from(bucket.price);
-    let kept = (run.backend == "sim" && scenario.images() > KEPT_IN_SIM).then_some(KEPT_IN_SIM);
-    let right = [
-        ("problem", run.problem == "cascade"),
-        ("images", run.images == scenario.images()),
-        ("clock", run.clock == topology.clock.kind()),
-        ("seeds", run.seeds == manifest.seeds.len() as u64),
-        ("backend", run.backend == manifest.backend),
-        ("status", run.status == manifest.status),
-        ("valid", run.valid == manifest.valid && run.valid == in_time),
-        ("task_node", run.task_node == topology.task_node.name),
-        ("nodes", run.nodes == [topology.edge.name.as_str()]),
-        ("bucket.rate", run.bucket.rate == f64::from(bucket.refill) / price),
-        ("bucket.depth", run.bucket.depth == f64::from(bucket.depth) / price),
-        ("bucket.levels_per_token", run.bucket.levels_per_token == bucket.price),
-        ("stream", run.stream == topology.stream),
-        ("arrivals", run.arrivals == topology.arrivals),
-        ("weak_loss", close(run.weak_loss, weak, 1e-3)),
-        // Losses are differences of single precision, or of double.
-        ("strong_loss", (run.strong_loss - strong).abs() < 1e-6),
-        ("kept_images", run.kept_images == kept),
-    ];
-    for (key, _) in right.iter().filter(|(_, right)| !right) {
-        compared.find(
-            format!("summary.json: run.{key}"),
-            "not what topology.toml, its trace, manifest.json and links.json say",
-        );
-    }
-    for policy in &summary.policies {
-        let known = scenario.policies().find(|(name, _)| *name == policy.name);
-        if known.is_none_or(|(_, spec)| spec.kind() != policy.kind) {
-            let place = format!("summary.json: {}", policy.name);
-            compared.find(place, "not a policy of topology.toml");
-        }
-    }
-    Ok(())
+    expect::check(&summary.expectations, &expected, &policies, &of, compared);
 }
 
 /// The values of a figure in the complete trials of a policy, by seed.

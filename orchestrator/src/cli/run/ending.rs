@@ -84,7 +84,9 @@ impl Ending {
             let reason = "the results could not be written".to_owned();
             self.manifest.end(RunStatus::Failed, Some(reason), valid);
             self.dir.overwrite("manifest.json", &self.manifest.to_json());
-            return Err(failure);
+            // What could not be written first is what there is to say.
+            let first = outcome.failure.map(|first| Failure::new(Exit::Failed, first.message));
+            return Err(first.unwrap_or(failure));
         }
         match self.format {
             Format::Json => print(&summary.to_json())?,

@@ -16,7 +16,7 @@ use crate::backend::{Context, Outcome, process, sim};
 use crate::board::Board;
 use crate::cli::log::{self, LogKind};
 use crate::cli::network::Network;
-use crate::cli::results::unwritten;
+use crate::cli::results::never_begun;
 use crate::cli::stopping::runtime;
 use crate::cli::table;
 use crate::exit::{Exit, Failure, tell};
@@ -58,7 +58,7 @@ pub(super) fn run(args: &RunArgs, file: &TopologyFile) -> Result<Exit, Failure> 
     }
     let scenario = &plan.scenario;
     let (dir, manifest) = begin(args, &*plan, &scenario.name(), &scenario.resolved_toml())?;
-    keep_files(&dir, scenario).map_err(unwritten)?;
+    keep_files(&dir, scenario).map_err(|error| never_begun(&dir, manifest.clone(), error))?;
     log::make_folders(&args.log, dir.path())?;
 
     let context = Context {

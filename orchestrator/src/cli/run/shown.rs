@@ -11,7 +11,7 @@ use super::ending::Ending;
 use super::play::{OutcomeOf, PlanOf, ProblemRun, begin, play};
 use crate::backend::process::{Nodes, Options, Targets};
 use crate::cli::network::Network;
-use crate::cli::results::unwritten;
+use crate::cli::results::never_begun;
 use crate::exit::{Exit, Failure};
 use crate::harness::{AccountOf, ProblemBackend, ProblemSummary, RunContext, RunFacts};
 use crate::harness::{process, sim};
@@ -63,7 +63,7 @@ where
 {
     let toml = problem.resolved_toml();
     let (dir, manifest) = begin(args, problem.plan(), &problem.name(), &toml)?;
-    problem.keep(&dir).map_err(unwritten)?;
+    problem.keep(&dir).map_err(|error| never_begun(&dir, manifest.clone(), error))?;
     let decisions = (!args.no_decisions).then(|| dir.clone());
     let context = RunContext { decisions, ..RunContext::new(problem) };
     let display = Display::start(Arc::clone(&context.board), args.quiet);

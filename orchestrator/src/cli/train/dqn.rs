@@ -19,7 +19,7 @@ use super::until_stopped;
 use crate::cli::print;
 use crate::cli::run::Format;
 use crate::cli::topology::assignments;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, tell};
 use crate::train::dqn::{DqnTrainError, decision_seconds, exit, train as fit, warn};
 use crate::train::progress::TrainingProgress;
 
@@ -133,7 +133,7 @@ fn train_until(args: &TrainDqnArgs, stop: &AtomicBool) -> Result<Exit, Failure> 
     }
     let (scenario, policy) = args.load()?;
     let how = setting(&scenario, &policy)?;
-    let keeper = args.keeper(how);
+    let mut keeper = args.keeper(how);
     let from = keeper.resumed(args.resume, args.force, args.out.as_deref())?;
     let begun = from.is_some();
     let mut progress = TrainingProgress::iterations(&policy, how.iterations, args.quiet);
@@ -223,7 +223,24 @@ impl TrainDqnArgs {
     /// The policy that is meant.
     fn choose(&self, file: &mut TopologyFile) -> Result<String, Failure> {
         let scenario = CascadeScenario::for_training(file)?;
-        choose(file, &scenario, self.policy.as_deref(), KIND, |spec| spec.kind() == KIND)
+        let has_none = scenario.policies().all(|(_, spec)| spec.kind() != KIND);
+        let chosen =
+            choose(file, &scenario, self.policy.as_deref(), KIND, |spec| spec.kind() == KIND)?;
+        if has_none {
+            tell(format_args!("{}", self.nobody_plays(&scenario.name())));
+        }
+        Ok(chosen)
+    }
+
+    /// What is told where the topology has no policy that would play the model.
+    fn nobody_plays(&self, topology: &str) -> String {
+        let model = self.out.as_ref().and_then(|out| out.file_name());
+        let model = model.map_or("MODEL".into(), |name| name.to_string_lossy());
+        format!(
+            "note: no policy of {topology} is of kind `dqn`, so none would play this model; what would, \
+             with the model beside the topology file:\n  [policies.{KIND}]\n  \
+             kind = \"dqn\"\n  model = \"{model}\""
+        )
     }
 
     /// The flags that override keys of `train`: flag, key, value as TOML.

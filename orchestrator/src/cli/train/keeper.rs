@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use fogbit_neural::{Checkpoint, SaveError};
 
 use crate::exit::{Failure, tell};
-use crate::train::dqn::DqnTrainer;
+use crate::train::dqn::{
+    CheckpointError, CheckpointLock, DqnTrainer, load_checkpoint, save_checkpoint,
+};
 
 /// Checkpoints in a training, unless it is said how often.
 const CHECKPOINTS: u32 = 20;
@@ -14,6 +16,8 @@ const CHECKPOINTS: u32 = 20;
 pub(super) struct Keeper {
     path: Option<PathBuf>,
     every: u32,
+    /// Held as long as checkpoints are kept.
+    lock: Option<CheckpointLock>,
 }
 
 impl Keeper {
@@ -33,13 +37,14 @@ impl Keeper {
         Keeper {
             path: checkpoint.map(PathBuf::from).or_else(|| out.map(beside)),
             every: every.unwrap_or(iterations.div_ceil(CHECKPOINTS)),
+            lock: None,
         }
     }
 
     /// Where to go on from, if that is wanted. One that is there is not overwritten unless by
-    /// `force`.
+    /// `force`. From here on nobody else keeps checkpoints there.
     pub(super) fn resumed(
-        &self,
+        &mut self,
         wanted: bool,
         force: bool,
         out: Option<&Path>,
@@ -48,21 +53,36 @@ impl Keeper {
             let message = "--checkpoint and --out are one file";
             return Err(Failure::usage(message).help("a checkpoint is removed at the end"));
         }
+        if let Some(path) = &self.path {
+            self.lock = Some(CheckpointLock::new(path).map_err(|error| {
+                let help = match error {
+                    CheckpointError::Busy(_) => {
+                        "wait for its end, or --checkpoint with another file"
+                    }
+                    _ => "checkpoints are kept beside the model, or where --checkpoint says",
+                };
+                Failure::usage(error).help(help)
+            })?);
+        }
         match (&self.path, wanted) {
             (None, true) => Err(Failure::usage("--resume: from which checkpoint?")
                 .help("--out with the model of the training that was interrupted")),
-            (Some(path), true) => match Checkpoint::load(path) {
+            (Some(path), true) => match load_checkpoint(path) {
                 Ok(checkpoint) => Ok(Some(checkpoint)),
+                Err(CheckpointError::Damaged(_)) => Err(damaged(path)),
                 Err(error) => Err(Failure::usage(format!("--resume: {error}")).help(
                     "a checkpoint that `fogbit train dqn` left; without --resume the training \
                      begins anew",
                 )),
             },
-            (Some(path), false) if path.exists() && Checkpoint::load(path).is_err() => {
+            (Some(path), false) if path.exists() && !is_ours(path) => {
                 let message = format!("{} is there, and is no checkpoint", path.display());
                 Err(Failure::usage(message).help("--checkpoint with another file"))
             }
             (Some(path), false) if path.exists() && !force => {
+                if load_checkpoint(path).is_err() {
+                    return Err(damaged(path));
+                }
                 let message = format!("there is a checkpoint {}", path.display());
                 Err(Failure::usage(message)
                     .help("--resume goes on from it, --force begins the training anew"))
@@ -79,7 +99,7 @@ impl Keeper {
     /// Keeps where `trainer` stands, in the stead of what was kept.
     pub(super) fn keep(&self, trainer: &DqnTrainer) -> Result<(), SaveError> {
         match &self.path {
-            Some(path) => trainer.checkpoint().save(path),
+            Some(path) => save_checkpoint(trainer.checkpoint(), path),
             None => Ok(()),
         }
     }
@@ -102,4 +122,15 @@ impl Keeper {
             None => tell(format_args!("interrupted: nothing was written")),
         }
     }
+}
+
+/// Whether what lies at `path` may be written over: it is a checkpoint, or what is left of one.
+fn is_ours(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "checkpoint") || Checkpoint::load(path).is_ok()
+}
+
+/// A checkpoint that is not what was written.
+fn damaged(path: &Path) -> Failure {
+    Failure::usage(CheckpointError::Damaged(path.to_owned()))
+        .help("delete it, or --force without --resume: the training begins anew then")
 }

@@ -1,5 +1,6 @@
 //! The deep Q-network of the problem `cascade`: which images are worth a token?
 
+mod checkpoint;
 mod fit;
 mod origin;
 mod prepare;
@@ -9,6 +10,7 @@ mod targets;
 mod timing;
 mod trainer;
 
+pub use checkpoint::{CheckpointError, CheckpointLock, load_checkpoint, save_checkpoint};
 pub use fit::{DqnProgress, TrainedDqn, train};
 pub use origin::{differences, origin, summary};
 pub use prepare::{DqnModels, PreparedDqn, check_models, prepare};
