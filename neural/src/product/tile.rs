@@ -83,7 +83,7 @@ impl Product<'_> {
         panel: usize,
     ) {
         let columns = self.right.columns;
-        for q in 0..Q {
+        for (q, sums) in sums.iter().enumerate() {
             let first = (panel + q) * PANEL;
             let start = row * columns + first;
             let other = match self.finish {
@@ -107,8 +107,8 @@ impl Product<'_> {
                     }
                 }
             }
-            for v in 0..V {
-                vectors[v] = finished(simd, self.finish, sums[q][v], vectors[v]);
+            for (vector, sum) in vectors.iter_mut().zip(sums) {
+                *vector = finished(simd, self.finish, *sum, *vector);
             }
             let place = &mut self.result[start..];
             match place.first_chunk_mut::<PANEL>() {
