@@ -5,7 +5,7 @@
 //! the result.
 
 use crate::layer::Parameters;
-use crate::product::{Left, Packed, Product, Rounding};
+use crate::product::{Finish, Left, Packed, Product, Rounding};
 use crate::vector::run;
 
 /// The shape of an image; its values lie channel by channel, each row by row.
@@ -103,8 +103,8 @@ impl Conv2d {
             row.fill(*bias);
         }
         let left = Left::Rows(&self.parameters.weight);
-        let (rows, right) = (self.outputs, &room.packed);
-        Product { rows, left, right, result: y, added: true, rounding }.compute();
+        let (rows, right, finish) = (self.outputs, room.packed.right(), Finish::Add);
+        Product { rows, left, right, result: y, finish, rounding }.compute();
     }
 
     /// Adds the gradients that one image leaves, where `slope` is that of what it gave.
@@ -122,9 +122,9 @@ impl Conv2d {
             self.gather(image, line, &mut room.line);
             room.packed.set_column(line, &room.line);
         }
-        let (left, right, rounding) = (Left::Rows(slope), &room.packed, Rounding::Fused);
-        let result = &mut gradient.weight[..];
-        Product { rows: self.outputs, left, right, result, added: true, rounding }.compute();
+        let (left, right, rounding) = (Left::Rows(slope), room.packed.right(), Rounding::Fused);
+        let (result, finish) = (&mut gradient.weight[..], Finish::Add);
+        Product { rows: self.outputs, left, right, result, finish, rounding }.compute();
         for (row, sum) in slope.chunks_exact(area).zip(&mut gradient.bias) {
             *sum += sum_lanes(row);
         }
@@ -136,9 +136,9 @@ impl Conv2d {
         room.packed.pack(slope, self.outputs, area);
         room.lines.resize(self.fan_in() * area, 0.0);
         let left = Left::Columns(&self.parameters.weight);
-        let (right, result) = (&room.packed, &mut room.lines[..]);
-        let rounding = Rounding::Fused;
-        Product { rows: self.fan_in(), left, right, result, added: false, rounding }.compute();
+        let (right, result) = (room.packed.right(), &mut room.lines[..]);
+        let (finish, rounding) = (Finish::Store, Rounding::Fused);
+        Product { rows: self.fan_in(), left, right, result, finish, rounding }.compute();
         before.fill(0.0);
         for (line, values) in room.lines.chunks_exact(area).enumerate() {
             self.scatter(values, line, before);

@@ -3,7 +3,7 @@
 //! Batches go through [`Product`]. The product for a single row, [`forward_one`], needs no packed
 //! weights, and has an order of sums of its own that is the same everywhere.
 
-use crate::product::{Left, Packed, Product, Rounding};
+use crate::product::{Finish, Left, Packed, Product, Right, Rounding};
 use crate::vector::sum_rows;
 
 /// The shape of a dense layer at work: rows of the batch, values in a row before and after.
@@ -14,21 +14,19 @@ pub(crate) struct Shape {
     pub(crate) outputs: usize,
 }
 
-/// `y = x W' + b` for a batch: x is `[rows, inputs]`, W' `[inputs, outputs]`, y `[rows, outputs]`.
-/// The bias comes last.
+/// `y = f(x W' + b)` for a batch: x is `[rows, inputs]`, W' `[inputs, outputs]`, y `[rows, outputs]`;
+/// f is LeakyReLU with this slope, of which 1 leaves everything as it is. The bias comes last.
 pub(crate) fn forward(
     rows: usize,
     x: &[f32],
     weight: &Packed,
-    bias: &[f32],
+    (bias, slope): (&[f32], f32),
     rounding: Rounding,
     y: &mut [f32],
 ) {
-    for row in y.chunks_exact_mut(bias.len()) {
-        row.copy_from_slice(bias);
-    }
-    let left = Left::Rows(x);
-    Product { rows, left, right: weight, result: y, added: true, rounding }.compute();
+    let (left, right) = (Left::Rows(x), weight.right());
+    let finish = Finish::Rectified { bias, slope };
+    Product { rows, left, right, result: y, finish, rounding }.compute();
 }
 
 /// `g = s' x`: gradient of W, where s, `[rows, outputs]`, is the gradient of y.
@@ -39,10 +37,9 @@ pub(crate) fn weight_gradient(
     room: &mut Packed,
     gradient: &mut [f32],
 ) {
-    room.pack(x, shape.rows, shape.inputs);
-    let (left, rounding) = (Left::Columns(slope), Rounding::Fused);
-    let rows = shape.outputs;
-    Product { rows, left, right: room, result: gradient, added: false, rounding }.compute();
+    let (left, right) = (Left::Columns(slope), Right::rows(x, shape.rows, shape.inputs, room));
+    let (rows, finish, rounding) = (shape.outputs, Finish::Store, Rounding::Fused);
+    Product { rows, left, right, result: gradient, finish, rounding }.compute();
 }
 
 /// Gradient of b: the sum of the rows of s, in their order.
@@ -50,18 +47,18 @@ pub(crate) fn bias_gradient(slope: &[f32], gradient: &mut [f32]) {
     sum_rows(slope, gradient);
 }
 
-/// `s W`: gradient of x.
+/// `s W`: gradient of x, and what is done with it.
 pub(crate) fn input_gradient(
     shape: Shape,
     slope: &[f32],
     weight: &[f32],
+    finish: Finish<'_>,
     room: &mut Packed,
     gradient: &mut [f32],
 ) {
-    room.pack(weight, shape.outputs, shape.inputs);
-    let (left, rounding) = (Left::Rows(slope), Rounding::Fused);
-    let rows = shape.rows;
-    Product { rows, left, right: room, result: gradient, added: false, rounding }.compute();
+    let right = Right::rows(weight, shape.outputs, shape.inputs, room);
+    let (rows, left, rounding) = (shape.rows, Left::Rows(slope), Rounding::Fused);
+    Product { rows, left, right, result: gradient, finish, rounding }.compute();
 }
 
 /// Sums that run side by side within a row: what one instruction of every x86_64 adds at once.

@@ -127,7 +127,7 @@ impl Prepared {
             let images = x.chunks_exact(widths[0]).zip(y.chunks_exact_mut(widths[1]));
             match step {
                 Step::Dense { weight, bias } => {
-                    forward(count, x, weight, bias, Rounding::Each, y);
+                    forward(count, x, weight, (bias, 1.0), Rounding::Each, y);
                 }
                 Step::Conv(conv) => images.for_each(|(x, y)| {
                     conv.forward(x, Rounding::Each, &mut self.room, y);

@@ -4,7 +4,7 @@ use crate::conv::ConvRoom;
 use crate::kernel::{self, Shape};
 use crate::layer::{Layer, Parameters};
 use crate::network::Network;
-use crate::product::{Packed, Rounding};
+use crate::product::{Finish, Packed, Rounding};
 use crate::vector::{rectify_gradient, rectify_into};
 
 /// What a batch leaves behind in a network: the values between the layers, and the gradients. Made
@@ -18,7 +18,8 @@ pub struct Tape {
     capacity: usize,
     rows: usize,
     widths: Vec<usize>,
-    /// What goes into each layer, and at the end what comes out of the last; row by row.
+    /// What goes into each layer, and at the end what comes out of the last; row by row. What a dense
+    /// layer gives is not there where the layer behind it is computed with it ([`gate`]).
     values: Vec<Vec<f32>>,
     /// Gradient of what came out of the layer that is looked at.
     slope: Vec<f32>,
@@ -64,7 +65,8 @@ impl Tape {
     /// If the network has other widths than the one that this was made for.
     pub fn forward(&mut self, network: &Network) {
         assert_eq!(network.widths(), self.widths, "widths of the network");
-        for (number, layer) in network.layers().iter().enumerate() {
+        let layers = network.layers();
+        for (number, layer) in layers.iter().enumerate() {
             let shape = self.shape(number);
             let (done, ahead) = self.values.split_at_mut(number + 1);
             let x = &done[number][..shape.rows * shape.inputs];
@@ -74,8 +76,14 @@ impl Tape {
                     let own = &dense.parameters;
                     self.packed.pack_transposed(&own.weight, shape.inputs, shape.outputs);
                     let (weight, rounding) = (&self.packed, Rounding::Fused);
-                    kernel::forward(shape.rows, x, weight, &own.bias, rounding, y);
+                    let (slope, y) = match layers.get(number + 1).and_then(gate) {
+                        Some(slope) => (slope, &mut ahead[1][..shape.rows * shape.outputs]),
+                        None => (1.0, y),
+                    };
+                    kernel::forward(shape.rows, x, weight, (&own.bias, slope), rounding, y);
                 }
+                // Done with the layer before.
+                _ if gate(layer).is_some() && is_dense(layers, number.wrapping_sub(1)) => {}
                 Layer::Relu => rectify_into(x, 0.0, y),
                 Layer::LeakyRelu { slope } => rectify_into(x, *slope, y),
                 Layer::Conv2d(conv) => {
@@ -106,7 +114,8 @@ impl Tape {
 
     /// Takes the gradient of the loss back through the network that the batch went through.
     pub fn backward(&mut self, network: &Network) {
-        for (number, layer) in network.layers().iter().enumerate().rev() {
+        let layers = network.layers();
+        for (number, layer) in layers.iter().enumerate().rev() {
             let shape = self.shape(number);
             let slope = &mut self.slope[..shape.rows * shape.outputs];
             let x = &self.values[number][..shape.rows * shape.inputs];
@@ -121,15 +130,23 @@ impl Tape {
                     kernel::bias_gradient(slope, &mut gradient.bias);
                     if wanted {
                         let weight = &dense.parameters.weight;
-                        kernel::input_gradient(shape, slope, weight, room, before);
+                        let finish = match gate(&layers[number - 1]) {
+                            Some(slope) => Finish::Gated { values: x, slope },
+                            None => Finish::Store,
+                        };
+                        kernel::input_gradient(shape, slope, weight, finish, room, before);
                     }
                 }
-                Layer::Relu => {
-                    rectify_gradient(x, 0.0, slope);
-                    continue;
-                }
-                Layer::LeakyRelu { slope: own } => {
-                    rectify_gradient(x, *own, slope);
+                Layer::Relu | Layer::LeakyRelu { .. } => {
+                    match gate(layer) {
+                        // Done with the layer behind.
+                        Some(_) if is_dense(layers, number + 1) => {}
+                        Some(own) => {
+                            let y = &self.values[number + 1][..shape.rows * shape.outputs];
+                            rectify_gradient(y, own, slope);
+                        }
+                        None => rectify_gradient(x, layer.slope().expect("it has one"), slope),
+                    }
                     continue;
                 }
                 Layer::Conv2d(conv) => {
@@ -169,6 +186,16 @@ impl Tape {
     fn shape(&self, layer: usize) -> Shape {
         Shape { rows: self.rows, inputs: self.widths[layer], outputs: self.widths[layer + 1] }
     }
+}
+
+/// The slope of a ReLU or LeakyReLU, where it can be computed with a dense layer before or, backward,
+/// behind it: what comes out must be above 0 where and only where that is so of what went in.
+fn gate(layer: &Layer) -> Option<f32> {
+    layer.slope().filter(|slope| *slope >= 0.0)
+}
+
+fn is_dense(layers: &[Layer], number: usize) -> bool {
+    matches!(layers.get(number), Some(Layer::Dense(_)))
 }
 
 /// Each image of a batch, and the place of what comes of it.

@@ -123,6 +123,32 @@ fn gradients_of_distillation_are_its_differences() {
     }
 }
 
+/// Activations are computed with the dense layer before them, and their gradients with the one behind
+/// them, where that can be: here it can, it cannot since the slope is negative, two follow each other,
+/// another layer is in between, and nothing is behind.
+#[test]
+fn gradients_through_activations_at_all_places_are_their_differences() {
+    let leaky = |slope| Layer::LeakyRelu { slope };
+    let layers = vec![
+        Layer::Dense(Dense::zeros(3, 7)),
+        leaky(0.3),
+        Layer::Dense(Dense::zeros(7, 6)),
+        leaky(-0.4),
+        Layer::Dense(Dense::zeros(6, 16)),
+        leaky(0.5),
+        leaky(0.6),
+        Layer::Dense(Dense::zeros(16, 7)),
+        leaky(0.2),
+        Layer::Flatten,
+        Layer::Dense(Dense::zeros(7, 4)),
+        leaky(0.7),
+    ];
+    let mut network = Network::from_layers(3, layers).expect("a network");
+    network.draw(Initial::PyTorch, &key(5));
+    let plain = |row: usize, z: &[f64]| -log_softmax(z)[LABELS[row] as usize];
+    check(&network, &normals(1, 18), &CrossEntropy { labels: &LABELS }, &plain);
+}
+
 /// A convolution behind a convolution, pooling and an activation that is never flat.
 #[test]
 fn gradients_of_a_network_of_images_are_its_differences() {
