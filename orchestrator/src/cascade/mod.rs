@@ -20,5 +20,6 @@ pub mod record;
 pub mod report;
 pub mod sim;
 pub mod summary;
+pub mod sweep;
 pub mod tally;
 pub mod verify;

@@ -9,6 +9,6 @@ mod summary;
 mod trials;
 
 pub use metric::ProblemMetric;
-pub use plan::{PlannedPolicy, PolicyKind, ProblemPlan};
+pub use plan::{PlannedPolicy, PolicyKind, ProblemPlan, look_for_policies};
 pub use summary::{ProblemSummary, RunFacts, RunHead, TrialSummary, parameters, trials};
 pub use trials::{BySeed, Outcome, ProblemCollector, RunFailure, TrialRow, failed_trials};

@@ -101,7 +101,7 @@ impl Shards {
     /// # Errors
     /// If something cannot be read any more, or not be written.
     pub fn write(&self, out: &SweepDir) -> Result<(), MergeError> {
-        out.folders()?;
+        out.folders(&self.plan)?;
         dir::read_topologies(&self.dirs[0], &self.plan)?;
         let names: BTreeSet<String> = self
             .plan

@@ -105,19 +105,9 @@ impl CascadeScenario {
     /// The topology with every default filled in, as TOML, as a results directory keeps it: trace and
     /// models are named as they are kept beside it ([`kept_trace`](Self::kept_trace),
     /// [`kept_model`]), pictures by their full paths. Expectations about policies that were not kept
-    /// are left out: with them the text could not be read again.
+    /// are left out: with them the text could not be read again. So is `[sweep]`, which is not played.
     pub fn resolved_toml(&self) -> String {
-        let mut topology = self.topology.clone();
-        let known = |name: &str| self.topology.policies.contains_key(name);
-        topology.expectations.retain(|expect| expect.names_only(known));
-        topology.trace.file = self.kept_trace().into();
-        for (name, spec) in &mut topology.policies {
-            if let CascadePolicySpec::Dqn(dqn) = spec
-                && let Some(model) = &mut dqn.model
-            {
-                *model = kept_model(name);
-            }
-        }
+        let mut topology = self.resolved(self.kept_trace(), kept_model);
         if let Some(pictures) = &mut topology.pictures {
             for folder in [&mut pictures.from, &mut pictures.classifiers] {
                 let path = trace_path(&self.path, folder);
@@ -126,6 +116,29 @@ impl CascadeScenario {
             }
         }
         toml::to_string_pretty(&topology).expect("a topology can be written as TOML")
+    }
+
+    /// The same for virtual time alone, which needs no pictures; `trace` is the name under which the
+    /// trace is kept beside the text, and `model` gives that of the model of a policy.
+    pub fn resolved_toml_for_sim(&self, trace: &str, model: impl Fn(&str) -> String) -> String {
+        let topology = CascadeTopology { pictures: None, ..self.resolved(trace, model) };
+        toml::to_string_pretty(&topology).expect("a topology can be written as TOML")
+    }
+
+    fn resolved(&self, trace: &str, model: impl Fn(&str) -> String) -> CascadeTopology {
+        let mut topology = self.topology.clone();
+        let known = |name: &str| self.topology.policies.contains_key(name);
+        topology.expectations.retain(|expect| expect.names_only(known));
+        topology.sweep = None;
+        topology.trace.file = trace.to_owned();
+        for (name, spec) in &mut topology.policies {
+            if let CascadePolicySpec::Dqn(dqn) = spec
+                && let Some(file) = &mut dqn.model
+            {
+                *file = model(name);
+            }
+        }
+        topology
     }
 
     /// The trace file.

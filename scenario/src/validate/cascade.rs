@@ -43,6 +43,7 @@ pub(crate) fn validate_cascade(
     let link = check.cascade_link(&topology);
     check.cascade_policies(&topology, path);
     check.cascade_expectations(&topology);
+    check.sweep();
     let tables = check.image_trace(&topology, path);
     let (Some(bucket), Some((train, test)), true) = (bucket, tables, check.faults.is_empty())
     else {

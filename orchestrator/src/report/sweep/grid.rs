@@ -39,17 +39,37 @@ fn one(summary: &SweepSummary, key: &str) -> Option<Varying> {
     if values.len() + usize::from(left_out) < 2 {
         return None;
     }
-    let number =
-        |value: &String| value.replace('_', "").parse::<f64>().ok().filter(|n| n.is_finite());
-    let numbers: Option<Vec<f64>> = values.iter().map(number).collect();
-    let numbers = numbers.map(|numbers| {
-        let mut pairs: Vec<(f64, String)> = numbers.into_iter().zip(values.clone()).collect();
-        pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let (numbers, sorted): (Vec<f64>, Vec<String>) = pairs.into_iter().unzip();
-        values = sorted;
-        numbers
-    });
+    let numbers = sorted_numbers(&mut values);
     Some(Varying { key: key.to_owned(), values, numbers })
+}
+
+/// Sorts values that are numbers, at least one, and gives these. Lists of numbers count by their first number if,
+/// from one to the next, no number of them falls: the others go with it then.
+fn sorted_numbers(values: &mut Vec<String>) -> Option<Vec<f64>> {
+    let lists: Option<Vec<Vec<f64>>> = values.iter().map(|value| numbers_of(value)).collect();
+    let mut pairs: Vec<(Vec<f64>, String)> = lists?.into_iter().zip(values.clone()).collect();
+    pairs.sort_by(|a, b| a.0.partial_cmp(&b.0).unwrap_or(std::cmp::Ordering::Equal));
+    let grow = |two: &[(Vec<f64>, String)]| {
+        two[0].0.len() == two[1].0.len() && two[0].0.iter().zip(&two[1].0).all(|(a, b)| a <= b)
+    };
+    if !pairs.windows(2).all(grow) {
+        return None;
+    }
+    let (lists, sorted): (Vec<Vec<f64>>, Vec<String>) = pairs.into_iter().unzip();
+    let numbers: Vec<f64> = lists.iter().filter_map(|list| list.first().copied()).collect();
+    *values = sorted;
+    // Where all begin alike there is nothing to draw over.
+    (numbers.first() != numbers.last()).then_some(numbers)
+}
+
+/// The numbers of a list, or the number alone.
+fn numbers_of(value: &str) -> Option<Vec<f64>> {
+    let list = match value.trim().strip_prefix('[') {
+        Some(list) => list.strip_suffix(']')?,
+        None => value,
+    };
+    let number = |text: &str| text.trim().replace('_', "").parse::<f64>().ok();
+    list.split(',').map(|text| number(text).filter(|number| number.is_finite())).collect()
 }
 
 /// Points that agree in all of `keys`, group by group, in the order in which they come first.
