@@ -18,8 +18,13 @@ const MOST_FACETS: usize = 3;
 
 /// Figures for each key with numbers.
 pub(super) fn over_axes(data: &Data) -> String {
-    let numeric = data.varying.iter().filter(|key| key.numbers.is_some());
-    let figures: String = numeric.take(MOST_KEYS).map(|key| over(data, key)).collect();
+    let mut numeric: Vec<&Varying> =
+        data.varying.iter().filter(|key| key.numbers.is_some()).collect();
+    if !data.has_curves() {
+        // The figure that a sweep was made for is over the key with the most values.
+        numeric.sort_by_key(|key| std::cmp::Reverse(key.values.len()));
+    }
+    let figures: String = numeric.into_iter().take(MOST_KEYS).map(|key| over(data, key)).collect();
     if figures.is_empty() {
         return figures;
     }
