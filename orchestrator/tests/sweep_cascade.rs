@@ -259,7 +259,6 @@ fn mistakes_of_a_sweep_are_underlined_in_the_file() {
         (&["--set", "sweep.grid=[]"][..], "cannot change the points of [sweep]"),
         (&["--rank-by", "reward"], "metrics of this problem: average_loss"),
         (&["--set", "clock.kind=wall"], "virtual time"),
-        (&["--set", "policies.dqn.kind=dqn"], "names no model, and a sweep trains none"),
     ] {
         let said = refused(&play("sweep", arguments, &file, &out));
         assert!(said.contains(part), "{arguments:?}: {said}");
@@ -283,6 +282,64 @@ fn a_network_plays_the_points_that_it_was_trained_for() {
     assert!(said.contains("point p002 (bucket.depth=2)"), "{said}");
     assert!(said.contains("was trained for another bucket"), "{said}");
     assert!(!dir.path().join("other").exists());
+}
+
+/// A network without a model is trained for each point, once: shards and a resumed sweep have the same
+/// models, and decide alike.
+#[test]
+fn networks_are_trained_once_for_each_point() {
+    let (dir, file) = folder(SMALL);
+    let at = |name: &str| dir.path().join(name);
+    let train =
+        "{ iterations = 6, updates = 4, batch = 16, hidden = [8, 8], images = 2000, history = 9 }";
+    let dqn = format!("policies.dqn={{ kind = \"dqn\", train = {train} }}");
+    let set = ["--set", dqn.as_str(), "--set", "bucket.rate=0.1", "--policy", "dqn,mdp"];
+    let arguments = |more: &[&'static str]| [&set[..], more].concat();
+    well(&play("sweep", &arguments(&[]), &file, &at("whole")));
+    let models = |name: &str| common::files(&at(name).join("models"));
+    let whole = models("whole");
+    let names: Vec<&str> = whole.keys().map(String::as_str).collect();
+    assert_eq!(names, ["p001-dqn.safetensors", "p002-dqn.safetensors", "p003-dqn.safetensors"]);
+    for shard in ["1/2", "2/2"] {
+        let out = at(&shard.replace('/', "-"));
+        well(&play("sweep", &arguments(&["--shard", shard]), &file, &out));
+    }
+    let mut merge = fogbit();
+    merge.arg("merge").args([at("1-2"), at("2-2")]).arg("--out").arg(at("merged"));
+    well(&merge.output().unwrap());
+    assert_eq!(models("merged"), whole);
+    assert_eq!(all_files(&at("merged")), all_files(&at("whole")));
+
+    // What is there is played: the model of another training tells itself by what it decides.
+    let model = at("whole").join("models/p001-dqn.safetensors");
+    let trained = std::fs::metadata(&model).unwrap().modified().unwrap();
+    let before = all_files(&at("whole"));
+    for unit in std::fs::read_dir(at("whole").join("units")).unwrap() {
+        std::fs::remove_file(unit.unwrap().path()).unwrap();
+    }
+    well(&fogbit().args(["sweep", "--quiet", "--resume"]).arg(at("whole")).output().unwrap());
+    assert_eq!(before, all_files(&at("whole")));
+    assert_eq!(std::fs::metadata(&model).unwrap().modified().unwrap(), trained);
+
+    // `fogbit run` with the model that was kept plays the same.
+    let run = common::run(
+        &at("whole").join("topologies/p001.toml"),
+        &["--backend", "sim", "--set", "policies.dqn.model=../models/p001-dqn.safetensors"],
+        &at("run"),
+    );
+    let trials = rows(&at("whole").join("trials.csv"));
+    let mut compared = 0;
+    for trial in run["trials"].as_array().unwrap() {
+        let same = trials.iter().find(|row| {
+            row["point"] == "p001"
+                && row["policy"] == trial["policy"]
+                && row["seed"] == trial["seed"].to_string()
+        });
+        let told: f64 = same.unwrap()["average_loss"].parse().unwrap();
+        assert_eq!(told.to_bits(), trial["average_loss"].as_f64().unwrap().to_bits());
+        compared += 1;
+    }
+    assert_eq!(compared, 2 * 3);
 }
 
 /// A grid of the problem `one-bit` is what the same axes are on the command line.

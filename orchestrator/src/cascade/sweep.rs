@@ -18,6 +18,8 @@ use super::sim;
 use crate::exit::{Exit, Failure};
 use crate::harness::metric::Known;
 use crate::harness::{PolicyKind, look_for_policies};
+use crate::results::write_whole;
+use crate::sweep::dir::MODELS;
 use crate::sweep::plan::{PointPlan, PolicyPlan, sha256};
 use crate::sweep::problem::{
     CheckedPoint, Column, PointPlay, SweepProblem, TrialOutcome, TrialWatch,
@@ -80,7 +82,7 @@ impl SweepProblem for CascadeSweep {
             )
             .help("--set \"clock={kind='slot'}\"; `fogbit run` plays in real time"));
         }
-        look_for_models(&scenario)?;
+        check_models(&scenario)?;
         let kept = Kept::of(&scenario)?;
         let policies = scenario.policies().map(|(name, spec)| PolicyPlan {
             name: name.into(),
@@ -102,29 +104,29 @@ impl SweepProblem for CascadeSweep {
 
     fn load(
         &self,
-        _point: &PointPlan,
+        point: &PointPlan,
         path: &Path,
         text: &str,
     ) -> Result<Arc<dyn PointPlay>, Failure> {
         let scenario = CascadeScenario::from_file(&TopologyFile::from_text(path, text.to_owned()))?;
         let made = scenario.policies().map(|_| OnceLock::new()).collect();
-        Ok(Arc::new(Point { scenario, made }))
+        Ok(Arc::new(Point { name: point.point.clone(), path: path.to_owned(), scenario, made }))
+    }
+
+    fn trainings(&self, point: &PointPlan) -> Vec<String> {
+        let named = |policy: &str| {
+            let start = format!("models/{policy}-");
+            point.files.keys().any(|file| file.starts_with(&start))
+        };
+        let learners = point.policies.iter().filter(|policy| policy.kind == "dqn");
+        let untrained = learners.filter(|policy| !named(&policy.name));
+        untrained.map(|policy| model_of(&point.point, &policy.name)).collect()
     }
 }
 
-/// Fails unless each policy that needs a model names one that fits.
-fn look_for_models(scenario: &CascadeScenario) -> Result<(), Failure> {
-    let without = scenario
-        .policies()
-        .find(|(_, spec)| matches!(spec, CascadePolicySpec::Dqn(dqn) if dqn.model.is_none()));
-    if let Some((name, _)) = without {
-        let message = format!("the policy {name} names no model, and a sweep trains none");
-        return Err(Failure::usage(message).help(format!(
-            "`fogbit train dqn FILE --set ...` for each point, and --point \
-             \"...;policies.{name}.model=...\"; or name the other policies with --policy"
-        )));
-    }
-    check_models(scenario)
+/// Where a sweep keeps the model that it has trained for a policy of a point.
+fn model_of(point: &str, policy: &str) -> String {
+    format!("{MODELS}/{point}-{policy}.safetensors")
 }
 
 /// What an image of a policy costs on average, in some 20 ns.
@@ -180,25 +182,67 @@ fn content(path: &Path) -> Result<String, Failure> {
     Ok(sha256(&bytes)[..12].to_owned())
 }
 
+/// A plan of one policy, and this policy, solved.
+type Solved = (Arc<CascadePlan>, Policies);
+
 /// A point that is ready to be played. A policy is solved when its first trial begins: several of
 /// them side by side, and none that is not played here.
 struct Point {
+    name: String,
+    /// Where its topology lies.
+    path: PathBuf,
     scenario: CascadeScenario,
-    made: Vec<OnceLock<Result<(Arc<CascadePlan>, Policies), String>>>,
+    made: Vec<OnceLock<Result<Solved, String>>>,
 }
 
 impl Point {
-    fn solved(&self, policy: usize) -> Result<(Arc<CascadePlan>, Policies), String> {
-        let solve = || {
-            let names: Vec<&str> = self.scenario.policies().map(|(name, _)| name).collect();
-            let mut scenario = self.scenario.clone();
-            scenario.keep_policies(|name| name == names[policy]);
-            let policies = Policies::prepare(&scenario, true, &AtomicBool::new(false));
-            let policies = policies.map_err(|failure| failure.told())?;
-            Ok((Arc::new(CascadePlan::new(scenario)), policies))
-        };
+    fn solved(&self, policy: usize, stop: &AtomicBool) -> Result<Solved, String> {
+        let solve = || self.solve(policy, stop).map_err(|failure| failure.told());
         self.made[policy].get_or_init(solve).clone()
     }
+
+    /// Solves a policy. A network without a model is trained, once in the life of the sweep.
+    fn solve(&self, policy: usize, stop: &AtomicBool) -> Result<Solved, Failure> {
+        let names: Vec<&str> = self.scenario.policies().map(|(name, _)| name).collect();
+        let name = names[policy];
+        let mut scenario = self.scenario.clone();
+        scenario.keep_policies(|own| own == name);
+        let untrained = matches!(scenario.policies().next(), Some((_, CascadePolicySpec::Dqn(dqn))) if dqn.model.is_none());
+        if !untrained {
+            let policies = Policies::prepare(&scenario, true, stop)?;
+            return Ok((Arc::new(CascadePlan::new(scenario)), policies));
+        }
+        // Beside the folder of the topologies.
+        let file = model_of(&self.name, name);
+        let path = self.path.with_file_name("..").join(&file);
+        if path.is_file() {
+            scenario = with_model(&scenario, &self.path, &format!("../{file}"))?;
+        }
+        let policies = Policies::prepare(&scenario, true, stop)?;
+        if let Some(model) = policies.model(0).filter(|_| !path.is_file()) {
+            write_whole(&path, &model.bytes).map_err(|error| {
+                Failure::new(Exit::Failed, format!("cannot write {}: {error}", path.display()))
+            })?;
+        }
+        Ok((Arc::new(CascadePlan::new(scenario)), policies))
+    }
+}
+
+/// The scenario with a model for its networks; `path` is where its topology lies.
+fn with_model(
+    scenario: &CascadeScenario,
+    path: &Path,
+    file: &str,
+) -> Result<CascadeScenario, Failure> {
+    let mut topology = scenario.topology().clone();
+    for spec in topology.policies.values_mut() {
+        if let CascadePolicySpec::Dqn(dqn) = spec {
+            dqn.model = Some(file.to_owned());
+        }
+    }
+    // Those about other policies would not be understood.
+    topology.expectations.clear();
+    Ok(CascadeScenario::from_topology(&topology, path)?)
 }
 
 impl PointPlay for Point {
@@ -208,7 +252,12 @@ impl PointPlay for Point {
         seed: u64,
         watch: &TrialWatch<'_>,
     ) -> Result<TrialOutcome, String> {
-        let (plan, policies) = self.solved(policy)?;
+        let (plan, policies) = match self.solved(policy, watch.stop) {
+            Ok(solved) => solved,
+            // A training that was stopped is no fault of the trial.
+            Err(_) if watch.stop.load(Ordering::Relaxed) => return Ok(TrialOutcome::stopped()),
+            Err(error) => return Err(error),
+        };
         let context = CascadeContext {
             board: Arc::new(CascadeBoard::new(&plan)),
             plan: Arc::clone(&plan),

@@ -17,6 +17,7 @@ use super::run::Format;
 use super::topology::{Selection, assignments};
 use crate::exit::{Exit, Failure, tell};
 use crate::sweep::design::Design;
+use crate::sweep::dir::MODELS;
 use crate::sweep::plan::{LAYOUT, Played, Shard, SweepPlan};
 use crate::sweep::problem;
 use crate::sweep::resolve::{Base, ResolvedPoint, resolve};
@@ -105,6 +106,17 @@ pub(crate) fn sweep(args: SweepArgs) -> Result<Exit, Failure> {
     };
     if args.resume.is_none() && !args.quiet && begun.plan.played.points.len() == 1 {
         tell(format_args!("no axis: one point; name one with --set KEY=A,B, or in [sweep]"));
+    }
+    let played = &begun.plan.played;
+    let all = played.trainings();
+    let left = all.iter().filter(|file| !begun.dir.path().join(file).is_file()).count();
+    if left > 0 && !args.quiet {
+        tell(format_args!(
+            "note: {left} of {} networks are to be trained, each before its first trial; they are \
+             kept in {}",
+            all.len(),
+            begun.dir.path().join(MODELS).display()
+        ));
     }
     let jobs = args
         .jobs

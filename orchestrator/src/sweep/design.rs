@@ -1,12 +1,12 @@
 //! What a sweep varies: axes, whose values are combined, or points that are listed one by one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use fogbit_scenario::fault::Source;
-use fogbit_scenario::topology::{Axis, AxisValue};
+use fogbit_scenario::topology::AxisValue;
 use fogbit_scenario::{Fault, Faults};
 
 /// More points than this are more likely a slip than a wish.
@@ -92,7 +92,8 @@ impl Design {
         if faults.is_empty() { Ok(design) } else { Err(Faults(faults)) }
     }
 
-    fn multiply(&mut self, axis: &[Setting]) {
+    /// Takes each point so far once with each value of an axis.
+    pub(super) fn multiply(&mut self, axis: &[Setting]) {
         self.keys.push(axis[0].key.clone());
         let points = std::mem::take(&mut self.points);
         for point in points {
@@ -106,47 +107,6 @@ impl Design {
                 return;
             }
         }
-    }
-
-    /// The points of the topology's own `[sweep]`, grid after grid, each once. `plain` are overrides
-    /// of all points; an axis whose key they set is left out.
-    ///
-    /// # Errors
-    /// If there are too many.
-    pub fn of_grids(grids: &[Vec<Axis>], plain: Vec<String>) -> Result<Design, Faults> {
-        let set = |axis: &&Axis| {
-            !plain
-                .iter()
-                .any(|plain| plain.split_once('=').is_some_and(|(key, _)| key.trim() == axis.key))
-        };
-        let mut design = Design::default();
-        let mut seen = BTreeSet::new();
-        for grid in grids {
-            let axes: Vec<&Axis> = grid.iter().filter(set).collect();
-            let count = axes.iter().fold(1, |n: usize, axis| n.saturating_mul(axis.values.len()));
-            if count.saturating_add(design.points.len()) > MOST_POINTS {
-                let message = format!("this sweep has more than {MOST_POINTS} points");
-                return Err(Fault::new(message).help("fewer values in [sweep]").into());
-            }
-            let mut of_grid = Design { points: vec![Vec::new()], ..Design::default() };
-            for axis in axes {
-                of_grid.multiply(&settings_of(axis));
-            }
-            for key in of_grid.keys {
-                if !design.keys.contains(&key) {
-                    design.keys.push(key);
-                }
-            }
-            for point in of_grid.points {
-                let mut told: Vec<String> = point.iter().map(Setting::assignment).collect();
-                told.sort_unstable();
-                if seen.insert(told) {
-                    design.points.push(point);
-                }
-            }
-        }
-        design.plain = plain;
-        Ok(design)
     }
 
     /// Points that are listed: `sets` apply to all, `points` are arguments, each a list of
@@ -237,17 +197,6 @@ fn setting(assignment: &str, flag: &str) -> Result<Setting, Fault> {
             .at(&source, 0..assignment.len()));
     };
     Ok(Setting { key: key.trim().to_owned(), value: value.trim().to_owned(), name, written: None })
-}
-
-/// The settings of an axis of the topology file.
-fn settings_of(axis: &Axis) -> Vec<Setting> {
-    let setting = |value: &AxisValue| Setting {
-        key: axis.key.clone(),
-        value: value.text.clone(),
-        name: format!("[sweep] {}={}", axis.key, value.text),
-        written: Some(value.clone()),
-    };
-    axis.values.iter().map(setting).collect()
 }
 
 /// The settings of `KEY=V1,V2,...`, at least one.

@@ -13,6 +13,8 @@ use crate::results::{Manifest, ResultsError, RunStatus, write_whole};
 
 /// The file that says what the sweep is; it is written when everything that it names is there.
 pub const PLAN_FILE: &str = "sweep.json";
+/// The folder of models that the sweep has trained.
+pub const MODELS: &str = "models";
 /// Held as long as a process works in the directory; the lock goes with the process, the file stays.
 const LOCK_FILE: &str = "lock";
 
@@ -211,7 +213,9 @@ impl SweepDir {
     /// If one cannot be made.
     pub fn folders(&self, plan: &SweepPlan) -> Result<(), DirError> {
         let curves = plan.played.said().curves().iter().any(|own| own.file.starts_with("curves/"));
+        let models = !plan.played.trainings().is_empty();
         let folders = ["topologies", "units"].into_iter().chain(curves.then_some("curves"));
+        let folders = folders.chain(models.then_some(MODELS));
         for folder in folders {
             let folder = self.path.join(folder);
             fs::create_dir_all(&folder).map_err(|error| failed(&folder, error))?;
@@ -221,7 +225,7 @@ impl SweepDir {
 
     /// Takes away files that were being written when a process was killed.
     pub fn tidy(&self) {
-        for folder in ["", "topologies", "units", "curves"] {
+        for folder in ["", "topologies", "units", "curves", MODELS] {
             let Ok(entries) = fs::read_dir(self.path.join(folder)) else { continue };
             let parts = entries.flatten().map(|entry| entry.path());
             for part in parts.filter(|path| path.extension().is_some_and(|e| e == "part")) {

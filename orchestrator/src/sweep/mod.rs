@@ -10,6 +10,7 @@
 pub mod design;
 pub mod dir;
 pub mod environment;
+mod grids;
 pub mod merge;
 pub mod one_bit;
 pub mod plan;

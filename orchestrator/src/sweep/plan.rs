@@ -178,6 +178,11 @@ impl Played {
         problem::of(self.problem).expect("the problem can be swept")
     }
 
+    /// The models that are trained for its points, as files of its directory.
+    pub fn trainings(&self) -> Vec<String> {
+        self.points.iter().flat_map(|point| self.said().trainings(point)).collect()
+    }
+
     /// Reads a point anew from its resolved topology `text`, which lies in the sweep's directory
     /// `dir`.
     ///

@@ -80,6 +80,19 @@ pub struct TrialOutcome {
     pub curves: Vec<Vec<f64>>,
 }
 
+impl TrialOutcome {
+    /// Of a trial that was stopped before its first slot.
+    pub fn stopped() -> TrialOutcome {
+        TrialOutcome {
+            status: Status::Partial,
+            failure: None,
+            slots: 0,
+            values: Vec::new(),
+            curves: Vec::new(),
+        }
+    }
+}
+
 /// Whom a trial tells how far it is, and who stops it.
 #[derive(Debug, Clone, Copy)]
 pub struct TrialWatch<'w> {
@@ -151,6 +164,12 @@ pub trait SweepProblem: Sync {
     /// # Errors
     /// Everything that is wrong.
     fn check(&self, file: &TopologyFile, wanted: &[String]) -> Result<CheckedPoint, Failure>;
+
+    /// The models that are trained before a point is played, as files of the sweep's directory. What
+    /// is there is not trained again.
+    fn trainings(&self, _point: &PointPlan) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Reads a checked point anew from its resolved topology `text`, which lies at `path` with the
     /// files that it names.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use fogbit_scenario::TopologyFile;
 use indexmap::IndexMap;
+use rayon::prelude::*;
 
 use super::design::{Design, Setting};
 use super::plan::{PointPlan, sha256};
@@ -47,23 +48,27 @@ pub fn resolve(
     base: Base<'_>,
     said: &dyn SweepProblem,
     design: &Design,
-    narrow: impl Fn(&mut TopologyFile) -> Result<(), Failure>,
+    narrow: impl Fn(&mut TopologyFile) -> Result<(), Failure> + Sync,
 ) -> Result<Vec<ResolvedPoint>, Failure> {
     let mut points = Vec::with_capacity(design.points.len());
     let mut wrong: Vec<(String, Shown, usize)> = Vec::new();
     let mut exit = Exit::Usage;
     let digits = design.points.len().to_string().len().max(3);
-    for (index, settings) in design.points.iter().enumerate() {
-        let name = format!("p{:0digits$}", index + 1);
-        let checked = overridden(base.file, design, settings).and_then(|mut file| {
-            narrow(&mut file)?;
-            said.check(&file, base.wanted)
-        });
-        match checked.and_then(|checked| resolved(&name, settings, checked)) {
+    let name = |index: usize| format!("p{:0digits$}", index + 1);
+    let one = |(index, settings): (usize, &Vec<Setting>)| {
+        let mut file = overridden(base.file, design, settings)?;
+        narrow(&mut file)?;
+        resolved(&name(index), settings, said.check(&file, base.wanted)?)
+    };
+    // In their order, whoever checks them: a trace is read for each.
+    let checked: Vec<Result<ResolvedPoint, Failure>> =
+        design.points.par_iter().enumerate().map(one).collect();
+    for (index, checked) in checked.into_iter().enumerate() {
+        match checked {
             Ok(point) => points.push(point),
             Err(failure) => {
                 exit = failure.exit;
-                let who = described(&name, settings);
+                let who = described(&name(index), &design.points[index]);
                 for shown in failure.reports {
                     match wrong.iter_mut().find(|(_, known, _)| known.says_the_same(&shown)) {
                         Some((_, _, more)) => *more += 1,

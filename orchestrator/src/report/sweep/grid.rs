@@ -87,3 +87,37 @@ pub(super) fn groups<'p>(
     }
     groups.into_iter().map(|(_, members)| members).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(values: &[&str]) -> (Option<Vec<f64>>, Vec<String>) {
+        let mut values: Vec<String> = values.iter().map(|value| (*value).to_owned()).collect();
+        (sorted_numbers(&mut values), values)
+    }
+
+    #[test]
+    fn numbers_are_sorted_and_lists_that_grow_count_by_their_first() {
+        let (found, values) = numbers(&["10", "3", "1_000"]);
+        assert_eq!(found, Some(vec![3.0, 10.0, 1000.0]));
+        assert_eq!(values, ["3", "10", "1_000"]);
+        let (found, values) = numbers(&["[0.01, 0.005]", "[0.001, 0.0005]", "[0.001, 0.00025]"]);
+        assert_eq!(found, Some(vec![0.001, 0.001, 0.01]));
+        assert_eq!(values[0], "[0.001, 0.00025]");
+    }
+
+    #[test]
+    fn what_does_not_grow_together_is_no_number() {
+        for values in [
+            &["[1, -1]", "[-1, 1]"][..],
+            &["[1, 3]", "[1, 6]"],
+            &["[1]", "[1, 2]"],
+            &["a", "1"],
+            &["[]", "[1]"],
+            &["inf", "1"],
+        ] {
+            assert_eq!(numbers(values).0, None, "{values:?}");
+        }
+    }
+}
