@@ -137,10 +137,9 @@ fn grids_are_played_each_point_once_and_a_point_is_a_run() {
     {
         let run = common::run(file, arguments, &dir.path().join(index.to_string()));
         for trial in run["trials"].as_array().unwrap() {
+            let seed = trial["seed"].to_string();
             let same = trials.iter().find(|row| {
-                row["point"] == "p003"
-                    && row["policy"] == trial["policy"]
-                    && row["seed"] == trial["seed"].to_string()
+                row["point"] == "p003" && row["policy"] == trial["policy"] && row["seed"] == seed
             });
             let same = same.unwrap();
             for key in ["average_loss", "offloaded_share", "wasted_share"] {
@@ -330,10 +329,9 @@ fn networks_are_trained_once_for_each_point() {
     let trials = rows(&at("whole").join("trials.csv"));
     let mut compared = 0;
     for trial in run["trials"].as_array().unwrap() {
+        let seed = trial["seed"].to_string();
         let same = trials.iter().find(|row| {
-            row["point"] == "p001"
-                && row["policy"] == trial["policy"]
-                && row["seed"] == trial["seed"].to_string()
+            row["point"] == "p001" && row["policy"] == trial["policy"] && row["seed"] == seed
         });
         let told: f64 = same.unwrap()["average_loss"].parse().unwrap();
         assert_eq!(told.to_bits(), trial["average_loss"].as_f64().unwrap().to_bits());
