@@ -139,8 +139,9 @@ fn over_in(
         match data.has_curves() {
             true => "one standard deviation between seeds on either side",
             false => {
-                "95 % confidence intervals of the mean, and lines of policies that are told more \
-                 than a task node can see are dashed"
+                "95 % confidence intervals of the mean (what policies differ by is paired, and known \
+                 better than that), and lines of policies that are told more than a task node can \
+                 see are dashed"
             }
         },
         about_settings(data, key)
