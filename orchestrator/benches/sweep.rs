@@ -10,14 +10,16 @@ use std::time::Instant;
 
 use fogbit::backend::{Context, sim};
 use fogbit::board::Board;
+use fogbit::harness::metric::Known;
 use fogbit::plan::Plan;
 use fogbit::sweep::design::Design;
 use fogbit::sweep::dir::SweepDir;
 use fogbit::sweep::plan::{LAYOUT, Played, SweepPlan};
 use fogbit::sweep::play::Job;
-use fogbit::sweep::resolve::{ResolvedPoint, resolve};
+use fogbit::sweep::problem;
+use fogbit::sweep::resolve::{Base, ResolvedPoint, resolve};
 use fogbit::sweep::results::finish;
-use fogbit_scenario::topology::Metric;
+use fogbit_scenario::topology::{Metric, Problem};
 use fogbit_scenario::{Scenario, TopologyFile};
 
 const SLOTS: u64 = 10_000;
@@ -31,16 +33,16 @@ fn points() -> (SweepPlan, Vec<ResolvedPoint>) {
     let (slots, seeds) = (format!("slots={SLOTS}"), format!("seeds={SEEDS}"));
     let sets = [&slots, &seeds, "policies.toof.gamma.c=0.01,0.03,0.1"];
     let design = Design::grid(&sets).unwrap();
-    let points = resolve(&base, &design, |file| {
-        let mut scenario = Scenario::from_file(&file)?;
-        scenario.keep_policies(|name| POLICIES.contains(&name));
-        Ok(scenario)
-    });
+    let wanted = POLICIES.map(ToOwned::to_owned);
+    let said = problem::of(Problem::OneBit).unwrap_or_else(|failure| panic!("{failure:?}"));
+    let base = Base { file: &base, wanted: &wanted };
+    let points = resolve(base, said, &design, |_| Ok(()));
     let points = points.unwrap_or_else(|failure| panic!("{failure:?}"));
     let plans: Vec<_> = points.iter().map(|point| point.plan.clone()).collect();
     let played = Played {
         layout: LAYOUT,
         fogbit: "bench".into(),
+        problem: Problem::OneBit,
         topology: "paper".into(),
         about: None,
         keys: design.keys,
@@ -50,7 +52,7 @@ fn points() -> (SweepPlan, Vec<ResolvedPoint>) {
     };
     let digest = played.digest();
     let versus = Some("toof".into());
-    (SweepPlan { played, digest, versus, rank_by: Metric::AverageRegret }, points)
+    (SweepPlan { played, digest, versus, rank_by: Known::of(Metric::AverageRegret) }, points)
 }
 
 /// Every trial of the sweep by `sim` alone, one after the other: slots a second.

@@ -70,6 +70,11 @@ impl Failure {
         self
     }
 
+    /// What is wrong, in a line.
+    pub fn told(&self) -> String {
+        self.reports.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    }
+
     /// Shows the error on standard error.
     pub fn show(self) {
         for report in self.reports {

@@ -70,6 +70,7 @@ impl Scenario {
         let mut topology = self.topology.clone();
         let known = |name: &str| self.topology.policies.contains_key(name);
         topology.expectations.retain(|expect| expect.names_only(known));
+        topology.sweep = None;
         if let crate::topology::Features::Trace(trace) = &mut topology.features
             && let Some(name) = Path::new(&trace.path).file_name()
         {

@@ -4,6 +4,7 @@ use fogbit_scenario::topology::CascadeMetric;
 
 use super::tally::Kpis;
 use crate::harness::ProblemMetric;
+use crate::harness::metric::Style;
 
 impl ProblemMetric for CascadeMetric {
     const ALL: &'static [CascadeMetric] = &CascadeMetric::ALL;
@@ -27,6 +28,15 @@ impl ProblemMetric for CascadeMetric {
                 "Share of tokens that found the bucket full: below 0, the policy wastes fewer"
             }
         }
+    }
+
+    fn style(self) -> Style {
+        let (phrase, unit, digits) = match self {
+            CascadeMetric::AverageLoss => ("average loss", "loss an image", 5),
+            CascadeMetric::OffloadedShare => ("images sent", "share of all images", 4),
+            CascadeMetric::WastedShare => ("tokens wasted", "share of those that came", 4),
+        };
+        Style { phrase, unit, digits, from_zero: false }
     }
 }
 

@@ -18,5 +18,6 @@ pub mod read;
 pub mod record;
 pub mod report;
 pub mod summary;
+pub mod sweep;
 pub mod tally;
 pub mod verify;

@@ -12,9 +12,7 @@ use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
-use fogbit_scenario::Scenario;
-use fogbit_scenario::topology::{PolicySpec, Problem};
-use fogbit_task_node::find_program;
+use fogbit_scenario::topology::Problem;
 
 use super::log::LogKind;
 use super::topology::TopologyArgs;
@@ -108,20 +106,6 @@ fn pace(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Fails if the program of an external policy is not there.
-pub(super) fn look_for_programs(scenario: &Scenario) -> Result<(), Failure> {
-    for (policy, spec) in scenario.policies() {
-        let PolicySpec::External(program) = spec else { continue };
-        let name = &program.command[0];
-        if find_program(name, &scenario.folder()).is_none() {
-            let message = format!("external policy {policy}: there is no program `{name}`");
-            return Err(Failure::usage(message)
-                .help("a program on the search path, or a path relative to the topology file"));
-        }
-    }
-    Ok(())
-}
-
 impl RunArgs {
     /// For problems without logs and metrics of their own: refuses what would be missed in the
     /// results, and says what has no effect. Whoever starts all runs alike, as Docker Compose does,
@@ -175,6 +159,13 @@ pub(crate) enum Format {
 
 pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let file = args.topology.file()?;
+    if file.sweep()?.is_some() {
+        tell(format_args!(
+            "note: this topology has a [sweep], which `fogbit sweep {}` plays; here it is played \
+             with its own values",
+            args.topology.file.display()
+        ));
+    }
     match file.problem()? {
         Problem::OneBit => one_bit::run(&args, &file),
         Problem::Placement => placement::run(&args, &file),

@@ -9,23 +9,24 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use clap::builder::FalseyValueParser;
 use fogbit_scenario::TopologyFile;
-use fogbit_scenario::topology::Metric;
 
 pub(super) use begin::unopened;
 pub(super) use play::finish_and_show;
 
 use super::run::Format;
-use super::run::look_for_programs;
 use super::topology::{Selection, assignments};
 use crate::exit::{Exit, Failure, tell};
 use crate::sweep::design::Design;
+use crate::sweep::dir::MODELS;
 use crate::sweep::plan::{LAYOUT, Played, Shard, SweepPlan};
-use crate::sweep::resolve::{ResolvedPoint, resolve};
+use crate::sweep::problem;
+use crate::sweep::resolve::{Base, ResolvedPoint, resolve};
 
 /// Play a topology at many points of its parameters, over all cores
 ///
 /// Every --set with several values is an axis, and every combination of the axes is a point; or
-/// points are listed by --point and --points. Every policy is played at every point with every
+/// points are listed by --point and --points. Without either the points are those of [sweep] in the
+/// topology file. Every policy is played at every point with every
 /// seed, in virtual time (the backend `sim`; `fogbit run` plays one point over processes). All
 /// points are checked before anything is played. What is done survives an interruption: --resume
 /// goes on. A sweep can be played in shards, on several hosts, and merged: see `fogbit merge`.
@@ -34,6 +35,7 @@ use crate::sweep::resolve::{ResolvedPoint, resolve};
     fogbit sweep topologies/paper.toml --set policies.toof.gamma.c=0.01,0.03,0.1 --set nodes.count=3,10,30 --seeds 100\n  \
     fogbit sweep topologies/paper.toml --point \"nodes.count=3;slots=500\" --point \"nodes.count=30\"\n  \
     fogbit sweep topologies/paper.toml --points points.csv --out results/points\n  \
+    fogbit sweep topologies/cascade-fig6.toml\n  \
     fogbit sweep --resume results/points\n  \
     fogbit sweep topologies/paper.toml --set nodes.count=3,10,30 --shard 1/2 --out part1")]
 pub(crate) struct SweepArgs {
@@ -61,14 +63,15 @@ pub(crate) struct SweepArgs {
     #[command(flatten)]
     selection: Selection,
 
-    /// Compare the others with this policy [default: toof, or else the first]
+    /// Compare the others with this policy [default: toof, of `cascade` the first of kind
+    /// threshold, or else the first]
     #[arg(long, value_name = "NAME", env = "FOGBIT_VERSUS")]
     versus: Option<String>,
 
-    /// Rank points and policies by average_regret, regret_linear, regret_happiness or reward
-    /// [default: average_regret]
-    #[arg(long, value_name = "METRIC", env = "FOGBIT_RANK_BY", value_parser = metric)]
-    rank_by: Option<Metric>,
+    /// Rank points and policies by average_regret, regret_linear, regret_happiness or reward; of
+    /// `cascade` by average_loss, offloaded_share or wasted_share [default: the first]
+    #[arg(long, value_name = "METRIC", env = "FOGBIT_RANK_BY")]
+    rank_by: Option<String>,
 
     /// Play only every N-th unit of work, from the I-th on; `fogbit merge` puts the shards together
     #[arg(long, value_name = "I/N", env = "FOGBIT_SHARD")]
@@ -96,20 +99,24 @@ pub(crate) struct SweepArgs {
     quiet: bool,
 }
 
-fn metric(text: &str) -> Result<Metric, String> {
-    [Metric::AverageRegret, Metric::RegretLinear, Metric::RegretHappiness, Metric::Reward]
-        .into_iter()
-        .find(|metric| metric.name() == text)
-        .ok_or_else(|| "average_regret, regret_linear, regret_happiness or reward".into())
-}
-
 pub(crate) fn sweep(args: SweepArgs) -> Result<Exit, Failure> {
     let begun = match &args.resume {
         Some(path) => begin::resume(&args, path)?,
         None => begin::begin(&args)?,
     };
     if args.resume.is_none() && !args.quiet && begun.plan.played.points.len() == 1 {
-        tell(format_args!("no axis: one point; name one with --set KEY=A,B"));
+        tell(format_args!("no axis: one point; name one with --set KEY=A,B, or in [sweep]"));
+    }
+    let played = &begun.plan.played;
+    let all = played.trainings();
+    let left = all.iter().filter(|file| !begun.dir.path().join(file).is_file()).count();
+    if left > 0 && !args.quiet {
+        tell(format_args!(
+            "note: {left} of {} networks are to be trained, each before its first trial; they are \
+             kept in {}",
+            all.len(),
+            begun.dir.path().join(MODELS).display()
+        ));
     }
     let jobs = args
         .jobs
@@ -123,7 +130,11 @@ impl SweepArgs {
         let base = TopologyFile::read(file)?;
         let sets: Vec<&str> = assignments(&self.set).collect();
         let design = if self.point.is_empty() && self.points.is_none() {
-            Design::grid(&sets)?
+            let design = Design::grid(&sets)?;
+            match base.sweep()? {
+                Some(grids) if design.keys.is_empty() => Design::of_grids(&grids, design.plain)?,
+                _ => design,
+            }
         } else {
             let points: Vec<Vec<&str>> = self
                 .point
@@ -132,16 +143,25 @@ impl SweepArgs {
                 .collect();
             Design::listed(&sets, &points, self.points.as_deref())?
         };
+        let assigned = design.plain.iter().filter_map(|plain| plain.split_once('='));
+        if assigned
+            .map(|(key, _)| key.trim())
+            .chain(design.keys.iter().map(String::as_str))
+            .any(|key| key == "sweep" || key.starts_with("sweep."))
+        {
+            return Err(Failure::usage("--set cannot change the points of [sweep]")
+                .help("name other points with --set KEY=V1,V2, --point or --points"));
+        }
         if let Some((flag, key)) =
             design.keys.iter().find_map(|key| Some((self.selection.flag_for(key)?, key)))
         {
             return Err(Failure::usage(format!("{flag} would override `{key}`, which is varied"))
                 .help(format!("leave {flag} out, or do not vary `{key}`")));
         }
-        let points = resolve(&base, &design, |file| {
-            let scenario = self.selection.load(file)?;
-            look_for_programs(&scenario)?;
-            Ok(scenario)
+        let said = problem::of(base.problem()?)?;
+        let wanted = self.selection.policies();
+        let points = resolve(Base { file: &base, wanted }, said, &design, |file| {
+            self.selection.apply(file)
         })?;
         let first = &points[0];
         if let Some(other) = points.iter().find(|point| point.seeds != first.seeds) {
@@ -156,6 +176,7 @@ impl SweepArgs {
         let played = Played {
             layout: LAYOUT,
             fogbit: env!("CARGO_PKG_VERSION").into(),
+            problem: said.problem(),
             topology: name.into_owned(),
             about: first.about.clone(),
             keys: design.keys,
@@ -165,15 +186,20 @@ impl SweepArgs {
         };
         let digest = played.digest();
         let versus = default_versus(&played);
-        let mut plan = SweepPlan { played, digest, versus, rank_by: Metric::AverageRegret };
+        let mut plan = SweepPlan { played, digest, versus, rank_by: said.default_metric() };
         self.choose_shown(&mut plan)?;
         Ok((plan, points))
     }
 
     /// What the user wants to see of the sweep; it decides no result.
     fn choose_shown(&self, plan: &mut SweepPlan) -> Result<(), Failure> {
-        if let Some(metric) = self.rank_by {
-            plan.rank_by = metric;
+        if let Some(name) = &self.rank_by {
+            let metrics = plan.played.said().metrics();
+            let known = || metrics.iter().map(|metric| metric.name).collect::<Vec<_>>().join(", ");
+            plan.rank_by = *metrics.iter().find(|metric| metric.name == name).ok_or_else(|| {
+                Failure::usage(format!("--rank-by {name}: there is no such metric here"))
+                    .help(format!("metrics of this problem: {}", known()))
+            })?;
         }
         let Some(name) = &self.versus else { return Ok(()) };
         if let Some(point) = plan.played.points.iter().find(|p| p.policy(name).is_none()) {
@@ -197,11 +223,14 @@ impl SweepArgs {
     }
 }
 
-/// The policy called `toof`, or else the first, if every point has it.
+/// The policy that the problem prefers, or else the first, if every point has it.
 fn default_versus(played: &Played) -> Option<String> {
-    let first = played.points.first()?.policies.first()?.name.as_str();
-    ["toof", first]
+    let policies = &played.points.first()?.policies;
+    let names = [played.said().preferred(policies), policies.first()];
+    names
         .into_iter()
+        .flatten()
+        .map(|policy| policy.name.as_str())
         .find(|name| played.points.iter().all(|point| point.policy(name).is_some()))
         .map(ToOwned::to_owned)
 }

@@ -9,6 +9,7 @@ use fogbit_scenario::topology::Problem;
 use fogbit_scenario::{Checked, ProblemTopology, Scenario, TopologyFile};
 
 use crate::exit::{Failure, tell};
+use crate::harness::look_for_policies;
 
 /// A topology file with overrides.
 #[derive(Debug, Args)]
@@ -108,14 +109,13 @@ impl TopologyArgs {
 }
 
 impl Selection {
-    /// Overrides, validates and narrows down the topology.
-    pub(crate) fn load(&self, mut file: TopologyFile) -> Result<Scenario, Failure> {
-        self.apply(&mut file)?;
-        self.scenario(&file)
+    /// The policies that are wanted; all where none is named.
+    pub(crate) fn policies(&self) -> &[String] {
+        &self.policy
     }
 
     /// Overrides seeds and number of nodes.
-    fn apply(&self, file: &mut TopologyFile) -> Result<(), Failure> {
+    pub(crate) fn apply(&self, file: &mut TopologyFile) -> Result<(), Failure> {
         if let Some(count) = self.seeds {
             file.set(&format!("seeds={count}"))?;
         }
@@ -165,14 +165,7 @@ impl Selection {
         &'s self,
         names: Vec<&str>,
     ) -> Result<Option<impl Fn(&str) -> bool + use<'s>>, Failure> {
-        for name in &self.policy {
-            if !names.contains(&name.as_str()) {
-                let message = format!("--policy {name}: no policy of this topology is called so");
-                return Err(
-                    Failure::usage(message).help(format!("policies here: {}", names.join(", ")))
-                );
-            }
-        }
+        look_for_policies(&self.policy, &names)?;
         let is_wanted = |name: &str| self.policy.iter().any(|wanted| wanted == name);
         Ok((!self.policy.is_empty()).then_some(is_wanted))
     }

@@ -1,6 +1,7 @@
 //! What policies are compared by.
 
 use fogbit_scenario::topology::{CascadeMetric, Metric, PlacementMetric};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What policies of some problem are compared by.
 pub trait ProblemMetric: Copy + 'static {
@@ -15,6 +16,34 @@ pub trait ProblemMetric: Copy + 'static {
 
     /// What a paired difference in it says, in words.
     fn title(self) -> &'static str;
+
+    /// How it is written and drawn.
+    fn style(self) -> Style;
+
+    /// The metric that it is, divided by the number of slots: their differences decide alike.
+    fn per_slot_of(self) -> Option<Self> {
+        None
+    }
+}
+
+/// How a metric is written and drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// What it is, in a few words.
+    pub phrase: &'static str,
+    /// What it is measured in.
+    pub unit: &'static str,
+    /// Digits after the point.
+    pub digits: usize,
+    /// Whether an axis begins at 0: how much it is says as much as how far it differs.
+    pub from_zero: bool,
+}
+
+impl Style {
+    /// As the title of an axis.
+    pub fn title(&self) -> String {
+        format!("{} ({})", self.phrase, self.unit)
+    }
 }
 
 impl ProblemMetric for Metric {
@@ -40,6 +69,20 @@ impl ProblemMetric for Metric {
             }
             Metric::Reward => "Reward: above 0, the policy earns more",
         }
+    }
+
+    fn style(self) -> Style {
+        let (phrase, unit, digits) = match self {
+            Metric::AverageRegret => ("average regret", "linear units a slot", 4),
+            Metric::RegretLinear => ("regret", "linear units", 1),
+            Metric::RegretHappiness => ("regret", "expected happy bits", 1),
+            Metric::Reward => ("reward", "happy bits − all other tasks", 1),
+        };
+        Style { phrase, unit, digits, from_zero: true }
+    }
+
+    fn per_slot_of(self) -> Option<Metric> {
+        (self == Metric::AverageRegret).then_some(Metric::RegretLinear)
     }
 }
 
@@ -74,15 +117,65 @@ impl ProblemMetric for PlacementMetric {
             PlacementMetric::AccuracyOutsideBand => "The same outside the band around break-even",
         }
     }
+
+    fn style(self) -> Style {
+        let (phrase, unit, digits) = match self {
+            PlacementMetric::MeanLatencyMs => ("mean latency", "ms", 3),
+            PlacementMetric::MeanRegretMs => ("mean regret", "ms", 3),
+            PlacementMetric::Accuracy => ("accuracy", "share of decisions", 4),
+            PlacementMetric::AccuracyOutsideBand => {
+                ("accuracy outside the band", "share of decisions", 4)
+            }
+        };
+        Style { phrase, unit, digits, from_zero: true }
+    }
 }
 
 /// A metric of any problem, as files name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Known {
+    /// Its name.
+    pub name: &'static str,
     /// Whether more of it is better.
     pub higher_is_better: bool,
     /// What a paired difference in it says, in words.
     pub title: &'static str,
+    /// How it is written and drawn.
+    pub style: Style,
+    /// The name of the metric that it is, divided by the number of slots.
+    pub per_slot_of: Option<&'static str>,
+}
+
+impl Known {
+    /// Some metric of a problem.
+    pub fn of<M: ProblemMetric>(metric: M) -> Known {
+        Known {
+            name: metric.name(),
+            higher_is_better: metric.higher_is_better(),
+            title: metric.title(),
+            style: metric.style(),
+            per_slot_of: metric.per_slot_of().map(M::name),
+        }
+    }
+
+    /// All metrics of a problem, in their order.
+    pub fn all<M: ProblemMetric>() -> Vec<Known> {
+        M::ALL.iter().copied().map(Known::of).collect()
+    }
+}
+
+/// By its name.
+impl Serialize for Known {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name)
+    }
+}
+
+impl<'de> Deserialize<'de> for Known {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Known, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        known(&name).ok_or_else(|| serde::de::Error::custom(format!("no metric `{name}`")))
+    }
 }
 
 /// The metric of that name; none where no problem has one, as in files of a later version.
@@ -91,8 +184,7 @@ pub fn known(name: &str) -> Option<Known> {
 }
 
 fn of<M: ProblemMetric>(name: &str) -> Option<Known> {
-    let metric = M::ALL.iter().copied().find(|metric| metric.name() == name)?;
-    Some(Known { higher_is_better: metric.higher_is_better(), title: metric.title() })
+    M::ALL.iter().copied().find(|metric| metric.name() == name).map(Known::of)
 }
 
 /// The names of all metrics of a problem.

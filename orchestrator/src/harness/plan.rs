@@ -3,6 +3,8 @@
 use fogbit_scenario::topology::{PlacementPolicySpec, PolicySpec};
 use serde::Serialize;
 
+use crate::exit::Failure;
+
 /// What a policy of some problem is, as the topology file says it.
 pub trait PolicyKind: Serialize {
     /// The kinds that are told more than a task node can see. They would always be first, and so
@@ -32,6 +34,18 @@ impl PolicyKind for PlacementPolicySpec {
     fn kind(&self) -> &str {
         PlacementPolicySpec::kind(self)
     }
+}
+
+/// Looks whether all policies that the user names are among `names`, those of the topology.
+///
+/// # Errors
+/// The first that is not.
+pub fn look_for_policies(wanted: &[String], names: &[&str]) -> Result<(), Failure> {
+    let Some(name) = wanted.iter().find(|name| !names.contains(&name.as_str())) else {
+        return Ok(());
+    };
+    let message = format!("--policy {name}: no policy of this topology is called so");
+    Err(Failure::usage(message).help(format!("policies here: {}", names.join(", "))))
 }
 
 /// One policy of a run.

@@ -13,4 +13,5 @@ mod student;
 pub use describe::{MeanSd, Running, median, quantile};
 pub use pairs::{PairStatistics, compare_pairs};
 pub use ranks::{Rank, rank_table};
+pub(crate) use student::t_quantile;
 pub use student::{Interval, MOST_SEEDS, p_value, seeds_needed};

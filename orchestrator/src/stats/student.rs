@@ -80,7 +80,7 @@ pub fn seeds_needed(mean: f64, sd: f64) -> Option<u64> {
 }
 
 /// The 97.5 % quantile of Student's t distribution.
-fn t_quantile(degrees_of_freedom: f64) -> f64 {
+pub(crate) fn t_quantile(degrees_of_freedom: f64) -> f64 {
     student(degrees_of_freedom).inverse_cdf(0.975)
 }
 

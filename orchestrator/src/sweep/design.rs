@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fogbit_scenario::fault::Source;
+use fogbit_scenario::topology::AxisValue;
 use fogbit_scenario::{Fault, Faults};
 
 /// More points than this are more likely a slip than a wish.
@@ -20,6 +21,8 @@ pub struct Setting {
     pub value: String,
     /// What the user calls it: the argument, or the line of a file.
     pub name: String,
+    /// Where the topology file itself says it, in its `[sweep]`.
+    pub written: Option<AxisValue>,
 }
 
 impl Setting {
@@ -89,7 +92,8 @@ impl Design {
         if faults.is_empty() { Ok(design) } else { Err(Faults(faults)) }
     }
 
-    fn multiply(&mut self, axis: &[Setting]) {
+    /// Takes each point so far once with each value of an axis.
+    pub(super) fn multiply(&mut self, axis: &[Setting]) {
         self.keys.push(axis[0].key.clone());
         let points = std::mem::take(&mut self.points);
         for point in points {
@@ -192,7 +196,7 @@ fn setting(assignment: &str, flag: &str) -> Result<Setting, Fault> {
             .help("for example --point \"nodes.count=3;policies.toof.lambda=5\"")
             .at(&source, 0..assignment.len()));
     };
-    Ok(Setting { key: key.trim().to_owned(), value: value.trim().to_owned(), name })
+    Ok(Setting { key: key.trim().to_owned(), value: value.trim().to_owned(), name, written: None })
 }
 
 /// The settings of `KEY=V1,V2,...`, at least one.
@@ -229,6 +233,7 @@ fn axis(set: &str) -> Result<Vec<Setting>, Fault> {
         key: key.to_owned(),
         value: text.to_owned(),
         name: format!("--set {key}={text}"),
+        written: None,
     });
     Ok(settings.collect())
 }

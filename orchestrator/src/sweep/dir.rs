@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::{SweepPlan, Unit};
+use super::plan::{LAYOUT, SweepPlan, Unit};
+use super::problem;
 use super::resolve::ResolvedPoint;
 use crate::results::{Manifest, ResultsError, RunStatus, write_whole};
 
 /// The file that says what the sweep is; it is written when everything that it names is there.
 pub const PLAN_FILE: &str = "sweep.json";
+/// The folder of models that the sweep has trained.
+pub const MODELS: &str = "models";
 /// Held as long as a process works in the directory; the lock goes with the process, the file stays.
 const LOCK_FILE: &str = "lock";
 
@@ -180,7 +183,7 @@ impl SweepDir {
     /// # Errors
     /// If something cannot be written.
     pub fn describe(&self, plan: &SweepPlan, points: &[ResolvedPoint]) -> Result<(), DirError> {
-        self.folders()?;
+        self.folders(plan)?;
         for point in points {
             self.write(&point.plan.topology_file(), point.toml.as_bytes())?;
             for (source, name) in &point.files {
@@ -208,8 +211,12 @@ impl SweepDir {
     ///
     /// # Errors
     /// If one cannot be made.
-    pub fn folders(&self) -> Result<(), DirError> {
-        for folder in ["topologies", "units", "curves"] {
+    pub fn folders(&self, plan: &SweepPlan) -> Result<(), DirError> {
+        let curves = plan.played.said().curves().iter().any(|own| own.file.starts_with("curves/"));
+        let models = !plan.played.trainings().is_empty();
+        let folders = ["topologies", "units"].into_iter().chain(curves.then_some("curves"));
+        let folders = folders.chain(models.then_some(MODELS));
+        for folder in folders {
             let folder = self.path.join(folder);
             fs::create_dir_all(&folder).map_err(|error| failed(&folder, error))?;
         }
@@ -218,7 +225,7 @@ impl SweepDir {
 
     /// Takes away files that were being written when a process was killed.
     pub fn tidy(&self) {
-        for folder in ["", "topologies", "units", "curves"] {
+        for folder in ["", "topologies", "units", "curves", MODELS] {
             let Ok(entries) = fs::read_dir(self.path.join(folder)) else { continue };
             let parts = entries.flatten().map(|entry| entry.path());
             for part in parts.filter(|path| path.extension().is_some_and(|e| e == "part")) {
@@ -264,8 +271,22 @@ pub fn read_plan(dir: &Path) -> Result<SweepPlan, DirError> {
         io::ErrorKind::NotFound => DirError::Missing(dir.to_owned()),
         _ => DirError::Content { path: path.clone(), reason: error.to_string() },
     })?;
-    let plan: SweepPlan = serde_json::from_slice(&text)
-        .map_err(|error| DirError::Content { path: path.clone(), reason: error.to_string() })?;
+    /// What is known of a plan of any version.
+    #[derive(Deserialize)]
+    struct Any {
+        layout: u32,
+    }
+    let content = |reason: String| DirError::Content { path: path.clone(), reason };
+    let any: Any = serde_json::from_slice(&text).map_err(|error| content(error.to_string()))?;
+    if any.layout != LAYOUT {
+        let reason = format!("it has layout {}, not {LAYOUT}: another Fogbit made it", any.layout);
+        return Err(content(reason));
+    }
+    let plan: SweepPlan =
+        serde_json::from_slice(&text).map_err(|error| content(error.to_string()))?;
+    if let Err(failure) = problem::of(plan.played.problem) {
+        return Err(content(failure.told()));
+    }
     if plan.digest != plan.played.digest() {
         let reason = "it was changed: its digest is not that of its content".into();
         return Err(DirError::Content { path, reason });

@@ -101,7 +101,7 @@ impl Shards {
     /// # Errors
     /// If something cannot be read any more, or not be written.
     pub fn write(&self, out: &SweepDir) -> Result<(), MergeError> {
-        out.folders()?;
+        out.folders(&self.plan)?;
         dir::read_topologies(&self.dirs[0], &self.plan)?;
         let names: BTreeSet<String> = self
             .plan
@@ -118,12 +118,36 @@ impl Shards {
         for name in &names {
             out.copy_beside(&self.dirs[0].join("topologies").join(name), name)?;
         }
+        for file in self.plan.played.trainings() {
+            self.merge_model(&file, out)?;
+        }
         for (unit, holder) in &self.units {
             let (_, bytes) =
                 unit::read(&self.dirs[*holder], &self.plan.played, &self.plan.digest, *unit)?;
             out.write_unit(&self.plan, *unit, &bytes).map_err(DirError::from)?;
         }
         Ok(out.write_plan(&self.plan)?)
+    }
+}
+
+impl Shards {
+    /// Copies a model that shards have trained; all that have it must have the same.
+    fn merge_model(&self, file: &str, out: &SweepDir) -> Result<(), MergeError> {
+        let mut found: Option<(&PathBuf, Vec<u8>)> = None;
+        for dir in &self.dirs {
+            let Ok(bytes) = std::fs::read(dir.join(file)) else { continue };
+            match &found {
+                Some((first, known)) if *known != bytes => {
+                    let (first, dir) = ((*first).clone(), dir.clone());
+                    return Err(MergeError::Contradiction { unit: file.to_owned(), first, dir });
+                }
+                Some(_) => {}
+                None => found = Some((dir, bytes)),
+            }
+        }
+        // Units tell what it decided: one that is lost is missed by nobody.
+        let Some((_, bytes)) = found else { return Ok(()) };
+        Ok(out.write(file, &bytes).map_err(DirError::from)?)
     }
 }
 

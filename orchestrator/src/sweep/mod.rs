@@ -4,15 +4,19 @@
 //! [`play`] (units over all cores) → [`mod@unit`] (one file each) → [`points`], [`summary`] and
 //! [`results`] (what it comes to). A unit is all policies of one point under some consecutive seeds. Everything after
 //! the unit files is made from them alone, in their order: that is why a merged sweep, a resumed
-//! one and one in a single go are the same to the byte.
+//! one and one in a single go are the same to the byte. What a
+//! problem has to say of itself for that is in [`problem`].
 
 pub mod design;
 pub mod dir;
 pub mod environment;
+mod grids;
 pub mod merge;
+pub mod one_bit;
 pub mod plan;
 pub mod play;
 pub mod points;
+pub mod problem;
 pub mod progress;
 pub mod ranking;
 pub mod resolve;

@@ -3,18 +3,19 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use fogbit_scenario::topology::{Metric, PolicySpec, RunLength};
-use fogbit_scenario::{Faults, Scenario, TopologyFile};
+use fogbit_scenario::topology::{Problem, RunLength};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::harness::PolicyKind;
+use super::problem::{self, PointPlay, SweepProblem};
+use crate::exit::Failure;
+use crate::harness::metric::Known;
 use crate::ledger::thin_curve_slots;
-use crate::plan::{Plan, SUMMARY_SLOTS};
+use crate::plan::SUMMARY_SLOTS;
 
 /// Version of the layout of a sweep's directory and of its unit files.
-pub const LAYOUT: u32 = 1;
+pub const LAYOUT: u32 = 2;
 /// A unit is to cost about this much, in the measure of [`PointPlan::cost`]: a tenth of a second
 /// or so. It is what an interruption loses on each core, and how evenly shards are dealt.
 const UNIT_COST: u64 = 5_000_000;
@@ -33,7 +34,7 @@ pub struct SweepPlan {
     /// Name of the policy that others are compared with; none where points have none in common.
     pub versus: Option<String>,
     /// What points and policies are ranked by.
-    pub rank_by: Metric,
+    pub rank_by: Known,
 }
 
 /// What decides every result of a sweep.
@@ -43,6 +44,8 @@ pub struct Played {
     pub layout: u32,
     /// Version of Fogbit.
     pub fogbit: String,
+    /// What kind of decision it is about.
+    pub problem: Problem,
     /// Name of the topology.
     pub topology: String,
     /// What the topology shows.
@@ -64,10 +67,12 @@ pub struct PointPlan {
     pub point: String,
     /// What it sets, as it was written; keys that it leaves alone are missing.
     pub settings: IndexMap<String, String>,
-    /// Length of each trial in slots.
+    /// Length of each trial in slots: decisions, whatever the problem calls them.
     pub slots: u64,
     /// Number of helper nodes.
     pub nodes: u64,
+    /// What one slot of one policy costs, roughly, in some 20 ns.
+    pub slot_cost: u64,
     /// Whether regret is measured on each policy's own path, because queues depend on it.
     pub own_path: bool,
     /// The policies, in the order of the topology.
@@ -83,13 +88,8 @@ pub struct PolicyPlan {
     pub name: String,
     /// Which policy it is.
     pub kind: String,
-}
-
-impl PolicyPlan {
     /// Whether it is told what a task node cannot know, and is no rival of the others.
-    pub fn knows_more(&self) -> bool {
-        !PolicySpec::is_ranked(&self.kind)
-    }
+    pub told_more: bool,
 }
 
 /// A unit of work: all policies of one point under some consecutive seeds.
@@ -145,15 +145,10 @@ impl PointPlan {
         format!("topologies/{}.toml", self.point)
     }
 
-    /// What one slot of one policy costs, roughly: every node is drawn, scored and priced.
-    pub fn slot_cost(&self) -> u64 {
-        self.nodes + 10
-    }
-
     /// What one seed costs, roughly.
     pub fn cost(&self) -> u64 {
         let trials = self.policies.len() as u64;
-        self.slot_cost().saturating_mul(self.slots).saturating_mul(trials)
+        self.slot_cost.saturating_mul(self.slots).saturating_mul(trials)
     }
 
     /// The place of the policy called `name`.
@@ -172,28 +167,37 @@ impl PointPlan {
             self.settings.iter().map(|(key, value)| format!("{key} = {value}")).collect();
         parts.join(", ")
     }
-
-    /// Reads its plan anew from the resolved topology `text`, which lies in the sweep's directory
-    /// `dir`; curves are thin.
-    ///
-    /// # Errors
-    /// If the topology or a file that it needs is not what it was.
-    pub fn load(&self, dir: &Path, text: &str) -> Result<Plan, Faults> {
-        let path = dir.join(self.topology_file());
-        let scenario = Scenario::from_file(&TopologyFile::from_text(&path, text.to_owned()))?;
-        Ok(thin_plan(scenario))
-    }
-}
-
-/// The plan of a point: thin curves, and no marks.
-pub fn thin_plan(scenario: Scenario) -> Plan {
-    let mut plan = Plan::new(scenario);
-    plan.curve_slots = thin_curve_slots(plan.scenario.length(), &SUMMARY_SLOTS);
-    plan.marks = Arc::new([]);
-    plan
 }
 
 impl Played {
+    /// What the problem says of itself.
+    ///
+    /// # Panics
+    /// If there are no sweeps of it: nobody makes such a plan, and none is read.
+    pub fn said(&self) -> &'static dyn SweepProblem {
+        problem::of(self.problem).expect("the problem can be swept")
+    }
+
+    /// The models that are trained for its points, as files of its directory.
+    pub fn trainings(&self) -> Vec<String> {
+        self.points.iter().flat_map(|point| self.said().trainings(point)).collect()
+    }
+
+    /// Reads a point anew from its resolved topology `text`, which lies in the sweep's directory
+    /// `dir`.
+    ///
+    /// # Errors
+    /// If the topology or a file that it needs is not what it was.
+    pub fn load(
+        &self,
+        point: usize,
+        dir: &Path,
+        text: &str,
+    ) -> Result<Arc<dyn PointPlay>, Failure> {
+        let point = &self.points[point];
+        self.said().load(point, &dir.join(point.topology_file()), text)
+    }
+
     /// How many seeds a unit has: the same for all points, whatever the machine.
     pub fn seeds_in_unit(points: &[PointPlan], seeds: usize) -> u64 {
         let dearest = points.iter().map(PointPlan::cost).max().unwrap_or(0).max(1);
@@ -273,6 +277,10 @@ impl Played {
         let seeds = |p: &Played| crate::report::markup::seed_ranges(&p.seeds);
         said("version of the layout", self.layout.to_string(), other.layout.to_string())
             .or_else(|| said("version of Fogbit", self.fogbit.clone(), other.fogbit.clone()))
+            .or_else(|| {
+                let [here, there] = [self, other].map(|played| played.problem.name().to_owned());
+                said("problem", here, there)
+            })
             .or_else(|| said("keys", self.keys.join(", "), other.keys.join(", ")))
             .or_else(|| said("points", count(self), count(other)))
             .or_else(|| said("seeds", seeds(self), seeds(other)))
@@ -296,8 +304,13 @@ mod tests {
             settings: IndexMap::new(),
             slots,
             nodes,
+            slot_cost: nodes + 10,
             own_path: false,
-            policies: vec![PolicyPlan { name: "toof".into(), kind: "toof".into() }],
+            policies: vec![PolicyPlan {
+                name: "toof".into(),
+                kind: "toof".into(),
+                told_more: false,
+            }],
             files: IndexMap::new(),
         }
     }
@@ -307,6 +320,7 @@ mod tests {
         Played {
             layout: LAYOUT,
             fogbit: "0".into(),
+            problem: Problem::OneBit,
             topology: "t".into(),
             about: None,
             keys: vec![],

@@ -6,14 +6,11 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use fogbit_scenario::Faults;
-
 use super::dir::SweepDir;
 use super::plan::{SweepPlan, Unit};
+use super::problem::{PointPlay, TrialOutcome, TrialWatch};
 use super::unit::UnitResults;
-use crate::backend::sim::{self, Playing, Watcher};
-use crate::ledger::Ledger;
-use crate::plan::{Plan, TrialResult};
+use crate::exit::Failure;
 use crate::results::ResultsError;
 
 /// What is to be played, and where it goes.
@@ -41,9 +38,9 @@ pub enum PlayError {
     /// A unit's file cannot be written.
     #[error(transparent)]
     Write(#[from] ResultsError),
-    /// A point's topology cannot be read any more.
-    #[error("{0}")]
-    Topology(#[from] Faults),
+    /// A point's topology, or something that it needs, cannot be read any more.
+    #[error("{}", .0.told())]
+    Point(Failure),
     /// A trial could not be played.
     #[error("{0}")]
     Trial(String),
@@ -114,13 +111,13 @@ struct Work<'w> {
     /// What is there of units that are under way.
     pending: Vec<Mutex<Pending>>,
     /// Points that somebody is playing: read when they are first needed, forgotten afterwards.
-    plans: Vec<Mutex<Weak<Plan>>>,
+    plans: Vec<Mutex<Option<Weak<dyn PointPlay>>>>,
 }
 
 /// The trials of a unit that have ended.
 #[derive(Debug, Default)]
 struct Pending {
-    trials: Vec<Option<TrialResult>>,
+    trials: Vec<Option<(u64, TrialOutcome)>>,
     ended: usize,
 }
 
@@ -144,7 +141,7 @@ impl Work<'_> {
     fn work(&self) -> Result<(), PlayError> {
         let _guard = StopOthers(self.job.stop);
         let all = self.ends.last().copied().unwrap_or(0);
-        let mut at_hand: Option<(usize, Arc<Plan>)> = None;
+        let mut at_hand: Option<(usize, Arc<dyn PointPlay>)> = None;
         loop {
             let trial = self.next.fetch_add(1, Ordering::Relaxed) as usize;
             if trial >= all || self.job.stop.load(Ordering::Relaxed) {
@@ -164,7 +161,7 @@ impl Work<'_> {
         &self,
         trial: usize,
         index: usize,
-        at_hand: &mut Option<(usize, Arc<Plan>)>,
+        at_hand: &mut Option<(usize, Arc<dyn PointPlay>)>,
     ) -> Result<(), PlayError> {
         let unit = self.job.units[index];
         let count = self.job.trials(unit);
@@ -177,13 +174,19 @@ impl Work<'_> {
         };
         *at_hand = Some((unit.point, Arc::clone(&plan)));
         // Policies of one seed one after the other: of a policy that is slow, seeds are dealt out.
-        let (seed, policy) = (within / plan.policies.len(), within % plan.policies.len());
-        let result = self.play_trial(&plan, policy, seeds[seed], point.slot_cost())?;
+        let (at, policy) = (within / point.policies.len(), within % point.policies.len());
+        let seed = seeds[at];
+        let (done, stop) = (self.job.done, self.job.stop);
+        let watch = TrialWatch { done, weight: point.slot_cost, stop };
+        let outcome = plan.play(policy, seed, &watch).map_err(|error| {
+            let name = &point.policies[policy].name;
+            PlayError::Trial(format!("{name} with seed {seed}: {error}"))
+        })?;
 
         let trials = {
             let mut pending = lock(&self.pending[index]);
             pending.trials.resize_with(count, || None);
-            pending.trials[policy * seeds.len() + seed] = Some(result);
+            pending.trials[policy * seeds.len() + at] = Some((seed, outcome));
             pending.ended += 1;
             if pending.ended < count {
                 return Ok(());
@@ -191,45 +194,22 @@ impl Work<'_> {
             std::mem::take(&mut pending.trials)
         };
         let trials = trials.into_iter().flatten().collect();
-        let Some(results) = UnitResults::of(&plan, trials, seeds.len()) else { return Ok(()) };
+        let Some(results) = UnitResults::of(played.said(), point, trials, seeds.len()) else {
+            return Ok(());
+        };
         self.failed.fetch_add(results.failed().into(), Ordering::Relaxed);
         let bytes = results.to_bytes(&self.job.plan.digest, &played.unit_file(unit));
         Ok(self.job.dir.write_unit(self.job.plan, unit, &bytes)?)
     }
 
-    fn play_trial(
-        &self,
-        plan: &Plan,
-        policy: usize,
-        seed: u64,
-        weight: u64,
-    ) -> Result<TrialResult, PlayError> {
-        let instance = plan.scenario.instance(seed);
-        let (curve_slots, marks) = (Arc::clone(&plan.curve_slots), Arc::clone(&plan.marks));
-        let failed = |error: String| {
-            PlayError::Trial(format!("{} with seed {seed}: {error}", plan.policies[policy].name))
-        };
-        let ledger = Ledger::new(&instance, curve_slots, marks, None)
-            .map_err(|error| failed(error.to_string()))?;
-        let playing = Playing {
-            plan,
-            policy,
-            instance: &instance,
-            watcher: Watcher::Counter { done: self.job.done, weight },
-            pace: None,
-            stop: self.job.stop,
-        };
-        sim::play_trial(playing, ledger, None).map_err(|error| failed(error.to_string()))
-    }
-
-    fn plan(&self, point: usize) -> Result<Arc<Plan>, PlayError> {
+    fn plan(&self, point: usize) -> Result<Arc<dyn PointPlay>, PlayError> {
         let mut known = lock(&self.plans[point]);
-        if let Some(plan) = known.upgrade() {
+        if let Some(plan) = known.as_ref().and_then(Weak::upgrade) {
             return Ok(plan);
         }
-        let text = &self.job.topologies[point];
-        let plan = Arc::new(self.job.plan.played.points[point].load(self.job.dir.path(), text)?);
-        *known = Arc::downgrade(&plan);
+        let (played, text) = (&self.job.plan.played, &self.job.topologies[point]);
+        let plan = played.load(point, self.job.dir.path(), text).map_err(PlayError::Point)?;
+        *known = Some(Arc::downgrade(&plan));
         Ok(plan)
     }
 }

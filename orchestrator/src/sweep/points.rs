@@ -1,11 +1,11 @@
 //! One point: its units put together, and added up.
 
-use fogbit_scenario::topology::Metric;
+use indexmap::IndexMap;
 
 use super::plan::{PointPlan, SweepPlan};
-use super::summary::{Difference, PointSummary, PolicyAtPoint, TrialFailure, paired};
-use super::unit::{TrialRecord, UnitResults};
-use crate::harness::ProblemMetric;
+use super::summary::{Difference, Figure, PointSummary, PolicyAtPoint, TrialFailure, paired};
+use super::unit::{PolicyUnit, TrialRecord, UnitResults};
+use crate::harness::metric::Known;
 use crate::stats::{MeanSd, Rank, Running, compare_pairs, rank_table};
 
 /// All trials and curves of a point, its units put together.
@@ -20,10 +20,10 @@ pub struct PointResults {
 pub struct PolicyResults {
     /// Its trials, in the order of the seeds.
     pub trials: Vec<TrialRecord>,
-    /// Average regret at the curve slots.
-    pub average_regret: Vec<Running>,
-    /// Cumulative reward at the curve slots.
-    pub reward: Vec<Running>,
+    /// By the name of each column, its value in each of the trials.
+    pub values: IndexMap<String, Vec<Option<f64>>>,
+    /// By the name of each curve, its values at the curve slots.
+    pub curves: IndexMap<String, Vec<Running>>,
 }
 
 impl PointResults {
@@ -32,9 +32,7 @@ impl PointResults {
         let mut policies = vec![PolicyResults::default(); point.policies.len()];
         for unit in units {
             for (all, part) in policies.iter_mut().zip(unit.policies) {
-                all.trials.extend(part.trials);
-                merge(&mut all.average_regret, &part.average_regret);
-                merge(&mut all.reward, &part.reward);
+                all.add(part);
             }
         }
         PointResults { policies }
@@ -49,51 +47,76 @@ fn merge(all: &mut Vec<Running>, part: &[Running]) {
 }
 
 impl PolicyResults {
-    fn complete(&self) -> impl Iterator<Item = &TrialRecord> {
-        self.trials.iter().filter(|trial| trial.failure.is_none())
+    fn add(&mut self, part: PolicyUnit) {
+        self.trials.extend(part.trials);
+        for (name, values) in part.values {
+            self.values.entry(name).or_default().extend(values);
+        }
+        for (name, values) in part.curves {
+            merge(self.curves.entry(name).or_default(), &values);
+        }
     }
 
-    /// A metric under each seed whose trial is complete.
-    pub fn values(&self, metric: Metric) -> Vec<(u64, f64)> {
-        self.complete().map(|trial| (trial.seed, metric_of(metric, trial))).collect()
+    /// The places of complete trials.
+    fn complete(&self) -> impl Iterator<Item = usize> {
+        (0..self.trials.len()).filter(|place| self.trials[*place].failure.is_none())
     }
 
-    fn mean_sd(&self, value: impl Fn(&TrialRecord) -> f64) -> Option<MeanSd> {
-        let values: Vec<f64> = self.complete().map(value).collect();
+    /// A column's value in the trial at `place`.
+    fn column(&self, name: &str, place: usize) -> Option<f64> {
+        *self.values.get(name)?.get(place)?
+    }
+
+    /// A metric's value in the trial at `place`.
+    fn value(&self, metric: Known, place: usize) -> Option<f64> {
+        match metric.per_slot_of {
+            None => self.column(metric.name, place),
+            Some(of) => Some(self.column(of, place)? / self.trials[place].slots as f64),
+        }
+    }
+
+    /// A metric under each seed whose trial is complete and has a value.
+    pub fn values(&self, metric: Known) -> Vec<(u64, f64)> {
+        let value = |place: usize| Some((self.trials[place].seed, self.value(metric, place)?));
+        self.complete().filter_map(value).collect()
+    }
+
+    fn mean_sd(&self, value: impl Fn(usize) -> Option<f64>) -> Option<MeanSd> {
+        let values: Vec<f64> = self.complete().filter_map(value).collect();
         (!values.is_empty()).then(|| MeanSd::of(&values))
     }
-}
 
-fn metric_of(metric: Metric, trial: &TrialRecord) -> f64 {
-    match metric {
-        Metric::AverageRegret => trial.regret_linear / trial.slots as f64,
-        Metric::RegretLinear => trial.regret_linear,
-        Metric::RegretHappiness => trial.regret_happiness,
-        Metric::Reward => trial.reward as f64,
+    /// The sum of a count over complete trials as a share of their slots.
+    fn share(&self, of: &str) -> Option<f64> {
+        let slots = self.complete().map(|place| self.trials[place].slots).sum::<u64>() as f64;
+        let count = self.complete().filter_map(|place| self.column(of, place)).sum::<f64>();
+        (slots > 0.0).then(|| count / slots)
     }
 }
 
 /// Adds up one point.
 pub fn point_summary(plan: &SweepPlan, point: &PointPlan, results: &PointResults) -> PointSummary {
+    let said = plan.played.said();
+    let metrics = said.metrics();
     let versus = plan.versus.as_deref().and_then(|name| point.policy(name));
     let ranks = ranks(plan.rank_by, point, results);
     let policies = point.policies.iter().zip(&results.policies).enumerate();
     let policies = policies.map(|(index, (policy, own))| {
-        let complete = || own.complete();
-        let tasks = complete().map(|trial| trial.slots).sum::<u64>() as f64;
-        let share = |count: u64| (tasks > 0.0).then(|| count as f64 / tasks);
+        let mut figures = IndexMap::new();
+        for metric in &metrics {
+            let mean = own.mean_sd(|place| own.value(*metric, place));
+            figures.insert(metric.name.to_owned(), mean.map(Figure::Mean));
+        }
+        for name in said.further_means() {
+            let mean = own.mean_sd(|place| own.column(name, place));
+            figures.insert((*name).to_owned(), mean.map(Figure::Mean));
+        }
+        for share in said.shares() {
+            figures.insert(share.name.to_owned(), own.share(share.of).map(Figure::Share));
+        }
         let difference = versus.filter(|versus| *versus != index).and_then(|versus| {
-            let other = &results.policies[versus];
-            let pair = |metric| {
-                let values = paired(&own.values(metric), &other.values(metric));
-                compare_pairs(&values, metric.higher_is_better())
-            };
-            Some(Difference {
-                versus: point.policies[versus].name.clone(),
-                regret_linear: pair(Metric::RegretLinear)?,
-                regret_happiness: pair(Metric::RegretHappiness)?,
-                reward: pair(Metric::Reward)?,
-            })
+            let name = point.policies[versus].name.clone();
+            difference(&metrics, name, own, &results.policies[versus])
         });
         let failures = own.trials.iter().filter_map(|trial| {
             Some(TrialFailure { seed: trial.seed, reason: trial.failure.clone()? })
@@ -101,15 +124,9 @@ pub fn point_summary(plan: &SweepPlan, point: &PointPlan, results: &PointResults
         PolicyAtPoint {
             name: policy.name.clone(),
             kind: policy.kind.clone(),
-            seeds: complete().count() as u64,
+            seeds: own.complete().count() as u64,
             failures: failures.collect(),
-            regret_linear: own.mean_sd(|t| t.regret_linear),
-            average_regret: own.mean_sd(|t| metric_of(Metric::AverageRegret, t)),
-            regret_happiness: own.mean_sd(|t| t.regret_happiness),
-            reward: own.mean_sd(|t| t.reward as f64),
-            optimal_reward: own.mean_sd(|t| t.optimal_reward),
-            happy_share: share(complete().map(|t| t.happy).sum()),
-            refused_share: share(complete().map(|t| t.refused).sum()),
+            figures,
             rank: ranks[index],
             difference,
         }
@@ -124,24 +141,45 @@ pub fn point_summary(plan: &SweepPlan, point: &PointPlan, results: &PointResults
     }
 }
 
+/// The differences to the policy called `versus` in each metric that is no other one divided by
+/// slots; none where there is no seed in common.
+fn difference(
+    metrics: &[Known],
+    versus: String,
+    own: &PolicyResults,
+    other: &PolicyResults,
+) -> Option<Difference> {
+    let pairs: IndexMap<_, _> = metrics
+        .iter()
+        .filter(|metric| metric.per_slot_of.is_none())
+        .filter_map(|metric| {
+            let values = paired(&own.values(*metric), &other.values(*metric));
+            Some((metric.name.to_owned(), compare_pairs(&values, metric.higher_is_better)?))
+        })
+        .collect();
+    (!pairs.is_empty()).then_some(Difference { versus, pairs })
+}
+
 /// The rank of each rival over the seeds that all rivals completed.
-fn ranks(metric: Metric, point: &PointPlan, results: &PointResults) -> Vec<Option<Rank>> {
+fn ranks(metric: Known, point: &PointPlan, results: &PointResults) -> Vec<Option<Rank>> {
     let rivals: Vec<usize> =
-        (0..point.policies.len()).filter(|i| !point.policies[*i].knows_more()).collect();
-    let trials = |policy: usize| &results.policies[policy].trials;
-    let count = rivals.first().map_or(0, |first| trials(*first).len());
-    let all: Vec<usize> = (0..count)
-        .filter(|seed| rivals.iter().all(|policy| trials(*policy)[*seed].failure.is_none()))
+        (0..point.policies.len()).filter(|i| !point.policies[*i].told_more).collect();
+    let value = |policy: usize, place: usize| {
+        let own = &results.policies[policy];
+        own.trials[place].failure.is_none().then(|| own.value(metric, place))?
+    };
+    let count = rivals.first().map_or(0, |first| results.policies[*first].trials.len());
+    // By trial, and within it by policy.
+    let all: Vec<Vec<f64>> = (0..count)
+        .filter_map(|place| rivals.iter().map(|policy| value(*policy, place)).collect())
         .collect();
     let mut out = vec![None; point.policies.len()];
     if all.is_empty() {
         return out;
     }
-    let values: Vec<Vec<f64>> = rivals
-        .iter()
-        .map(|policy| all.iter().map(|s| metric_of(metric, &trials(*policy)[*s])).collect())
-        .collect();
-    for (policy, rank) in rivals.into_iter().zip(rank_table(&values, metric.higher_is_better())) {
+    let values: Vec<Vec<f64>> =
+        (0..rivals.len()).map(|rival| all.iter().map(|values| values[rival]).collect()).collect();
+    for (policy, rank) in rivals.into_iter().zip(rank_table(&values, metric.higher_is_better)) {
         out[policy] = Some(rank);
     }
     out

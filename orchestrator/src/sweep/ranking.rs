@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fogbit_scenario::topology::Metric;
 use serde::{Deserialize, Serialize};
 
 use super::environment::{picked, touches};
 use super::plan::SweepPlan;
 use super::summary::{PointSummary, PolicyAtPoint, paired};
-use crate::harness::ProblemMetric;
+use crate::harness::metric::Known;
 use crate::stats::{MeanSd, PairStatistics, compare_pairs};
 
 /// Places of each ranking that are compared with its first: an interval for each of thousands would
@@ -68,13 +67,13 @@ fn rivals<'p>(
     let kinds = &plan.played.points[point].policies;
     summary.policies.iter().enumerate().filter_map(move |(index, policy)| {
         let value = policy.metric(plan.rank_by)?;
-        (!kinds[index].knows_more()).then_some((index, value))
+        (!kinds[index].told_more).then_some((index, value))
     })
 }
 
 /// What sorts better values to the front.
-fn order(metric: Metric, a: f64, b: f64) -> std::cmp::Ordering {
-    if metric.higher_is_better() { b.total_cmp(&a) } else { a.total_cmp(&b) }
+fn order(metric: Known, a: f64, b: f64) -> std::cmp::Ordering {
+    if metric.higher_is_better { b.total_cmp(&a) } else { a.total_cmp(&b) }
 }
 
 /// The first of each policy in each environment.
@@ -154,7 +153,7 @@ pub(super) fn ranking(
         policy: points[rival.point].policies[rival.policy].name.clone(),
         value: rival.value,
         behind: first.filter(|_| (1..COMPARED).contains(&index)).and_then(|first| {
-            compare_pairs(&paired(of(rival), first), plan.rank_by.higher_is_better())
+            compare_pairs(&paired(of(rival), first), plan.rank_by.higher_is_better)
         }),
     };
     all.iter().enumerate().map(rank).collect()

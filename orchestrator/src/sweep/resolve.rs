@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use fogbit_scenario::topology::KeptFile;
-use fogbit_scenario::{Scenario, TopologyFile};
+use fogbit_scenario::TopologyFile;
 use indexmap::IndexMap;
+use rayon::prelude::*;
 
 use super::design::{Design, Setting};
-use super::plan::{PointPlan, PolicyPlan, sha256};
+use super::plan::{PointPlan, sha256};
+use super::problem::{CheckedPoint, SweepProblem};
 use crate::exit::{Exit, Failure, Shown};
 
 /// Errors shown at most; the others are counted.
@@ -29,27 +30,45 @@ pub struct ResolvedPoint {
     pub about: Option<String>,
 }
 
-/// Checks every point of `design` over the topology file `base`; `load` narrows it down and
-/// validates it.
+/// What is played of every point of a topology file.
+#[derive(Debug, Clone, Copy)]
+pub struct Base<'b> {
+    /// The topology file.
+    pub file: &'b TopologyFile,
+    /// Its policies that are wanted; all where none is named.
+    pub wanted: &'b [String],
+}
+
+/// Checks every point of `design` over the topology of `base`; `narrow` overrides seeds and nodes
+/// of a point.
 ///
 /// # Errors
 /// Everything that is wrong, each mistake once, with the first point that makes it.
 pub fn resolve(
-    base: &TopologyFile,
+    base: Base<'_>,
+    said: &dyn SweepProblem,
     design: &Design,
-    load: impl Fn(TopologyFile) -> Result<Scenario, Failure>,
+    narrow: impl Fn(&mut TopologyFile) -> Result<(), Failure> + Sync,
 ) -> Result<Vec<ResolvedPoint>, Failure> {
     let mut points = Vec::with_capacity(design.points.len());
     let mut wrong: Vec<(String, Shown, usize)> = Vec::new();
     let mut exit = Exit::Usage;
     let digits = design.points.len().to_string().len().max(3);
-    for (index, settings) in design.points.iter().enumerate() {
-        let name = format!("p{:0digits$}", index + 1);
-        match point(base, design, settings, &name, &load) {
+    let name = |index: usize| format!("p{:0digits$}", index + 1);
+    let one = |(index, settings): (usize, &Vec<Setting>)| {
+        let mut file = overridden(base.file, design, settings)?;
+        narrow(&mut file)?;
+        resolved(&name(index), settings, said.check(&file, base.wanted)?)
+    };
+    // In their order, whoever checks them: a trace is read for each.
+    let checked: Vec<Result<ResolvedPoint, Failure>> =
+        design.points.par_iter().enumerate().map(one).collect();
+    for (index, checked) in checked.into_iter().enumerate() {
+        match checked {
             Ok(point) => points.push(point),
             Err(failure) => {
                 exit = failure.exit;
-                let who = described(&name, settings);
+                let who = described(&name(index), &design.points[index]);
                 for shown in failure.reports {
                     match wrong.iter_mut().find(|(_, known, _)| known.says_the_same(&shown)) {
                         Some((_, _, more)) => *more += 1,
@@ -115,61 +134,49 @@ fn described(name: &str, settings: &[Setting]) -> String {
     }
 }
 
-fn point(
+/// The topology file with what all points set, and with what this one sets.
+fn overridden(
     base: &TopologyFile,
     design: &Design,
     settings: &[Setting],
-    name: &str,
-    load: &impl Fn(TopologyFile) -> Result<Scenario, Failure>,
-) -> Result<ResolvedPoint, Failure> {
+) -> Result<TopologyFile, Failure> {
     let mut file = base.clone();
     for plain in &design.plain {
         file.set(plain)?;
     }
     for setting in settings {
-        file.set_named(setting.name.clone(), &setting.assignment())?;
+        match &setting.written {
+            Some(value) => file.set_from_axis(&setting.key, value),
+            None => file.set_named(setting.name.clone(), &setting.assignment())?,
+        }
     }
-    let scenario = load(file)?;
-    let Some(slots) = scenario.length().slots() else {
-        return Err(Failure::usage("trials are endless, and a sweep has to end")
-            .help("--set slots=10000, for example"));
-    };
-    if let Some(clock) = scenario.wall_clock() {
-        let message = format!(
-            "the clock is real time (slots of {}), and a sweep plays in virtual time",
-            clock.slot
-        );
-        return Err(Failure::usage(message)
-            .help("--set \"clock={kind='slot'}\"; `fogbit run` plays in real time"));
-    }
-    let toml = scenario.resolved_toml();
-    let trace = scenario.trace_file().map(|path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        (path, name)
-    });
-    let kept = scenario.policy_files().into_iter();
-    let kept = kept.map(|KeptFile { from, to }| (from, to.to_string_lossy().into_owned()));
-    let mut files: Vec<(PathBuf, String)> = trace.into_iter().chain(kept).collect();
+    Ok(file)
+}
+
+fn resolved(
+    name: &str,
+    settings: &[Setting],
+    checked: CheckedPoint,
+) -> Result<ResolvedPoint, Failure> {
+    let CheckedPoint { slots, nodes, slot_cost, own_path, policies, .. } = checked;
+    let CheckedPoint { toml, mut files, seeds, about, .. } = checked;
     files.sort();
     files.dedup();
     let mut digests = IndexMap::from([("topology".to_owned(), sha256(toml.as_bytes()))]);
     for (path, name) in &files {
         digests.insert(name.clone(), sha256(&read(path)?));
     }
-    let policies = scenario.policies();
     let plan = PointPlan {
         point: name.to_owned(),
         settings: settings.iter().map(|s| (s.key.clone(), s.value.clone())).collect(),
         slots,
-        nodes: scenario.nodes() as u64,
-        own_path: scenario.depends_on_choices(),
-        policies: policies
-            .map(|(name, spec)| PolicyPlan { name: name.into(), kind: spec.kind().into() })
-            .collect(),
+        nodes,
+        slot_cost,
+        own_path,
+        policies,
         files: digests,
     };
-    let about = scenario.topology().about.clone();
-    Ok(ResolvedPoint { plan, toml, files, seeds: scenario.seeds(), about })
+    Ok(ResolvedPoint { plan, toml, files, seeds, about })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {

@@ -3,11 +3,13 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use super::plan::{PointPlan, SweepPlan};
-use super::points::{PointResults, point_summary};
+use super::points::{PointResults, PolicyResults, point_summary};
+use super::problem::Column;
 use super::summary::{PointSummary, SweepSummary};
 use super::unit::{self, UnitError};
 use crate::results::{ResultsError, write_whole};
@@ -102,38 +104,27 @@ struct Files {
     dir: PathBuf,
     points: Table,
     trials: Table,
-    regret: Table,
-    reward: Table,
+    /// By the name of the curve.
+    curves: Vec<(&'static str, Table)>,
 }
-
-const METRICS: [&str; 4] = ["regret_linear", "average_regret", "regret_happiness", "reward"];
 
 impl Files {
     fn create(dir: &Path, plan: &SweepPlan) -> Result<Files, ResultsError> {
+        let said = plan.played.said();
         let curve = ["point", "policy", "slot", "mean", "sd", "n"];
-        let trials = [
-            "point",
-            "policy",
-            "seed",
-            "status",
-            "slots",
-            "regret_linear",
-            "regret_happiness",
-            "reward",
-            "optimal_reward",
-            "happy",
-            "unhappy",
-            "refused",
-        ];
+        let mut trials = vec!["point", "policy", "seed", "status", "slots"];
+        trials.extend(said.columns().iter().map(|column| column.name));
         let header = points_header(plan);
         let header: Vec<&str> = header.iter().map(String::as_str).collect();
         let make = || -> io::Result<Files> {
+            let curves = said.curves().iter();
             Ok(Files {
                 dir: dir.to_owned(),
                 points: Table::create(dir, "points.csv", &header)?,
                 trials: Table::create(dir, "trials.csv", &trials)?,
-                regret: Table::create(dir, "curves.csv", &curve)?,
-                reward: Table::create(dir, "curves/reward.csv", &curve)?,
+                curves: curves
+                    .map(|own| Ok((own.name, Table::create(dir, own.file, &curve)?)))
+                    .collect::<io::Result<_>>()?,
             })
         };
         make().map_err(|error| ResultsError::Write { path: dir.to_owned(), error })
@@ -151,26 +142,20 @@ impl Files {
         summary: &PointSummary,
         results: &PointResults,
     ) -> io::Result<()> {
-        let slots = point.curve_slots();
+        let columns = plan.played.said().columns();
+        let slots = if self.curves.is_empty() { Arc::default() } else { point.curve_slots() };
         for (policy, own) in point.policies.iter().zip(&results.policies) {
             let names = [point.point.as_str(), policy.name.as_str()];
-            for trial in &own.trials {
+            for (place, trial) in own.trials.iter().enumerate() {
                 let status = if trial.failure.is_some() { "failed" } else { "complete" };
-                self.trials.rows.write_record(names.map(ToOwned::to_owned).into_iter().chain([
-                    trial.seed.to_string(),
-                    status.to_owned(),
-                    trial.slots.to_string(),
-                    number(trial.regret_linear),
-                    number(trial.regret_happiness),
-                    trial.reward.to_string(),
-                    number(trial.optimal_reward),
-                    trial.happy.to_string(),
-                    trial.unhappy.to_string(),
-                    trial.refused.to_string(),
-                ]))?;
+                let mut row = names.map(ToOwned::to_owned).to_vec();
+                row.extend([trial.seed.to_string(), status.into(), trial.slots.to_string()]);
+                row.extend(columns.iter().map(|column| cell(own, *column, place)));
+                self.trials.rows.write_record(row)?;
             }
-            curve(&mut self.regret, names, &slots, &own.average_regret)?;
-            curve(&mut self.reward, names, &slots, &own.reward)?;
+            for (name, table) in &mut self.curves {
+                curve(table, names, &slots, own.curves.get(*name).map_or(&[], Vec::as_slice))?;
+            }
         }
         for row in points_rows(plan, summary) {
             self.points.rows.write_record(row)?;
@@ -179,11 +164,20 @@ impl Files {
     }
 
     fn close(self) -> Result<(), ResultsError> {
-        for table in [self.points, self.trials, self.regret, self.reward] {
+        let curves = self.curves.into_iter().map(|(_, table)| table);
+        for table in [self.points, self.trials].into_iter().chain(curves) {
             let path = table.path.clone();
             table.close().map_err(|error| ResultsError::Write { path, error })?;
         }
         Ok(())
+    }
+}
+
+/// The value of a column in a trial.
+fn cell(policy: &PolicyResults, column: Column, place: usize) -> String {
+    match policy.values.get(column.name).and_then(|values| *values.get(place)?) {
+        Some(value) if column.whole => format!("{value:.0}"),
+        value => optional(value),
     }
 }
 
@@ -213,17 +207,17 @@ fn optional(value: Option<f64>) -> String {
 
 /// The columns of `points.csv`.
 fn points_header(plan: &SweepPlan) -> Vec<String> {
+    let said = plan.played.said();
     let mut header = vec!["point".to_owned()];
     header.extend(plan.played.keys.iter().cloned());
     header.extend(["trial_slots", "helper_nodes", "policy", "kind", "n"].map(ToOwned::to_owned));
-    for metric in METRICS {
-        header.extend(["mean", "sd", "median"].map(|part| format!("{metric}_{part}")));
+    for metric in said.metrics() {
+        header.extend(["mean", "sd", "median"].map(|part| format!("{}_{part}", metric.name)));
     }
-    header.extend(
-        ["optimal_reward_mean", "happy_share", "refused_share", "mean_rank", "versus"]
-            .map(ToOwned::to_owned),
-    );
-    for metric in ["regret_linear", "reward"] {
+    header.extend(said.further_means().iter().map(|name| format!("{name}_mean")));
+    header.extend(said.shares().iter().map(|share| share.name.to_owned()));
+    header.extend(["mean_rank", "versus"].map(ToOwned::to_owned));
+    for metric in said.tabled_differences() {
         header.extend(
             ["difference", "t_low", "t_high", "bootstrap_low", "bootstrap_high", "pairs"]
                 .map(|part| format!("{metric}_{part}")),
@@ -234,27 +228,25 @@ fn points_header(plan: &SweepPlan) -> Vec<String> {
 
 /// The rows of one point in `points.csv`.
 fn points_rows(plan: &SweepPlan, point: &PointSummary) -> Vec<Vec<String>> {
+    let said = plan.played.said();
     let row = |policy: &super::summary::PolicyAtPoint| {
         let mut row = vec![point.point.clone()];
         let settings = |key| point.settings.get(key).cloned().unwrap_or_default();
         row.extend(plan.played.keys.iter().map(settings));
         row.extend([point.slots.to_string(), point.nodes.to_string()]);
         row.extend([policy.name.clone(), policy.kind.clone(), policy.seeds.to_string()]);
-        let values =
-            [policy.regret_linear, policy.average_regret, policy.regret_happiness, policy.reward];
-        for value in values {
-            row.extend(mean_sd_median(value));
+        for metric in said.metrics() {
+            row.extend(mean_sd_median(policy.metric(metric)));
         }
-        row.extend([
-            optional(policy.optimal_reward.map(|value| value.mean)),
-            optional(policy.happy_share),
-            optional(policy.refused_share),
-            optional(policy.rank.map(|rank| rank.mean_rank)),
-        ]);
+        let means = said.further_means().iter();
+        row.extend(means.map(|name| optional(policy.mean(name).map(|value| value.mean))));
+        row.extend(said.shares().iter().map(|share| optional(policy.share(share.name))));
+        row.push(optional(policy.rank.map(|rank| rank.mean_rank)));
         let difference = policy.difference.as_ref();
         row.push(difference.map_or(String::new(), |d| d.versus.clone()));
-        row.extend(pair(difference.map(|d| &d.regret_linear)));
-        row.extend(pair(difference.map(|d| &d.reward)));
+        for metric in said.tabled_differences() {
+            row.extend(pair(difference.and_then(|d| d.pairs.get(*metric))));
+        }
         row
     };
     point.policies.iter().map(row).collect()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fogbit_scenario::topology::Metric;
+use fogbit_scenario::topology::Problem;
 use indexmap::IndexMap;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use super::environment::{Environment, environments, label, touches};
 use super::plan::{Played, SweepPlan};
 pub use super::ranking::{Best, Ranked};
 use super::ranking::{best, ranking};
+use crate::harness::metric::Known;
 use crate::stats::{MeanSd, PairStatistics, Rank};
 
 /// Characters of a setting's key that tables show: its last parts tell it from others.
@@ -36,6 +37,8 @@ pub struct SweepSummary {
 /// The sweep.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SweepHead {
+    /// What kind of decision it is about.
+    pub problem: Problem,
     /// Name of the topology.
     pub topology: String,
     /// What it shows.
@@ -53,7 +56,7 @@ pub struct SweepHead {
     /// With which policy others are compared.
     pub versus: Option<String>,
     /// What is ranked by.
-    pub rank_by: Metric,
+    pub rank_by: Known,
     /// Digest of all that decides a result.
     pub digest: String,
     /// Version of Fogbit.
@@ -67,7 +70,7 @@ pub struct PointSummary {
     pub point: String,
     /// What it sets.
     pub settings: IndexMap<String, String>,
-    /// Length of each trial in slots.
+    /// Length of each trial in slots: decisions, whatever the problem calls them.
     pub slots: u64,
     /// Number of helper nodes.
     pub nodes: u64,
@@ -88,25 +91,24 @@ pub struct PolicyAtPoint {
     pub seeds: u64,
     /// Trials that failed, with their reasons.
     pub failures: Vec<TrialFailure>,
-    /// Cumulative linear regret.
-    pub regret_linear: Option<MeanSd>,
-    /// The same divided by the number of slots.
-    pub average_regret: Option<MeanSd>,
-    /// Cumulative regret as lost happiness.
-    pub regret_happiness: Option<MeanSd>,
-    /// Cumulative reward.
-    pub reward: Option<MeanSd>,
-    /// Expected reward of the best choices on the policy's own path.
-    pub optimal_reward: Option<MeanSd>,
-    /// Happy bits as a share of all tasks.
-    pub happy_share: Option<f64>,
-    /// Tasks refused by full queues as a share of all tasks.
-    pub refused_share: Option<f64>,
+    /// Each metric of the problem, and what else it tells of a policy, by name.
+    #[serde(flatten)]
+    pub figures: IndexMap<String, Option<Figure>>,
     /// Its rank among the policies of the point, seed by seed, by what the sweep ranks by; none for
     /// those that know more than a task node can.
     pub rank: Option<Rank>,
     /// Paired differences to the policy that others are compared with.
     pub difference: Option<Difference>,
+}
+
+/// What is told of a policy over its complete trials.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Figure {
+    /// A mean over trials.
+    Mean(MeanSd),
+    /// A count of all trials as a share of all their slots.
+    Share(f64),
 }
 
 /// A trial that failed.
@@ -123,23 +125,16 @@ pub struct TrialFailure {
 pub struct Difference {
     /// What it is compared with.
     pub versus: String,
-    /// In cumulative linear regret.
-    pub regret_linear: PairStatistics,
-    /// In cumulative regret as lost happiness.
-    pub regret_happiness: PairStatistics,
-    /// In cumulative reward.
-    pub reward: PairStatistics,
+    /// In each metric that is no other one divided by slots, by name.
+    #[serde(flatten)]
+    pub pairs: IndexMap<String, PairStatistics>,
 }
 
 impl Difference {
     /// The difference by which a metric is compared; that in average regret is that in regret,
     /// divided by the number of slots.
-    pub fn of(&self, metric: Metric) -> &PairStatistics {
-        match metric {
-            Metric::AverageRegret | Metric::RegretLinear => &self.regret_linear,
-            Metric::RegretHappiness => &self.regret_happiness,
-            Metric::Reward => &self.reward,
-        }
+    pub fn of(&self, metric: Known) -> Option<&PairStatistics> {
+        self.pairs.get(metric.per_slot_of.unwrap_or(metric.name))
     }
 }
 
@@ -150,14 +145,25 @@ pub(super) fn paired(a: &[(u64, f64)], b: &[(u64, f64)]) -> Vec<(u64, f64, f64)>
 }
 
 impl PolicyAtPoint {
-    /// Mean and deviation of a metric.
-    pub fn metric(&self, metric: Metric) -> Option<MeanSd> {
-        match metric {
-            Metric::AverageRegret => self.average_regret,
-            Metric::RegretLinear => self.regret_linear,
-            Metric::RegretHappiness => self.regret_happiness,
-            Metric::Reward => self.reward,
+    /// Mean and deviation of a metric, or of what else is told as a mean.
+    pub fn mean(&self, name: &str) -> Option<MeanSd> {
+        match self.figures.get(name)?.as_ref()? {
+            Figure::Mean(mean) => Some(*mean),
+            Figure::Share(_) => None,
         }
+    }
+
+    /// A share of all slots.
+    pub fn share(&self, name: &str) -> Option<f64> {
+        match self.figures.get(name)?.as_ref()? {
+            Figure::Share(share) => Some(*share),
+            Figure::Mean(_) => None,
+        }
+    }
+
+    /// Mean and deviation of a metric.
+    pub fn metric(&self, metric: Known) -> Option<MeanSd> {
+        self.mean(metric.name)
     }
 }
 
@@ -177,6 +183,7 @@ impl SweepSummary {
             .collect();
         SweepSummary {
             sweep: SweepHead {
+                problem: plan.played.problem,
                 topology: topology.clone(),
                 about: about.clone(),
                 keys: keys.clone(),

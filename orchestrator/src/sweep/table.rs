@@ -30,6 +30,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Vec<Setting>>, Fault> {
             key: key.clone(),
             value: value.to_owned(),
             name: format!("{file}, line {line}"),
+            written: None,
         });
         points.push(point.collect());
     }

@@ -5,10 +5,12 @@
 
 use std::path::Path;
 
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::plan::{Played, Unit, sha256};
-use crate::plan::{Plan, Status, TrialResult};
+use super::plan::{Played, PointPlan, Unit, sha256};
+use super::problem::{SweepProblem, TrialOutcome};
+use crate::plan::Status;
 use crate::stats::Running;
 
 /// First line of a unit file.
@@ -36,13 +38,15 @@ pub struct UnitResults {
 pub struct PolicyUnit {
     /// Its trials, in the order of the seeds.
     pub trials: Vec<TrialRecord>,
-    /// Average regret at each of the point's curve slots, over complete trials.
-    pub average_regret: Vec<Running>,
-    /// Cumulative reward, likewise.
-    pub reward: Vec<Running>,
+    /// By the name of each column, its value in each of the trials; none where there is no such
+    /// thing.
+    pub values: IndexMap<String, Vec<Option<f64>>>,
+    /// By the name of each curve, its values at each of the point's curve slots, over complete
+    /// trials.
+    pub curves: IndexMap<String, Vec<Running>>,
 }
 
-/// What one trial came to.
+/// One trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrialRecord {
     /// The seed.
@@ -52,20 +56,6 @@ pub struct TrialRecord {
     pub failure: Option<String>,
     /// Slots played.
     pub slots: u64,
-    /// Cumulative linear regret.
-    pub regret_linear: f64,
-    /// Cumulative regret as lost happiness.
-    pub regret_happiness: f64,
-    /// Cumulative reward.
-    pub reward: i64,
-    /// Expected reward of the best choices on this path.
-    pub optimal_reward: f64,
-    /// Happy bits.
-    pub happy: u64,
-    /// Unhappy bits.
-    pub unhappy: u64,
-    /// Tasks that a full queue refused.
-    pub refused: u64,
 }
 
 /// Why a unit file is of no use.
@@ -93,30 +83,24 @@ pub enum UnitError {
 }
 
 impl UnitResults {
-    /// Of the trials of a unit: policy after policy, each in the order of the seeds. Nothing where
-    /// a trial was stopped: such a unit is played anew.
-    pub fn of(plan: &Plan, trials: Vec<TrialResult>, seeds: usize) -> Option<UnitResults> {
-        let slots = &plan.curve_slots;
-        let mut policies = Vec::with_capacity(plan.policies.len());
+    /// Of the trials of a unit at `point`: policy after policy, each in the order of the seeds.
+    /// Nothing where a trial was stopped: such a unit is played anew.
+    pub fn of(
+        said: &dyn SweepProblem,
+        point: &PointPlan,
+        trials: Vec<(u64, TrialOutcome)>,
+        seeds: usize,
+    ) -> Option<UnitResults> {
+        let slots = if said.curves().is_empty() { 0 } else { point.curve_slots().len() };
+        let mut policies = Vec::with_capacity(point.policies.len());
         let mut trials = trials.into_iter();
-        for _ in 0..plan.policies.len() {
-            let mut unit = PolicyUnit {
-                trials: Vec::with_capacity(seeds),
-                average_regret: vec![Running::default(); slots.len()],
-                reward: vec![Running::default(); slots.len()],
-            };
-            for trial in trials.by_ref().take(seeds) {
+        for _ in &point.policies {
+            let mut unit = PolicyUnit::new(said, slots, seeds);
+            for (seed, trial) in trials.by_ref().take(seeds) {
                 if trial.status == Status::Partial {
                     return None;
                 }
-                if trial.status == Status::Complete {
-                    let curves = &trial.account.curves;
-                    for (index, slot) in slots.iter().enumerate() {
-                        unit.average_regret[index].add(curves.regret_linear[index] / *slot as f64);
-                        unit.reward[index].add(curves.reward[index]);
-                    }
-                }
-                unit.trials.push(TrialRecord::of(trial));
+                unit.add(seed, trial);
             }
             policies.push(unit);
         }
@@ -142,22 +126,40 @@ impl UnitResults {
     }
 }
 
-impl TrialRecord {
-    fn of(trial: TrialResult) -> TrialRecord {
-        let totals = trial.account.totals;
-        let failed = trial.status == Status::Failed;
-        TrialRecord {
-            seed: trial.seed,
-            failure: failed.then(|| trial.failure.unwrap_or_else(|| "it failed".into())),
-            slots: totals.slots,
-            regret_linear: totals.regret_linear,
-            regret_happiness: totals.regret_happiness,
-            reward: totals.reward,
-            optimal_reward: totals.optimal_reward,
-            happy: totals.happy,
-            unhappy: totals.unhappy,
-            refused: totals.refused,
+impl PolicyUnit {
+    fn new(said: &dyn SweepProblem, slots: usize, seeds: usize) -> PolicyUnit {
+        let column = |name: &str| (name.to_owned(), Vec::with_capacity(seeds));
+        let curve = |name: &str| (name.to_owned(), vec![Running::default(); slots]);
+        PolicyUnit {
+            trials: Vec::with_capacity(seeds),
+            values: said.columns().iter().map(|own| column(own.name)).collect(),
+            curves: said.curves().iter().map(|own| curve(own.name)).collect(),
         }
+    }
+
+    fn add(&mut self, seed: u64, trial: TrialOutcome) {
+        if trial.status == Status::Complete {
+            for (curve, own) in self.curves.values_mut().zip(&trial.curves) {
+                for (all, value) in curve.iter_mut().zip(own) {
+                    all.add(*value);
+                }
+            }
+        }
+        for (column, value) in self.values.values_mut().zip(trial.values) {
+            column.push(value);
+        }
+        let failed = trial.status == Status::Failed;
+        let failure = failed.then(|| trial.failure.unwrap_or_else(|| "it failed".into()));
+        self.trials.push(TrialRecord { seed, failure, slots: trial.slots });
+    }
+
+    /// Whether it holds the trials of `seeds`, and of each the columns of the problem.
+    fn fits(&self, said: &dyn SweepProblem, seeds: &[u64]) -> bool {
+        let columns = said.columns().iter().map(|column| column.name);
+        self.trials.iter().map(|trial| trial.seed).eq(seeds.iter().copied())
+            && self.values.keys().map(String::as_str).eq(columns)
+            && self.values.values().all(|column| column.len() == seeds.len())
+            && self.curves.keys().map(String::as_str).eq(said.curves().iter().map(|own| own.name))
     }
 }
 
@@ -209,9 +211,6 @@ fn parse(
     let results: UnitResults = serde_json::from_str(content).map_err(|_| damaged())?;
     let seeds = played.seeds_of(unit);
     let fits = results.policies.len() == played.points[unit.point].policies.len()
-        && results
-            .policies
-            .iter()
-            .all(|policy| policy.trials.iter().map(|t| t.seed).eq(seeds.iter().copied()));
+        && results.policies.iter().all(|policy| policy.fits(played.said(), seeds));
     if fits { Ok(results) } else { Err("does not hold the trials of its unit".into()) }
 }

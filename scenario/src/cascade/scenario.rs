@@ -78,10 +78,9 @@ impl CascadeScenario {
     /// The topology with every default filled in, as TOML, as a results directory keeps it: trace and
     /// models are named as they are kept beside it ([`kept_trace`](Self::kept_trace),
     /// [`kept_model`]), pictures by their full paths. Expectations about policies that were not kept
-    /// are left out: with them the text could not be read again.
+    /// are left out: with them the text could not be read again. So is `[sweep]`, which is not played.
     pub fn resolved_toml(&self) -> String {
-        let mut topology = self.checked.resolved(kept_model);
-        topology.trace.file = self.kept_trace().into();
+        let mut topology = self.resolved(self.kept_trace(), kept_model);
         if let Some(pictures) = &mut topology.pictures {
             for folder in [&mut pictures.from, &mut pictures.classifiers] {
                 let path = trace_path(&self.path, folder);
@@ -116,6 +115,19 @@ impl CascadeScenario {
             }
             _ => 0,
         }
+    }
+
+    /// The same for virtual time alone, which needs no pictures; `trace` is the name under which the
+    /// trace is kept beside the text, and `model` gives that of the model of a policy.
+    pub fn resolved_toml_for_sim(&self, trace: &str, model: impl Fn(&str) -> String) -> String {
+        toml_of(&CascadeTopology { pictures: None, ..self.resolved(trace, model) })
+    }
+
+    fn resolved(&self, trace: &str, model: impl Fn(&str) -> String) -> CascadeTopology {
+        let mut topology = self.checked.resolved(model);
+        topology.sweep = None;
+        trace.clone_into(&mut topology.trace.file);
+        topology
     }
 
     /// The trace file.

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Bound, LinkEvent, LinkProfile, NoParameters, Problem, Seeds, TimeSpan, Tokens};
+use super::{Bound, LinkEvent, LinkProfile, NoParameters, Problem, Seeds, Sweep, TimeSpan, Tokens};
 use crate::tagged::tagged_enum;
 
 /// A topology file of the problem `cascade`.
@@ -56,6 +56,9 @@ pub struct CascadeTopology {
     /// What the run is expected to show; a run that fails one ends with exit code 1.
     #[serde(default, rename = "expect", skip_serializing_if = "Vec::is_empty")]
     pub expectations: Vec<CascadeExpect>,
+    /// The points at which `fogbit sweep` plays it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<Sweep>,
 }
 
 tagged_enum! {

@@ -98,13 +98,25 @@ impl TopologyFile {
         self.override_with(table, format!("--set {assignment}"), assignment)
     }
 
+    /// Overrides `key` with the value at `value` of this file's text; `whole` is the place of the
+    /// key there.
+    pub(super) fn override_within(&mut self, key: &str, whole: Range<usize>, value: Range<usize>) {
+        let (source, base) = (self.source.clone(), self.next_base());
+        self.overrides.push(Override::within(key, source, whole, value, base));
+    }
+
+    /// Where the spans of the next override start.
+    fn next_base(&self) -> usize {
+        self.overrides.last().map_or(self.source.text.len(), |o| o.span().end) + 1
+    }
+
     fn override_with(
         &mut self,
         table: &[&str],
         name: String,
         assignment: &str,
     ) -> Result<(), Faults> {
-        let base = self.overrides.last().map_or(self.source.text.len(), |o| o.span().end) + 1;
+        let base = self.next_base();
         self.overrides.push(Override::parse(table, name, assignment, base)?);
         Ok(())
     }
@@ -163,7 +175,7 @@ impl TopologyFile {
     }
 
     /// The document with the overrides applied.
-    fn root(&self) -> Result<Spanned<DeTable<'_>>, Faults> {
+    pub(super) fn root(&self) -> Result<Spanned<DeTable<'_>>, Faults> {
         let (root, errors) = DeTable::parse_recoverable(&self.source.text);
         if !errors.is_empty() {
             return Err(Faults(self.syntax_faults(&errors)));

@@ -20,6 +20,7 @@ mod policy;
 mod problem;
 mod rivals;
 mod seeds;
+mod sweep;
 mod tokens;
 
 use indexmap::IndexMap;
@@ -50,6 +51,7 @@ pub use rivals::{
     DiscountedToof, EpsilonGreedy, FullInformation, LinUcb, MleUcb, OfuEcolog, Thompson,
 };
 pub use seeds::{SeedBlock, Seeds};
+pub use sweep::{Axis, AxisValue, Sweep, SweepGrid};
 pub(crate) use tokens::gcd;
 pub use tokens::{Ratio, Tokens};
 
@@ -108,6 +110,9 @@ pub struct Topology {
     /// What the run is expected to show; a run that fails one ends with exit code 1.
     #[serde(default, rename = "expect", skip_serializing_if = "Vec::is_empty")]
     pub expectations: Vec<Expect>,
+    /// The points at which `fogbit sweep` plays it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<Sweep>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -14,8 +14,10 @@ use crate::fault::{Fault, Source};
 pub(super) struct Override {
     key: Vec<String>,
     pub(super) source: Source,
-    /// Where VALUE starts within the source's text.
-    value_at: usize,
+    /// Where VALUE stands within the source's text.
+    value: Range<usize>,
+    /// What is underlined there where the whole assignment is meant.
+    whole: Range<usize>,
     /// Where this override's spans start in the spans of the whole document.
     pub(super) base: usize,
 }
@@ -42,14 +44,27 @@ impl Override {
             return Err(broken("an empty key"));
         }
         let key = table.iter().map(|step| (*step).to_owned()).chain(key).collect();
-        Ok(Override { key, source, value_at, base })
+        let (value, whole) = (value_at..assignment.len(), 0..assignment.len());
+        Ok(Override { key, source, value, whole, base })
+    }
+
+    /// KEY as the text at `whole` of a file says it, with the value at `value` of the same file.
+    pub(super) fn within(
+        key: &str,
+        source: Source,
+        whole: Range<usize>,
+        value: Range<usize>,
+        base: usize,
+    ) -> Override {
+        Override { key: split_key(key), source, value, whole, base }
     }
 
     /// Puts VALUE where KEY says.
     pub(super) fn apply<'f>(&'f self, root: DeTable<'f>) -> Result<DeTable<'f>, Fault> {
         let mut root = DeValue::Table(root);
-        put(&mut root, "", &self.key, self.value(), &self.span())
-            .map_err(|message| Fault::new(message).at(&self.source, 0..self.source.text.len()))?;
+        let whole = self.base + self.whole.start..self.base + self.whole.end;
+        put(&mut root, "", &self.key, self.value(), &whole)
+            .map_err(|message| Fault::new(message).at(&self.source, self.whole.clone()))?;
         let DeValue::Table(root) = root else { unreachable!("the root stays a table") };
         Ok(root)
     }
@@ -61,8 +76,8 @@ impl Override {
 
     /// VALUE as a TOML value, or as a string where it is none.
     fn value(&self) -> Spanned<DeValue<'_>> {
-        let text = self.source.text[self.value_at..].trim_end();
-        let offset = self.base + self.value_at;
+        let text = self.source.text[self.value.clone()].trim_end();
+        let offset = self.base + self.value.start;
         match DeValue::parse(text) {
             Ok(value) => shifted(value, offset),
             Err(_) => {

@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::document::TopologyFile;
-use crate::fault::Place;
+use crate::fault::{Faults, Place};
 
 /// A part of the way to a key: `node[2].weights` is `node`, `2`, `weights`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +53,11 @@ impl Places<'_> {
         let spans = self.spans(way);
         // Where nothing exists, the beginning of the file: a key can always be added there.
         self.file.place(spans.last().cloned().unwrap_or(0..0))
+    }
+
+    /// What is wrong with the sweep of the document, if it has one.
+    pub(crate) fn sweep(&self) -> Result<(), Faults> {
+        self.file.sweep().map(drop)
     }
 
     /// Whether there is something at the end of `way`.

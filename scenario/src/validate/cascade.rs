@@ -46,6 +46,7 @@ pub(crate) fn validate_cascade(
         check.plans(&topology, bucket);
     }
     check.plain_expectations(&topology.expectations, topology.policies.keys());
+    check.sweep();
     let tables = check.image_trace(&topology, path);
     let (Some(bucket), Some((train, test)), true) = (bucket, tables, check.faults.is_empty())
     else {

@@ -51,6 +51,7 @@ pub(crate) fn validate(
 ) -> Result<Scenario, Faults> {
     let mut check = Check { places, faults: Vec::new() };
     check.run_length(&topology);
+    check.sweep();
     check.policies(&topology);
     check.external_policies(&topology, path);
     check.expectations(&topology);
@@ -116,6 +117,13 @@ fn below(place: &[Step], key: &str) -> Vec<Step> {
 }
 
 impl Check<'_, '_> {
+    /// The points of `[sweep]` as far as they can be told apart from what they play.
+    fn sweep(&mut self) {
+        if let Err(faults) = self.places.sweep() {
+            self.faults.extend(faults.0);
+        }
+    }
+
     fn fail(&mut self, way: Vec<Step>, message: impl Into<String>, help: impl Into<String>) {
         let mut fault = Fault::new(message).help(help);
         fault.place = Some(Box::new(self.places.of(&way)));

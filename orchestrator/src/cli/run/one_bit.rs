@@ -10,7 +10,7 @@ use fogbit_scenario::{Scenario, TopologyFile};
 
 use super::ending::Ending;
 use super::play::{ProblemRun, begin, compare_with, play};
-use super::{BackendKind, RunArgs, look_for_programs};
+use super::{BackendKind, RunArgs};
 use crate::backend::process::{Options, Targets};
 use crate::backend::{Context, Outcome, process, sim};
 use crate::board::Board;
@@ -28,6 +28,7 @@ use crate::progress::Display;
 use crate::report::{self, ReportError};
 use crate::results::summary::{RealTime, Summary};
 use crate::results::{Manifest, ResultsDir, ResultsError, write_curves};
+use crate::sweep::one_bit::look_for_programs;
 
 /// Plays a topology of the problem `one-bit`.
 pub(super) fn run(args: &RunArgs, file: &TopologyFile) -> Result<Exit, Failure> {

@@ -107,7 +107,7 @@ pub(super) fn resume(args: &SweepArgs, path: &Path) -> Result<Begun, Failure> {
     let started = earlier.map(|manifest| manifest.run.started);
     let run = Manifest { started: started.unwrap_or_else(|| run.started.clone()), ..run };
     let manifest = SweepManifest { run, part: part(shard), resumed };
-    dir.folders().map_err(unopened)?;
+    dir.folders(&plan).map_err(unopened)?;
     dir.tidy();
     dir.write("manifest.json", &manifest.to_json()).map_err(unwritten)?;
     dir.write_plan(&plan).map_err(unopened)?;

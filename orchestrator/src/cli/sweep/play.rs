@@ -102,7 +102,7 @@ impl Begun {
 
 fn not_played(error: PlayError, path: &str) -> Failure {
     match error {
-        PlayError::Topology(faults) => Failure::from(faults),
+        PlayError::Point(failure) => failure,
         PlayError::Write(_) | PlayError::Trial(_) => Failure::new(Exit::Failed, error)
             .help(format!("what was played is kept; `fogbit sweep --resume {path}` goes on")),
     }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Cell, CellAlignment, Table};
-use fogbit_scenario::topology::Metric;
 
+use crate::harness::metric::Known;
 use crate::stats::{MeanSd, PairStatistics};
 use crate::sweep::environment::{Environment, is_of_policies, touches};
 use crate::sweep::summary::{Ranked, SweepSummary, short_key};
@@ -32,7 +32,7 @@ pub(crate) fn render(summary: &SweepSummary, dir: &Path) -> String {
         head.seeds,
         plural(head.seeds),
         head.trials,
-        head.rank_by.name()
+        head.rank_by.name
     );
     rankings(&mut text, summary);
     if summary.environments.len() > 1 {
@@ -136,20 +136,16 @@ fn right(text: String) -> Cell {
     Cell::new(text).set_alignment(CellAlignment::Right)
 }
 
-fn digits(metric: Metric) -> usize {
-    if metric == Metric::AverageRegret { 4 } else { 1 }
-}
-
-fn value(metric: Metric, value: MeanSd) -> String {
-    let digits = digits(metric);
+fn value(metric: Known, value: MeanSd) -> String {
+    let digits = metric.style.digits;
     match value.sd {
         Some(sd) => format!("{:.digits$} ± {sd:.digits$}", value.mean),
         None => format!("{:.digits$}", value.mean),
     }
 }
 
-fn behind(metric: Metric, ranked: &Ranked) -> [Cell; 2] {
-    let digits = digits(metric);
+fn behind(metric: Known, ranked: &Ranked) -> [Cell; 2] {
+    let digits = metric.style.digits;
     let Some(PairStatistics { mean, t, .. }) = &ranked.behind else {
         return ["".to_owned(), "".to_owned()].map(right);
     };

@@ -2,12 +2,13 @@
 
 use super::Data;
 use super::tables::{key_cells, key_heads};
+use crate::harness::metric::known;
 use crate::report::intervals::Intervals;
 use crate::report::markup::{escape, fixed, grouped, put};
 use crate::report::plot::label;
 use crate::stats::PairStatistics;
 use crate::sweep::summary::PointSummary;
-use fogbit_scenario::topology::Metric;
+use fogbit_scenario::topology::Problem;
 
 /// Rows that are shown.
 const ROWS: usize = 120;
@@ -24,30 +25,30 @@ pub(super) fn section(data: &Data) -> String {
         .flat_map(|point| {
             point.policies.iter().filter_map(move |policy| {
                 let difference = policy.difference.as_ref()?;
-                Some((point, policy.name.as_str(), difference.of(data.metric())))
+                Some((point, policy.name.as_str(), difference.of(data.metric())?))
             })
         })
         .collect();
     if rows.is_empty() {
         return String::new();
     }
-    let (what, credit) = match data.metric() {
-        Metric::Reward => ("reward: above 0, the policy earns more", 1.0),
-        Metric::RegretHappiness => {
-            ("regret in expected happy bits: below 0, the policy loses less", -1.0)
-        }
-        Metric::RegretLinear | Metric::AverageRegret => {
-            ("regret in linear units: below 0, the policy loses less", -1.0)
-        }
-    };
+    let metric = data.metric();
+    let told = metric.per_slot_of.and_then(known).unwrap_or(metric);
+    let what = told.title.replacen(|_| true, &told.title[..1].to_lowercase(), 1);
+    let credit = if metric.higher_is_better { 1.0 } else { -1.0 };
     let mut out = format!("<h2>Paired differences to {}</h2>\n", escape(versus));
     put!(
         out,
         "<p>Policy minus {} at the same point, in {what}. Under a seed all policies meet the same \
-         tasks, nodes and draws. Intervals are 95 % confidence intervals of the mean (Student); \
+         {} and draws. Intervals are 95 % confidence intervals of the mean (Student); \
          a filled dot has one without 0, a hollow one leaves the question open, with the number of \
          seeds that would decide it if mean and deviation stayed as they are.</p>\n",
-        escape(versus)
+        escape(versus),
+        if data.plan.played.problem == Problem::OneBit {
+            "tasks, nodes"
+        } else {
+            "images, arrivals"
+        }
     );
     let shown = &rows[..rows.len().min(ROWS)];
     table(&mut out, data, shown, credit);

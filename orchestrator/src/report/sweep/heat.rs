@@ -2,13 +2,10 @@
 
 use super::Data;
 use super::grid::{Varying, groups};
-use super::{digits_of, title_of};
-use crate::harness::ProblemMetric;
 use crate::report::figures::frame;
 use crate::report::markup::{escape, fixed, put, shortened};
 use crate::report::plot::{CHARACTER, label};
 use crate::sweep::summary::{PointSummary, PolicyAtPoint, short_key};
-use fogbit_scenario::topology::Metric;
 
 const ROW: f64 = 34.0;
 const WIDEST: f64 = 88.0;
@@ -30,6 +27,8 @@ const MOST_VALUES: usize = 60;
 /// What a cell holds.
 struct Cell {
     value: f64,
+    /// What is written in it.
+    text: String,
     /// Whether it is told from 0, where that is a question.
     decided: bool,
     title: String,
@@ -77,7 +76,7 @@ pub(super) fn section(data: &Data) -> String {
                 .filter_map(move |policy| Some(difference(data, point, policy)?.value.abs()))
         })
         .fold(0.0, f64::max);
-    let credit = if metric.higher_is_better() { 1.0 } else { -1.0 };
+    let credit = if metric.higher_is_better { 1.0 } else { -1.0 };
     let apart = Scale::Diverging { most, credit };
     let versus = data.summary.sweep.versus.as_deref().unwrap_or_default();
     let shown = facets.iter().take(MOST_MAPS);
@@ -147,10 +146,10 @@ fn facet_title(others: &[&Varying], point: &PointSummary) -> String {
 
 fn mean(data: &Data, policy: &PolicyAtPoint) -> Option<Cell> {
     let value = policy.metric(data.metric())?;
-    let digits = digits_of(data.metric());
+    let digits = data.metric().style.digits;
     let sd = value.sd.map_or(String::new(), |sd| format!(" ± {}", fixed(sd, digits)));
     let title = format!("{}{sd}, {} seeds", fixed(value.mean, digits), policy.seeds);
-    Some(Cell { value: value.mean, decided: true, title })
+    Some(Cell { value: value.mean, text: number(value.mean, digits), decided: true, title })
 }
 
 /// A paired difference in what the sweep ranks by.
@@ -162,22 +161,23 @@ struct Apart {
 
 fn difference(data: &Data, point: &PointSummary, policy: &PolicyAtPoint) -> Option<Apart> {
     let difference = policy.difference.as_ref()?;
-    let pair = difference.of(data.metric());
+    let pair = difference.of(data.metric())?;
     // Average regret is regret divided by the number of slots, which is the same for both.
-    let per_slot = data.metric() == Metric::AverageRegret;
+    let per_slot = data.metric().per_slot_of.is_some();
     let scale = if per_slot { 1.0 / point.slots as f64 } else { 1.0 };
     let ends = pair.t.low.zip(pair.t.high).map(|(low, high)| (low * scale, high * scale));
     Some(Apart { value: pair.mean * scale, ends, seeds: pair.seeds })
 }
 
 fn apart_cell(data: &Data, point: &PointSummary, policy: &PolicyAtPoint) -> Option<Cell> {
-    let digits = digits_of(data.metric());
+    let digits = data.metric().style.digits;
     let Apart { value, ends, seeds } = difference(data, point, policy)?;
     let interval = ends.map_or(String::new(), |(low, high)| {
         format!(", 95 % interval {} to {}", fixed(low, digits), fixed(high, digits))
     });
     Some(Cell {
         value,
+        text: number(value, digits),
         decided: ends.is_some_and(|(low, high)| low > 0.0 || high < 0.0),
         title: format!("{}{interval}, {seeds} seeds", fixed(value, digits)),
     })
@@ -196,7 +196,7 @@ fn caption(data: &Data, name: &str) -> String {
     format!(
         "Mean {} over the seeds; the scale is the same for all policies, and darker is more.\
          {compared} Drawn from <a href='points.csv'><code>points.csv</code></a>.",
-        title_of(data.metric())
+        data.metric().style.title()
     )
 }
 
@@ -280,18 +280,18 @@ fn square(out: &mut String, cell: &Cell, scale: Scale, x: f64, y: f64, width: f6
     if width >= NUMBERED - 0.5 {
         let ink = if depth > 0.55 { "on" } else { "name" };
         let (middle, base) = (x + w / 2.0, y + ROW / 2.0 + 4.0);
-        label(out, ink, middle, base, "middle", &number(cell.value));
+        label(out, ink, middle, base, "middle", &cell.text);
     }
 }
 
-/// Three significant digits or so.
-fn number(value: f64) -> String {
+/// Three significant digits or so; one less than `most` behind the point where that is more.
+fn number(value: f64, most: usize) -> String {
     let digits = match value.abs() {
         size if size >= 100.0 => 0,
         size if size >= 10.0 => 1,
         size if size >= 1.0 => 2,
         0.0 => 0,
-        _ => 3,
+        _ => most.saturating_sub(1).max(3),
     };
     fixed(value, digits)
 }

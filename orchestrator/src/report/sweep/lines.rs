@@ -2,11 +2,12 @@
 
 use super::Data;
 use super::grid::{Varying, groups};
-use super::title_of;
+use crate::harness::metric::Known;
 use crate::report::axis::{Axis, Scale, round_up};
 use crate::report::figures::{frame, from_zero, highest, lowest};
 use crate::report::markup::{escape, grouped, put};
 use crate::report::plot::{Line, Plot, Point};
+use crate::stats::{MeanSd, t_quantile};
 use crate::sweep::environment::{is_of_policies, touches};
 use crate::sweep::summary::{PointSummary, short_key};
 
@@ -17,8 +18,13 @@ const MOST_FACETS: usize = 3;
 
 /// Figures for each key with numbers.
 pub(super) fn over_axes(data: &Data) -> String {
-    let numeric = data.varying.iter().filter(|key| key.numbers.is_some());
-    let figures: String = numeric.take(MOST_KEYS).map(|key| over(data, key)).collect();
+    let mut numeric: Vec<&Varying> =
+        data.varying.iter().filter(|key| key.numbers.is_some()).collect();
+    if !data.has_curves() {
+        // The figure that a sweep was made for is over the key with the most values.
+        numeric.sort_by_key(|key| std::cmp::Reverse(key.values.len()));
+    }
+    let figures: String = numeric.into_iter().take(MOST_KEYS).map(|key| over(data, key)).collect();
     if figures.is_empty() {
         return figures;
     }
@@ -33,7 +39,15 @@ fn over(data: &Data, key: &Varying) -> String {
         .iter()
         .filter(|other| !is_of_policies(&other.key) && other.key != key.key)
         .collect();
-    let facets = groups(&data.summary.points, &held);
+    let mut facets = groups(&data.summary.points, &held);
+    // Those that have most of the values: of grids that only cross, the others have a few.
+    let places = |points: &Vec<&PointSummary>| {
+        (0..key.values.len())
+            .filter(|place| points.iter().any(|point| key.place(point) == Some(*place)))
+            .count()
+    };
+    let most = facets.iter().map(places).max().unwrap_or(0);
+    facets.retain(|points| 2 * places(points) > most);
     let count = facets.len();
     let shown = spread(facets, MOST_FACETS);
     let several = shown.len() > 1;
@@ -76,7 +90,9 @@ fn over_key(data: &Data, key: &Varying, points: &[&PointSummary], policy: &str) 
         };
         let own = point.and_then(|point| point.policies.iter().find(|own| own.name == policy));
         if let Some(value) = own.and_then(|own| own.metric(data.metric())) {
-            drawn.push(Point { x: *x, y: value.mean, sd: value.sd });
+            let seeds = own.map_or(0, |own| own.seeds);
+            let sd = if data.has_curves() { value.sd } else { half_interval(value, seeds) };
+            drawn.push(Point { x: *x, y: value.mean, sd });
         }
     }
     drawn
@@ -92,7 +108,7 @@ fn over_in(
     let metric = data.metric();
     let line = |(name, look): &(String, String)| Line {
         class: look.clone(),
-        guide: false,
+        guide: dashed(data, name),
         label: name.clone(),
         title: name.clone(),
         points: over_key(data, key, points, name),
@@ -105,7 +121,7 @@ fn over_in(
     let xs = || lines.iter().flat_map(|line| &line.points).map(|point| point.x);
     let (low, high) = (xs().fold(f64::INFINITY, f64::min), xs().fold(f64::NEG_INFINITY, f64::max));
     let name = short_key(&key.key);
-    let log = low > 0.0 && high / low >= 8.0;
+    let log = low > 0.0 && high / low >= 8.0 && is_geometric(key);
     let (scale, x_title) = if log {
         (Scale::Log, format!("{name} (logarithmic)"))
     } else {
@@ -117,19 +133,29 @@ fn over_in(
         false => format!("Over {name}, with {environment}"),
     };
     let caption = format!(
-        "Mean {} of each policy over <code>{}</code>; bands are one standard deviation between \
-         seeds on either side.{} Drawn from <a href='points.csv'><code>points.csv</code></a>.",
-        title_of(metric),
+        "Mean {} of each policy over <code>{}</code>; bands are {}.{} Drawn from <a href='points.csv'><code>points.csv</code></a>.",
+        metric.style.title(),
         escape(&key.key),
+        match data.has_curves() {
+            true => "one standard deviation between seeds on either side",
+            false => {
+                "95 % confidence intervals of the mean (what policies differ by is paired, and known \
+                 better than that), and lines of policies that are told more than a task node can \
+                 see are dashed"
+            }
+        },
         about_settings(data, key)
     );
     let plot = Plot {
-        description: format!("{} over {}", title_of(metric), key.key),
+        description: format!("{} over {}", metric.style.title(), key.key),
         x: Axis { title: x_title, scale, low, high, percent: false },
-        y: upright(title_of(metric), &lines),
+        y: upright(metric, &lines),
         lines,
     };
-    let legend = legend(data.policies.iter().map(|(name, look)| (look.as_str(), name.clone())));
+    let legend = legend_with(data.policies.iter().map(|(name, look)| {
+        let kind = if dashed(data, name) { "guide" } else { "line" };
+        (format!("{kind} {look}"), name.clone())
+    }));
     let id = format!("over-{}{suffix}", escape(&key.key));
     Some(frame(&id, &title, &legend, &plot.svg(&[]), &caption))
 }
@@ -155,21 +181,54 @@ fn held_label(held: &[&Varying], point: &PointSummary) -> String {
     parts.join(", ")
 }
 
-/// An axis that holds all lines with their bands, and 0.
-fn upright(title: &str, lines: &[Line]) -> Axis {
-    let low = lowest(lines).min(0.0);
+/// Whether the line of a policy is dashed: where colours do not tell that it knows more.
+fn dashed(data: &Data, policy: &str) -> bool {
+    !data.has_curves() && data.told_more(policy)
+}
+
+/// Half the width of Student's 95 % interval of a mean over `seeds`.
+fn half_interval(value: MeanSd, seeds: u64) -> Option<f64> {
+    let sd = value.sd.filter(|_| seeds > 1)?;
+    Some(t_quantile(seeds as f64 - 1.0) * sd / (seeds as f64).sqrt())
+}
+
+/// Whether the ratios of a key's values are more even than their differences.
+fn is_geometric(key: &Varying) -> bool {
+    let mut numbers = key.numbers.clone().unwrap_or_default();
+    numbers.dedup();
+    let uneven = |step: fn(f64, f64) -> f64| {
+        let steps = || numbers.windows(2).map(|two| step(two[0], two[1]));
+        steps().fold(0.0, f64::max) / steps().fold(f64::INFINITY, f64::min)
+    };
+    // Of two values nothing can be told.
+    numbers.len() < 3 || uneven(|a, b| libm::log(b / a)) <= uneven(|a, b| b - a) + 1e-9
+}
+
+/// An axis that holds all lines with their bands, and 0 where it says something.
+fn upright(metric: Known, lines: &[Line]) -> Axis {
+    let (low, high, title) = (lowest(lines), highest(lines), metric.style.title());
+    if !metric.style.from_zero && high > low {
+        let margin = 0.04 * (high - low);
+        let low = if low >= 0.0 { (low - margin).max(0.0) } else { low - margin };
+        return Axis { low, high: high + margin, ..from_zero(&title, high) };
+    }
+    let low = low.min(0.0);
     let low = if low < 0.0 { -round_up(-low) } else { 0.0 };
-    Axis { low, ..from_zero(title, highest(lines)) }
+    Axis { low, ..from_zero(&title, high) }
 }
 
 pub(super) fn legend(entries: impl Iterator<Item = (impl AsRef<str>, String)>) -> String {
+    legend_with(entries.map(|(look, text)| (format!("line {}", look.as_ref()), text)))
+}
+
+/// The same, with all classes of a line.
+fn legend_with(entries: impl Iterator<Item = (String, String)>) -> String {
     let mut out = String::from("<ul class='legend'>");
-    for (look, text) in entries {
+    for (class, text) in entries {
         put!(
             out,
-            "<li><svg viewBox='0 0 30 10' aria-hidden='true'><path class='line {}' \
+            "<li><svg viewBox='0 0 30 10' aria-hidden='true'><path class='{class}' \
              d='M1 5H29'/></svg>{}</li>",
-            look.as_ref(),
             escape(&text)
         );
     }

@@ -15,13 +15,12 @@ use serde::Deserialize;
 
 use super::beyond::{self, Mark};
 use super::markup::{escape, grouped, put, seed_ranges, shortened};
-use super::{ReportError, count, looks, page};
-use crate::harness::ProblemMetric;
+use super::{ReportError, count, look, page};
+use crate::harness::metric::Known;
 use crate::results::read::ReadError;
 use crate::sweep::environment::Environment;
-use crate::sweep::plan::SweepPlan;
+use crate::sweep::plan::{PolicyPlan, SweepPlan};
 use crate::sweep::summary::{PointSummary, SweepSummary};
-use fogbit_scenario::topology::Metric;
 use grid::Varying;
 
 const SWEEP_STYLE: &str = include_str!("sweep.css");
@@ -35,12 +34,28 @@ pub fn render(dir: &Path) -> Result<String, ReportError> {
     let head = &data.summary.sweep;
     let mut out = page(&format!("{} – Fogbit sweep", head.topology), SWEEP_STYLE);
     out.push_str(&intro(&data));
-    out.push_str(&tables::ranking(&data));
-    out.push_str(&tables::best(&data));
-    out.push_str(&heat::section(&data));
-    out.push_str(&lines::over_axes(&data));
-    out.push_str(&slots::section(&data));
-    out.push_str(&differences::section(&data));
+    let sections: [fn(&Data) -> String; 6] = match data.has_curves() {
+        true => [
+            tables::ranking,
+            tables::best,
+            heat::section,
+            lines::over_axes,
+            slots::section,
+            differences::section,
+        ],
+        // Where trials are told as a whole, what is over parameters is what a sweep is for.
+        false => [
+            lines::over_axes,
+            tables::best,
+            heat::section,
+            tables::ranking,
+            slots::section,
+            differences::section,
+        ],
+    };
+    for section in sections {
+        out.push_str(&section(&data));
+    }
     out.push_str(&footer(&data));
     out.push_str("</body>\n</html>\n");
     Ok(out)
@@ -83,33 +98,62 @@ fn json<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, String> {
     serde_json::from_slice(bytes).map_err(|error| error.to_string())
 }
 
+/// The rows of `curves.csv`.
+fn rows(dir: &Path) -> Result<Vec<CurveRow>, ReadError> {
+    file(dir, "curves.csv", |bytes| {
+        let rows = csv::Reader::from_reader(bytes).into_deserialize().collect();
+        let rows: Result<_, csv::Error> = rows;
+        rows.map_err(|error| error.to_string())
+    })
+}
+
+/// The look of each of these policies, kind and whether it is told more: those have no colour of
+/// their own, and their lines are dashed. So have those of the reports of a run.
+fn looks_of(policies: &[&PolicyPlan]) -> Vec<String> {
+    let mut next = 0;
+    let look = |policy: &&PolicyPlan| match policy.kind.as_str() {
+        "lower-bound" => "best d1".to_owned(),
+        "hidden-state" => "best d0".to_owned(),
+        "clairvoyant" => "best d2".to_owned(),
+        kind => look(kind, &mut next),
+    };
+    policies.iter().map(look).collect()
+}
+
 impl Data {
     fn read(dir: &Path) -> Result<Data, ReadError> {
         let plan: SweepPlan = file(dir, "sweep.json", json)?;
         let summary: SweepSummary = file(dir, "summary.json", json)?;
-        let rows: Vec<CurveRow> = file(dir, "curves.csv", |bytes| {
-            let rows = csv::Reader::from_reader(bytes).into_deserialize().collect();
-            let rows: Result<_, csv::Error> = rows;
-            rows.map_err(|error| error.to_string())
-        })?;
+        let rows = if plan.played.said().curves().is_empty() { Vec::new() } else { rows(dir)? };
         let mut curves: BTreeMap<(String, String), Vec<CurveRow>> = BTreeMap::new();
         for row in rows {
             curves.entry((row.point.clone(), row.policy.clone())).or_default().push(row);
         }
-        let mut policies: Vec<(&str, &str)> = Vec::new();
-        for policy in summary.points.iter().flat_map(|point| &point.policies) {
-            if !policies.iter().any(|(name, _)| *name == policy.name) {
-                policies.push((&policy.name, &policy.kind));
+        let mut policies: Vec<&PolicyPlan> = Vec::new();
+        for policy in plan.played.points.iter().flat_map(|point| &point.policies) {
+            if !policies.iter().any(|known| known.name == policy.name) {
+                policies.push(policy);
             }
         }
-        let looks = looks(policies.iter().map(|(_, kind)| *kind));
-        let policies = policies.iter().map(|(name, _)| (*name).to_owned()).zip(looks).collect();
+        let looks = looks_of(&policies);
+        let policies = policies.iter().map(|policy| policy.name.clone()).zip(looks).collect();
         let varying = grid::varying(&summary);
         Ok(Data { dir: dir.to_owned(), plan, policies, varying, curves, summary })
     }
 
-    fn metric(&self) -> Metric {
+    fn metric(&self) -> Known {
         self.summary.sweep.rank_by
+    }
+
+    /// Whether there are curves over the slots of trials.
+    fn has_curves(&self) -> bool {
+        !self.plan.played.said().curves().is_empty()
+    }
+
+    /// Whether a policy is told more than a task node can see, wherever it is.
+    fn told_more(&self, policy: &str) -> bool {
+        let all = self.plan.played.points.iter().flat_map(|point| &point.policies);
+        all.into_iter().any(|own| own.name == policy && own.told_more)
     }
 
     fn look(&self, policy: &str) -> &str {
@@ -129,7 +173,7 @@ impl Data {
     /// Whether a policy is ranked: those that know more than a task node can are no rivals.
     fn ranked(&self, point: usize, policy: &str) -> bool {
         let point = &self.plan.played.points[point];
-        point.policy(policy).is_some_and(|index| !point.policies[index].knows_more())
+        point.policy(policy).is_some_and(|index| !point.policies[index].told_more)
     }
 
     /// The events of some points; none where they are not those of all of them.
@@ -154,26 +198,11 @@ impl Data {
             let own = point.policies.iter().find(|own| own.name == policy)?;
             Some((*point, own.metric(self.metric())?.mean))
         };
-        let sign = if self.metric().higher_is_better() { -1.0 } else { 1.0 };
+        let sign = if self.metric().higher_is_better { -1.0 } else { 1.0 };
         let best =
             points.iter().filter_map(mean).min_by(|a, b| (sign * a.1).total_cmp(&(sign * b.1)));
         best.map(|(point, _)| point)
     }
-}
-
-/// A metric in words, with its unit.
-fn title_of(metric: Metric) -> &'static str {
-    match metric {
-        Metric::AverageRegret => "average regret (linear units a slot)",
-        Metric::RegretLinear => "regret (linear units)",
-        Metric::RegretHappiness => "regret (expected happy bits)",
-        Metric::Reward => "reward (happy bits − all other tasks)",
-    }
-}
-
-/// Digits after the point of a metric.
-fn digits_of(metric: Metric) -> usize {
-    if metric == Metric::AverageRegret { 4 } else { 1 }
 }
 
 fn intro(data: &Data) -> String {
@@ -185,9 +214,10 @@ fn intro(data: &Data) -> String {
     let seeds = escape(&shortened(&seed_ranges(&data.plan.played.seeds), 60));
     let lengths = || data.summary.points.iter().map(|point| point.slots);
     let (least, most) = (lengths().min().unwrap_or(0), lengths().max().unwrap_or(0));
+    let [one, many] = data.plan.played.said().counted();
     let slots = match least == most {
-        true => count(most, "slot", "slots"),
-        false => format!("<b>{}</b> to <b>{}</b> slots", grouped(least), grouped(most)),
+        true => count(most, one, many),
+        false => format!("<b>{}</b> to <b>{}</b> {many}", grouped(least), grouped(most)),
     };
     let facts = [
         slots,
@@ -195,7 +225,7 @@ fn intro(data: &Data) -> String {
         count(data.policies.len() as u64, "policy", "policies"),
         format!("{} ({seeds})", count(head.seeds, "seed", "seeds")),
         count(head.trials, "trial", "trials"),
-        format!("ranked by <b>{}</b>", title_of(head.rank_by)),
+        format!("ranked by <b>{}</b>", head.rank_by.style.title()),
     ];
     out.push_str("<p class='facts'>");
     for fact in facts {
@@ -249,11 +279,15 @@ fn footer(data: &Data) -> String {
         ("Seeds", escape(&seed_ranges(&data.plan.played.seeds))),
         (
             "In this folder",
-            "<code>points.csv</code>one row for each point and policy\
-             <code>trials.csv</code>one row for each trial\
-             <code>curves.csv</code>average regret over slots\
-             <code>fogbit report .</code>makes this page anew"
-                .into(),
+            format!(
+                "<code>points.csv</code>one row for each point and policy\
+                 <code>trials.csv</code>one row for each trial\
+                 {}<code>fogbit report .</code>makes this page anew",
+                match data.has_curves() {
+                    true => "<code>curves.csv</code>average regret over slots",
+                    false => "",
+                }
+            ),
         ),
         (
             "One point",

@@ -1,9 +1,8 @@
 //! The rankings, and the best settings by environment.
 
-use fogbit_scenario::topology::Metric;
-
+use super::Data;
 use super::grid::Varying;
-use super::{Data, digits_of, title_of};
+use crate::harness::metric::Known;
 use crate::report::markup::{self, escape, fixed, grouped, put, shortened};
 use crate::stats::MeanSd;
 use crate::sweep::environment::{Environment, is_of_policies, touches};
@@ -84,7 +83,7 @@ pub(super) fn ranking(data: &Data) -> String {
 
 fn places_table(data: &Data, places: &[&Ranked]) -> String {
     let metric = data.metric();
-    let digits = digits_of(metric);
+    let digits = metric.style.digits;
     let keys: Vec<&Varying> = data.varying.iter().filter(|key| is_of_policies(&key.key)).collect();
     let heads: String = keys.iter().map(|key| key_head(key)).collect();
     let mut out = format!(
@@ -140,7 +139,7 @@ pub(super) fn best(data: &Data) -> String {
         "<h2>Each policy by environment</h2>\n<p>Mean {}, of each policy at the setting that did \
          best there; the best policy of an environment is bold.</p>\n<div class='wide'><table \
          class='ranks'><thead><tr>{heads}{names}</tr></thead><tbody>\n",
-        title_of(data.metric())
+        data.metric().style.title()
     );
     for environment in environments.iter().take(BEST) {
         let first = data.summary.ranking_of(environment).next();
@@ -175,7 +174,7 @@ fn best_cell(data: &Data, environment: &Environment, policy: &str, is_first: boo
     let Some((best, point)) = best.and_then(|best| Some((best, data.point(&best.point)?))) else {
         return "<td>–</td>".into();
     };
-    let value = fixed(best.value.mean, digits_of(data.metric()));
+    let value = fixed(best.value.mean, data.metric().style.digits);
     let value = if is_first { format!("<b>{value}</b>") } else { value };
     let setting = shortened(&point.label_of(policy), 40);
     let link = match setting.is_empty() {
@@ -196,11 +195,10 @@ pub(super) fn environment_title(environment: &Environment) -> String {
 }
 
 /// The same as the head of a column, with the unit below.
-fn column_head(metric: Metric) -> String {
-    let (name, unit) = title_of(metric).split_once(" (").unwrap_or_default();
-    format!("{name}<span class='sub'>{}</span>", unit.trim_end_matches(')'))
+fn column_head(metric: Known) -> String {
+    format!("{}<span class='sub'>{}</span>", metric.style.phrase, metric.style.unit)
 }
 
-fn mean_sd(metric: Metric, value: MeanSd) -> String {
-    markup::mean_sd(value, digits_of(metric))
+fn mean_sd(metric: Known, value: MeanSd) -> String {
+    markup::mean_sd(value, metric.style.digits)
 }

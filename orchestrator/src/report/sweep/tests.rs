@@ -1,8 +1,10 @@
+use crate::harness::ProblemMetric;
+use crate::harness::metric::Known;
 use crate::report::markup::well_formed;
 use crate::stats::MeanSd;
 use crate::sweep::plan::{LAYOUT, Played, PointPlan, PolicyPlan, SweepPlan};
-use crate::sweep::summary::{PointSummary, PolicyAtPoint, SweepSummary};
-use fogbit_scenario::topology::Metric;
+use crate::sweep::summary::{Figure, PointSummary, PolicyAtPoint, SweepSummary};
+use fogbit_scenario::topology::{Metric, Problem};
 use indexmap::IndexMap;
 
 /// The report of a sweep over keys with these values, with made-up figures.
@@ -21,7 +23,11 @@ fn report(keys: &[(&str, &[&str])]) -> String {
             .collect();
     }
     let policies: Vec<PolicyPlan> = [("toof", "toof"), ("<b>", "random"), ("optimal", "optimal")]
-        .map(|(name, kind)| PolicyPlan { name: name.into(), kind: kind.into() })
+        .map(|(name, kind)| PolicyPlan {
+            name: name.into(),
+            kind: kind.into(),
+            told_more: kind == "optimal",
+        })
         .to_vec();
     let points: Vec<PointPlan> = settings
         .into_iter()
@@ -31,6 +37,7 @@ fn report(keys: &[(&str, &[&str])]) -> String {
             settings,
             slots: 100,
             nodes: 3,
+            slot_cost: 13,
             own_path: false,
             policies: policies.clone(),
             files: IndexMap::new(),
@@ -39,6 +46,7 @@ fn report(keys: &[(&str, &[&str])]) -> String {
     let played = Played {
         layout: LAYOUT,
         fogbit: "0".into(),
+        problem: Problem::OneBit,
         topology: "t & u".into(),
         about: Some("<about>".into()),
         keys: keys.iter().map(|(key, _)| (*key).to_owned()).collect(),
@@ -50,7 +58,7 @@ fn report(keys: &[(&str, &[&str])]) -> String {
         digest: played.digest(),
         played,
         versus: Some("toof".into()),
-        rank_by: Metric::AverageRegret,
+        rank_by: Known::of(Metric::AverageRegret),
     };
     let value = |point: usize, policy: usize| {
         Some(MeanSd::of(&[point as f64, (point + policy) as f64 * 1.5, 3.0]))
@@ -70,13 +78,13 @@ fn report(keys: &[(&str, &[&str])]) -> String {
                 kind: own.kind.clone(),
                 seeds: 3,
                 failures: vec![],
-                regret_linear: value(index, policy),
-                average_regret: value(index, policy),
-                regret_happiness: value(index, policy),
-                reward: value(index, policy),
-                optimal_reward: None,
-                happy_share: None,
-                refused_share: None,
+                figures: Metric::ALL
+                    .iter()
+                    .map(|metric| {
+                        let mean = value(index, policy).map(Figure::Mean);
+                        (metric.name().to_owned(), mean)
+                    })
+                    .collect(),
                 rank: None,
                 difference: None,
             })

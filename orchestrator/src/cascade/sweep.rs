@@ -1,0 +1,281 @@
+//! What the problem `cascade` says of itself to be swept.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use fogbit_scenario::TopologyFile;
+use fogbit_scenario::cascade::CascadeScenario;
+use fogbit_scenario::topology::{CascadeMetric, CascadePolicySpec, Problem};
+
+use super::backend::{Cascade, CascadeContext};
+use super::collect::kpis;
+use super::metric;
+use super::plan::CascadePlan;
+use super::policies::Policies;
+use crate::exit::{Exit, Failure};
+use crate::harness::metric::Known;
+use crate::harness::{PolicyKind, look_for_policies, sim};
+use crate::results::write_whole;
+use crate::sweep::dir::MODELS;
+use crate::sweep::plan::{PointPlan, PolicyPlan, sha256};
+use crate::sweep::problem::{
+    CheckedPoint, Column, PointPlay, SweepProblem, TrialOutcome, TrialWatch,
+};
+use crate::train::dqn::check_models;
+
+/// The problem `cascade`.
+#[derive(Debug, Clone, Copy)]
+pub struct CascadeSweep;
+
+const COLUMNS: [Column; 7] = [
+    Column { name: "average_loss", whole: false },
+    Column { name: "offloaded_share", whole: false },
+    Column { name: "wasted_share", whole: false },
+    Column { name: "offloaded", whole: true },
+    Column { name: "wanted", whole: true },
+    Column { name: "tokens_came", whole: false },
+    Column { name: "tokens_wasted", whole: false },
+];
+
+impl SweepProblem for CascadeSweep {
+    fn problem(&self) -> Problem {
+        Problem::Cascade
+    }
+
+    fn counted(&self) -> [&'static str; 2] {
+        ["image", "images"]
+    }
+
+    fn metrics(&self) -> Vec<Known> {
+        Known::all::<CascadeMetric>()
+    }
+
+    fn default_metric(&self) -> Known {
+        Known::of(CascadeMetric::AverageLoss)
+    }
+
+    /// The baseline of the paper.
+    fn preferred<'p>(&self, policies: &'p [PolicyPlan]) -> Option<&'p PolicyPlan> {
+        policies.iter().find(|policy| policy.kind == "threshold")
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        &COLUMNS
+    }
+
+    fn tabled_differences(&self) -> &'static [&'static str] {
+        &["average_loss", "offloaded_share", "wasted_share"]
+    }
+
+    fn check(&self, file: &TopologyFile, wanted: &[String]) -> Result<CheckedPoint, Failure> {
+        let mut scenario = CascadeScenario::from_file(file)?;
+        look_for_policies(wanted, &scenario.policies().map(|(name, _)| name).collect::<Vec<_>>())?;
+        if !wanted.is_empty() {
+            scenario.keep_policies(|name| wanted.iter().any(|wanted| wanted == name));
+        }
+        if scenario.is_wall() {
+            return Err(Failure::usage(
+                "the clock is real time, and a sweep plays in virtual time",
+            )
+            .help("--set \"clock={kind='slot'}\"; `fogbit run` plays in real time"));
+        }
+        check_models(&scenario)?;
+        let kept = Kept::of(&scenario)?;
+        let policies = scenario.policies().map(|(name, spec)| PolicyPlan {
+            name: name.into(),
+            kind: spec.kind().into(),
+            told_more: !CascadePolicySpec::is_ranked(spec.kind()),
+        });
+        Ok(CheckedPoint {
+            slots: scenario.images(),
+            nodes: 1,
+            slot_cost: slot_cost(&scenario),
+            own_path: false,
+            policies: policies.collect(),
+            toml: scenario.resolved_toml_for_sim(&kept.trace, |policy| kept.model(policy)),
+            files: kept.files(&scenario),
+            seeds: scenario.seeds(),
+            about: scenario.topology().about.clone(),
+        })
+    }
+
+    fn load(
+        &self,
+        point: &PointPlan,
+        path: &Path,
+        text: &str,
+    ) -> Result<Arc<dyn PointPlay>, Failure> {
+        let scenario = CascadeScenario::from_file(&TopologyFile::from_text(path, text.to_owned()))?;
+        let made = scenario.policies().map(|_| OnceLock::new()).collect();
+        Ok(Arc::new(Point { name: point.point.clone(), path: path.to_owned(), scenario, made }))
+    }
+
+    fn trainings(&self, point: &PointPlan) -> Vec<String> {
+        let named = |policy: &str| {
+            let start = format!("models/{policy}-");
+            point.files.keys().any(|file| file.starts_with(&start))
+        };
+        let learners = point.policies.iter().filter(|policy| policy.kind == "dqn");
+        let untrained = learners.filter(|policy| !named(&policy.name));
+        untrained.map(|policy| model_of(&point.point, &policy.name)).collect()
+    }
+}
+
+/// Where a sweep keeps the model that it has trained for a policy of a point.
+fn model_of(point: &str, policy: &str) -> String {
+    format!("{MODELS}/{point}-{policy}.safetensors")
+}
+
+/// What an image of a policy costs on average, in some 20 ns.
+fn slot_cost(scenario: &CascadeScenario) -> u64 {
+    let cost = |spec: &CascadePolicySpec| match spec {
+        CascadePolicySpec::Threshold(_)
+        | CascadePolicySpec::LowerBound(_)
+        | CascadePolicySpec::Mdp(_)
+        | CascadePolicySpec::HiddenState(_) => 3,
+        CascadePolicySpec::Clairvoyant(_) => 10,
+        CascadePolicySpec::Belief(belief) => u64::from(belief.places) / 8,
+        CascadePolicySpec::Dqn(_) => 80,
+    };
+    let (sum, count) = scenario.policies().fold((0, 0), |(sum, n), (_, s)| (sum + cost(s), n + 1));
+    sum / u64::max(count, 1) + 1
+}
+
+/// The names under which the files of a point are kept. All points keep theirs in one folder, so
+/// that they have to tell what is in them.
+struct Kept {
+    trace: String,
+    models: Vec<(String, String)>,
+}
+
+impl Kept {
+    fn of(scenario: &CascadeScenario) -> Result<Kept, Failure> {
+        let ending = scenario.kept_trace().trim_start_matches("trace");
+        let trace = format!("trace-{}{ending}", content(&scenario.trace_file())?);
+        let models = scenario.model_files().into_iter().map(|(policy, path)| {
+            let name = format!("models/{policy}-{}.safetensors", content(&path)?);
+            Ok((policy.to_owned(), name))
+        });
+        Ok(Kept { trace, models: models.collect::<Result<_, Failure>>()? })
+    }
+
+    fn model(&self, policy: &str) -> String {
+        let found = self.models.iter().find(|(name, _)| name == policy);
+        found.map_or_else(String::new, |(_, file)| file.clone())
+    }
+
+    fn files(&self, scenario: &CascadeScenario) -> Vec<(PathBuf, String)> {
+        let models = scenario.model_files().into_iter();
+        let models = models.map(|(policy, path)| (path, self.model(policy)));
+        [(scenario.trace_file(), self.trace.clone())].into_iter().chain(models).collect()
+    }
+}
+
+/// The first digits of the SHA-256 of a file.
+fn content(path: &Path) -> Result<String, Failure> {
+    let bytes = std::fs::read(path).map_err(|error| {
+        Failure::new(Exit::Usage, format!("cannot read {}: {error}", path.display()))
+    })?;
+    Ok(sha256(&bytes)[..12].to_owned())
+}
+
+/// A plan of one policy, and this policy, solved.
+type Solved = (Arc<CascadePlan>, Policies);
+
+/// A point that is ready to be played. A policy is solved when its first trial begins: several of
+/// them side by side, and none that is not played here.
+struct Point {
+    name: String,
+    /// Where its topology lies.
+    path: PathBuf,
+    scenario: CascadeScenario,
+    made: Vec<OnceLock<Result<Solved, String>>>,
+}
+
+impl Point {
+    fn solved(&self, policy: usize, stop: &AtomicBool) -> Result<Solved, String> {
+        let solve = || self.solve(policy, stop).map_err(|failure| failure.told());
+        self.made[policy].get_or_init(solve).clone()
+    }
+
+    /// Solves a policy. A network without a model is trained, once in the life of the sweep.
+    fn solve(&self, policy: usize, stop: &AtomicBool) -> Result<Solved, Failure> {
+        let names: Vec<&str> = self.scenario.policies().map(|(name, _)| name).collect();
+        let name = names[policy];
+        let mut scenario = self.scenario.clone();
+        scenario.keep_policies(|own| own == name);
+        let untrained = matches!(scenario.policies().next(), Some((_, CascadePolicySpec::Dqn(dqn))) if dqn.model.is_none());
+        if !untrained {
+            let policies = Policies::prepare(&scenario, true, stop)?;
+            return Ok((Arc::new(CascadePlan::new(scenario)), policies));
+        }
+        // Beside the folder of the topologies.
+        let file = model_of(&self.name, name);
+        let path = self.path.with_file_name("..").join(&file);
+        if path.is_file() {
+            scenario = with_model(&scenario, &self.path, &format!("../{file}"))?;
+        }
+        let policies = Policies::prepare(&scenario, true, stop)?;
+        if let Some(model) = policies.model(0).filter(|_| !path.is_file()) {
+            write_whole(&path, &model.bytes).map_err(|error| {
+                Failure::new(Exit::Failed, format!("cannot write {}: {error}", path.display()))
+            })?;
+        }
+        Ok((Arc::new(CascadePlan::new(scenario)), policies))
+    }
+}
+
+/// The scenario with a model for its networks; `path` is where its topology lies.
+fn with_model(
+    scenario: &CascadeScenario,
+    path: &Path,
+    file: &str,
+) -> Result<CascadeScenario, Failure> {
+    let mut topology = scenario.topology().clone();
+    for spec in topology.policies.values_mut() {
+        if let CascadePolicySpec::Dqn(dqn) = spec {
+            dqn.model = Some(file.to_owned());
+        }
+    }
+    // Those about other policies would not be understood.
+    topology.expectations.clear();
+    Ok(CascadeScenario::from_topology(&topology, path)?)
+}
+
+impl PointPlay for Point {
+    fn play(
+        &self,
+        policy: usize,
+        seed: u64,
+        watch: &TrialWatch<'_>,
+    ) -> Result<TrialOutcome, String> {
+        let (plan, policies) = match self.solved(policy, watch.stop) {
+            Ok(solved) => solved,
+            // A training that was stopped is no fault of the trial.
+            Err(_) if watch.stop.load(Ordering::Relaxed) => return Ok(TrialOutcome::stopped()),
+            Err(error) => return Err(error),
+        };
+        let problem = Cascade { plan: Arc::clone(&plan), policies, pictures: None };
+        let context =
+            CascadeContext { stop: Arc::clone(watch.stop), ..CascadeContext::new(problem) };
+        // The only policy of its plan.
+        let trial = sim::play(&context, (0, seed)).map_err(|error| error.to_string())?;
+        let told = kpis(&plan, 0, &trial.account);
+        watch.done.fetch_add(watch.weight.saturating_mul(trial.account.images), Ordering::Relaxed);
+        let metrics = CascadeMetric::ALL.map(|own| metric::value(own, &told));
+        let counts = [
+            Some(told.counts.offloaded as f64),
+            Some(told.counts.wanted as f64),
+            Some(told.tokens_came),
+            told.tokens_wasted,
+        ];
+        Ok(TrialOutcome {
+            status: trial.status,
+            failure: trial.failure,
+            slots: trial.account.images,
+            values: [&metrics[..], &counts[..]].concat(),
+            curves: Vec::new(),
+        })
+    }
+}
