@@ -9,6 +9,9 @@ const STREAM: u64 = 0;
 const VALIDATION: u64 = 4;
 const SEGMENTS: u64 = 8;
 
+/// Ranks in a line of the processor's cache, 64 bytes.
+const RANKS_OF_A_LINE: usize = 16;
+
 /// The keys of the stream that is trained on, of the one that judges, and of the segments.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TrainingKeys {
@@ -98,6 +101,23 @@ impl TrainingStream {
     /// How many segments there are: one that ends at each image but the first.
     pub fn segments(&self) -> u64 {
         self.ranks.len() as u64 - 1
+    }
+
+    /// Brings these segments near before they are read one after the other. They lie far apart in a
+    /// long stream: the processor waits for all of them at once here, and for each by itself there.
+    ///
+    /// # Panics
+    /// If there is no such segment.
+    pub fn fetch(&self, segments: &[u64]) {
+        let mut sum = 0u32;
+        for segment in segments {
+            let last = *segment as usize + 1;
+            let first = last.saturating_sub(self.shape.metrics());
+            for rank in self.ranks[first..=last].iter().step_by(RANKS_OF_A_LINE) {
+                sum = sum.wrapping_add(*rank);
+            }
+        }
+        std::hint::black_box(sum);
     }
 
     /// Reads segment number `segment`, from 0, whose last two images are `segment` and the one after

@@ -197,13 +197,18 @@ impl DqnTrainer {
         let mut draw = u64::from(iteration - 1) * (self.wanted.len() / outputs) as u64;
         let befores = self.before.chunks_exact_mut(batch * inputs);
         let mut outcomes = Vec::with_capacity(batch);
+        let mut segments = Vec::with_capacity(batch);
         for (before, wanted) in befores.zip(self.wanted.chunks_exact_mut(batch * outputs)) {
             outcomes.clear();
-            let rows = before.chunks_exact_mut(inputs).zip(self.after.chunks_exact_mut(inputs));
-            for (before, after) in rows {
+            segments.clear();
+            for _ in 0..batch {
                 draw += 1;
-                let segment = (u128::from(self.segments.at(draw)) * count) >> 64;
-                outcomes.push(self.stream.read(segment as u64, before, after));
+                segments.push(((u128::from(self.segments.at(draw)) * count) >> 64) as u64);
+            }
+            self.stream.fetch(&segments);
+            let rows = before.chunks_exact_mut(inputs).zip(self.after.chunks_exact_mut(inputs));
+            for (segment, (before, after)) in segments.iter().zip(rows) {
+                outcomes.push(self.stream.read(*segment, before, after));
             }
             self.target.inputs(batch).copy_from_slice(&self.after);
             self.target.forward(&self.network);
