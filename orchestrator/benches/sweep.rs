@@ -34,7 +34,7 @@ fn points() -> (SweepPlan, Vec<ResolvedPoint>) {
     let sets = [&slots, &seeds, "policies.toof.gamma.c=0.01,0.03,0.1"];
     let design = Design::grid(&sets).unwrap();
     let wanted = POLICIES.map(ToOwned::to_owned);
-    let said = problem::of(Problem::OneBit).unwrap_or_else(|failure| panic!("{failure:?}"));
+    let said = problem::of(Problem::OneBit);
     let base = Base { file: &base, wanted: &wanted };
     let points = resolve(base, said, &design, |_| Ok(()));
     let points = points.unwrap_or_else(|failure| panic!("{failure:?}"));

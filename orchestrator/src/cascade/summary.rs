@@ -44,7 +44,7 @@ pub struct CascadeRun {
     pub topology: String,
     /// What it shows.
     pub about: Option<String>,
-    /// `sim` or `process`.
+    /// `sim`, `process` or `join`.
     pub backend: String,
     /// Length of each trial in images.
     pub images: u64,

@@ -14,11 +14,11 @@ use super::metric;
 use super::plan::CascadePlan;
 use super::policies::Policies;
 use crate::exit::{Exit, Failure};
-use crate::harness::metric::Known;
+use crate::harness::metric::{Known, names};
 use crate::harness::{PolicyKind, look_for_policies, sim};
 use crate::results::write_whole;
-use crate::sweep::dir::MODELS;
-use crate::sweep::plan::{PointPlan, PolicyPlan, sha256};
+use crate::sweep::models::{KeptModels, content, model_of, trainings};
+use crate::sweep::plan::{PointPlan, PolicyPlan};
 use crate::sweep::problem::{
     CheckedPoint, Column, PointPlay, SweepProblem, TrialOutcome, TrialWatch,
 };
@@ -47,6 +47,10 @@ impl SweepProblem for CascadeSweep {
         ["image", "images"]
     }
 
+    fn met(&self) -> &'static str {
+        "images, arrivals"
+    }
+
     fn metrics(&self) -> Vec<Known> {
         Known::all::<CascadeMetric>()
     }
@@ -64,8 +68,8 @@ impl SweepProblem for CascadeSweep {
         &COLUMNS
     }
 
-    fn tabled_differences(&self) -> &'static [&'static str] {
-        &["average_loss", "offloaded_share", "wasted_share"]
+    fn tabled_differences(&self) -> Vec<&'static str> {
+        names::<CascadeMetric>()
     }
 
     fn check(&self, file: &TopologyFile, wanted: &[String]) -> Result<CheckedPoint, Failure> {
@@ -81,7 +85,11 @@ impl SweepProblem for CascadeSweep {
             .help("--set \"clock={kind='slot'}\"; `fogbit run` plays in real time"));
         }
         check_models(&scenario)?;
-        let kept = Kept::of(&scenario)?;
+        let ending = scenario.kept_trace().trim_start_matches("trace");
+        let trace = format!("trace-{}{ending}", content(&scenario.trace_file())?);
+        let models = KeptModels::of(&scenario)?;
+        let files = scenario.model_files().into_iter();
+        let files = files.map(|(policy, path)| (path, models.model(policy)));
         let policies = scenario.policies().map(|(name, spec)| PolicyPlan {
             name: name.into(),
             kind: spec.kind().into(),
@@ -93,8 +101,8 @@ impl SweepProblem for CascadeSweep {
             slot_cost: slot_cost(&scenario),
             own_path: false,
             policies: policies.collect(),
-            toml: scenario.resolved_toml_for_sim(&kept.trace, |policy| kept.model(policy)),
-            files: kept.files(&scenario),
+            toml: scenario.resolved_toml_for_sim(&trace, |policy| models.model(policy)),
+            files: [(scenario.trace_file(), trace)].into_iter().chain(files).collect(),
             seeds: scenario.seeds(),
             about: scenario.topology().about.clone(),
         })
@@ -112,19 +120,8 @@ impl SweepProblem for CascadeSweep {
     }
 
     fn trainings(&self, point: &PointPlan) -> Vec<String> {
-        let named = |policy: &str| {
-            let start = format!("models/{policy}-");
-            point.files.keys().any(|file| file.starts_with(&start))
-        };
-        let learners = point.policies.iter().filter(|policy| policy.kind == "dqn");
-        let untrained = learners.filter(|policy| !named(&policy.name));
-        untrained.map(|policy| model_of(&point.point, &policy.name)).collect()
+        trainings(point, "dqn")
     }
-}
-
-/// Where a sweep keeps the model that it has trained for a policy of a point.
-fn model_of(point: &str, policy: &str) -> String {
-    format!("{MODELS}/{point}-{policy}.safetensors")
 }
 
 /// What an image of a policy costs on average, in some 20 ns.
@@ -140,44 +137,6 @@ fn slot_cost(scenario: &CascadeScenario) -> u64 {
     };
     let (sum, count) = scenario.policies().fold((0, 0), |(sum, n), (_, s)| (sum + cost(s), n + 1));
     sum / u64::max(count, 1) + 1
-}
-
-/// The names under which the files of a point are kept. All points keep theirs in one folder, so
-/// that they have to tell what is in them.
-struct Kept {
-    trace: String,
-    models: Vec<(String, String)>,
-}
-
-impl Kept {
-    fn of(scenario: &CascadeScenario) -> Result<Kept, Failure> {
-        let ending = scenario.kept_trace().trim_start_matches("trace");
-        let trace = format!("trace-{}{ending}", content(&scenario.trace_file())?);
-        let models = scenario.model_files().into_iter().map(|(policy, path)| {
-            let name = format!("models/{policy}-{}.safetensors", content(&path)?);
-            Ok((policy.to_owned(), name))
-        });
-        Ok(Kept { trace, models: models.collect::<Result<_, Failure>>()? })
-    }
-
-    fn model(&self, policy: &str) -> String {
-        let found = self.models.iter().find(|(name, _)| name == policy);
-        found.map_or_else(String::new, |(_, file)| file.clone())
-    }
-
-    fn files(&self, scenario: &CascadeScenario) -> Vec<(PathBuf, String)> {
-        let models = scenario.model_files().into_iter();
-        let models = models.map(|(policy, path)| (path, self.model(policy)));
-        [(scenario.trace_file(), self.trace.clone())].into_iter().chain(models).collect()
-    }
-}
-
-/// The first digits of the SHA-256 of a file.
-fn content(path: &Path) -> Result<String, Failure> {
-    let bytes = std::fs::read(path).map_err(|error| {
-        Failure::new(Exit::Usage, format!("cannot read {}: {error}", path.display()))
-    })?;
-    Ok(sha256(&bytes)[..12].to_owned())
 }
 
 /// A plan of one policy, and this policy, solved.

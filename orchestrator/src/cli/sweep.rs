@@ -63,13 +63,14 @@ pub(crate) struct SweepArgs {
     #[command(flatten)]
     selection: Selection,
 
-    /// Compare the others with this policy [default: toof, of `cascade` the first of kind
-    /// threshold, or else the first]
+    /// Compare the others with this policy [default: toof, of `placement` the first of kind
+    /// always-offload, of `cascade` the first of kind threshold, or else the first]
     #[arg(long, value_name = "NAME", env = "FOGBIT_VERSUS")]
     versus: Option<String>,
 
     /// Rank points and policies by average_regret, regret_linear, regret_happiness or reward; of
-    /// `cascade` by average_loss, offloaded_share or wasted_share [default: the first]
+    /// `placement` by mean_regret_ms, mean_latency_ms, accuracy or accuracy_outside_band; of `cascade`
+    /// by average_loss, offloaded_share or wasted_share [default: the first]
     #[arg(long, value_name = "METRIC", env = "FOGBIT_RANK_BY")]
     rank_by: Option<String>,
 
@@ -158,7 +159,7 @@ impl SweepArgs {
             return Err(Failure::usage(format!("{flag} would override `{key}`, which is varied"))
                 .help(format!("leave {flag} out, or do not vary `{key}`")));
         }
-        let said = problem::of(base.problem()?)?;
+        let said = problem::of(base.problem()?);
         let wanted = self.selection.policies();
         let points = resolve(Base { file: &base, wanted }, said, &design, |file| {
             self.selection.apply(file)

@@ -47,7 +47,7 @@ pub struct PlacementRun {
     pub topology: String,
     /// What it shows.
     pub about: Option<String>,
-    /// `sim` or `process`.
+    /// `sim`, `process` or `join`.
     pub backend: String,
     /// Length of each trial in slots.
     pub slots: u64,

@@ -225,13 +225,18 @@ pub(crate) fn looks<'k>(kinds: impl Iterator<Item = &'k str>) -> Vec<String> {
     kinds.map(|kind| look(kind, &mut next)).collect()
 }
 
-/// The classes of a policy of some kind; `next` counts the colours that are taken.
+/// The classes of a policy of some kind; `next` counts the colours that are taken. Kinds that are told
+/// more than a task node can see have none of their own: they are grey, and most are dashed.
 pub(crate) fn look(kind: &str, next: &mut usize) -> String {
-    if kind == "optimal" || kind == "oracle" {
-        return "best".to_owned();
-    }
-    if kind == "full-information" {
-        return "best d2".to_owned();
+    let told_more = match kind {
+        "optimal" | "oracle" => Some("best"),
+        "full-information" | "clairvoyant" => Some("best d2"),
+        "lower-bound" => Some("best d1"),
+        "hidden-state" => Some("best told"),
+        _ => None,
+    };
+    if let Some(look) = told_more {
+        return look.to_owned();
     }
     let (colour, round) = (*next % COLOURS, (*next / COLOURS).min(2));
     *next += 1;

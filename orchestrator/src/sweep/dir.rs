@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::plan::{LAYOUT, SweepPlan, Unit};
-use super::problem;
 use super::resolve::ResolvedPoint;
 use crate::results::{Manifest, ResultsError, RunStatus, write_whole};
 
@@ -284,9 +283,6 @@ pub fn read_plan(dir: &Path) -> Result<SweepPlan, DirError> {
     }
     let plan: SweepPlan =
         serde_json::from_slice(&text).map_err(|error| content(error.to_string()))?;
-    if let Err(failure) = problem::of(plan.played.problem) {
-        return Err(content(failure.told()));
-    }
     if plan.digest != plan.played.digest() {
         let reason = "it was changed: its digest is not that of its content".into();
         return Err(DirError::Content { path, reason });

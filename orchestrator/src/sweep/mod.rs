@@ -12,6 +12,7 @@ pub mod dir;
 pub mod environment;
 mod grids;
 pub mod merge;
+pub mod models;
 pub mod one_bit;
 pub mod plan;
 pub mod play;

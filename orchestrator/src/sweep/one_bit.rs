@@ -49,6 +49,10 @@ impl SweepProblem for OneBitSweep {
         ["slot", "slots"]
     }
 
+    fn met(&self) -> &'static str {
+        "tasks, nodes"
+    }
+
     fn metrics(&self) -> Vec<Known> {
         Known::all::<Metric>()
     }
@@ -76,8 +80,8 @@ impl SweepProblem for OneBitSweep {
         ]
     }
 
-    fn tabled_differences(&self) -> &'static [&'static str] {
-        &["regret_linear", "reward"]
+    fn tabled_differences(&self) -> Vec<&'static str> {
+        vec!["regret_linear", "reward"]
     }
 
     fn curves(&self) -> &'static [CurveFile] {

@@ -175,7 +175,7 @@ impl Played {
     /// # Panics
     /// If there are no sweeps of it: nobody makes such a plan, and none is read.
     pub fn said(&self) -> &'static dyn SweepProblem {
-        problem::of(self.problem).expect("the problem can be swept")
+        problem::of(self.problem)
     }
 
     /// The models that are trained for its points, as files of its directory.

@@ -13,6 +13,7 @@ use super::plan::{PointPlan, PolicyPlan};
 use crate::cascade::sweep::CascadeSweep;
 use crate::exit::Failure;
 use crate::harness::metric::Known;
+use crate::placement::sweep::PlacementSweep;
 use crate::plan::Status;
 
 /// What is kept of a trial beside its seed, its number of slots and its failure.
@@ -126,8 +127,13 @@ pub trait SweepProblem: Sync {
     /// What a slot of it is called: one, and several.
     fn counted(&self) -> [&'static str; 2];
 
-    /// What policies are compared by, in the order of tables; the first of those without
-    /// [`Known::per_slot_of`] need a column of their name.
+    /// What all policies meet alike under a seed, in words: "Under a seed all policies meet the same
+    /// {met} and draws".
+    fn met(&self) -> &'static str;
+
+    /// What policies are compared by, in the order of tables. Each has a column of its name in
+    /// [`columns`](Self::columns), but for those that are another one divided by the number of slots
+    /// ([`Known::per_slot_of`]).
     fn metrics(&self) -> Vec<Known>;
 
     /// What is ranked by unless the user says otherwise.
@@ -137,7 +143,7 @@ pub trait SweepProblem: Sync {
     /// otherwise; none has no preference.
     fn preferred<'p>(&self, policies: &'p [PolicyPlan]) -> Option<&'p PolicyPlan>;
 
-    /// What is kept of a trial, in the order of `trials.csv`.
+    /// What is kept of a trial, in the order of `trials.csv` and of [`TrialOutcome::values`].
     fn columns(&self) -> &'static [Column];
 
     /// Columns that are no metrics, and whose means are told all the same.
@@ -151,7 +157,7 @@ pub trait SweepProblem: Sync {
     }
 
     /// The metrics whose differences have columns in `points.csv`.
-    fn tabled_differences(&self) -> &'static [&'static str];
+    fn tabled_differences(&self) -> Vec<&'static str>;
 
     /// Curves over slots.
     fn curves(&self) -> &'static [CurveFile] {
@@ -185,16 +191,10 @@ pub trait SweepProblem: Sync {
 }
 
 /// What `problem` says of itself.
-///
-/// # Errors
-/// If it cannot be swept.
-pub fn of(problem: Problem) -> Result<&'static dyn SweepProblem, Failure> {
+pub fn of(problem: Problem) -> &'static dyn SweepProblem {
     match problem {
-        Problem::OneBit => Ok(&OneBitSweep),
-        Problem::Cascade => Ok(&CascadeSweep),
-        Problem::Placement => {
-            let message = format!("the problem `{}` cannot be swept so far", problem.name());
-            Err(Failure::usage(message).help("sweeps are for `one-bit` and `cascade`"))
-        }
+        Problem::OneBit => &OneBitSweep,
+        Problem::Placement => &PlacementSweep,
+        Problem::Cascade => &CascadeSweep,
     }
 }

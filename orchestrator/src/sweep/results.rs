@@ -245,7 +245,7 @@ fn points_rows(plan: &SweepPlan, point: &PointSummary) -> Vec<Vec<String>> {
         let difference = policy.difference.as_ref();
         row.push(difference.map_or(String::new(), |d| d.versus.clone()));
         for metric in said.tabled_differences() {
-            row.extend(pair(difference.and_then(|d| d.pairs.get(*metric))));
+            row.extend(pair(difference.and_then(|d| d.pairs.get(metric))));
         }
         row
     };

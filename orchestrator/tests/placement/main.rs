@@ -10,6 +10,7 @@ mod lifecycle;
 mod process;
 mod refused;
 mod results;
+mod swept;
 
 use std::path::{Path, PathBuf};
 

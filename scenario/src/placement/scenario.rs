@@ -111,9 +111,15 @@ impl HelperNode {
 impl PlacementScenario {
     /// The topology with every default filled in, as TOML, as a results directory keeps it: models are
     /// named as they are kept beside it ([`kept_model`]). Expectations about
-    /// policies that were not kept are left out: with them the text could not be read again.
+    /// policies that were not kept are left out: with them the text could not be read again. So is
+    /// `[sweep]`, which is not played.
     pub fn resolved_toml(&self) -> String {
-        toml_of(&self.checked.resolved(kept_model))
+        self.resolved_toml_with(kept_model)
+    }
+
+    /// The same; `model` gives the name under which the model of a policy is kept beside the text.
+    pub fn resolved_toml_with(&self, model: impl Fn(&str) -> String) -> String {
+        toml_of(&PlacementTopology { sweep: None, ..self.checked.resolved(model) })
     }
 
     /// Length of each trial in slots, one task a slot.

@@ -5,7 +5,9 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Bound, Link, LinkEvent, LinkProfile, NoParameters, Problem, Range, Seeds, TimeSpan};
+use super::{
+    Bound, Link, LinkEvent, LinkProfile, NoParameters, Problem, Range, Seeds, Sweep, TimeSpan,
+};
 use crate::tagged::tagged_enum;
 use crate::work::{Execution, WorkKind};
 
@@ -53,6 +55,9 @@ pub struct PlacementTopology {
     /// What the run is expected to show; a run that fails one ends with exit code 1.
     #[serde(default, rename = "expect", skip_serializing_if = "Vec::is_empty")]
     pub expectations: Vec<PlacementExpect>,
+    /// The points at which `fogbit sweep` plays it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<Sweep>,
 }
 
 tagged_enum! {

@@ -39,6 +39,7 @@ pub(crate) fn validate_placement(
     let links = check.placement_links(&topology, &helpers);
     check.placement_policies(&topology, path);
     check.plain_expectations(&topology.expectations, topology.policies.keys());
+    check.sweep();
     if !check.faults.is_empty() {
         return Err(check.into_faults());
     }

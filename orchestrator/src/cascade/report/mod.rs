@@ -12,10 +12,12 @@ use std::path::Path;
 
 use fogbit_scenario::TopologyFile;
 use fogbit_scenario::cascade::CascadeScenario;
+use fogbit_scenario::topology::{CascadeMetric, CascadePolicySpec};
 
 use super::read::{self, Decision, LevelRow};
 use super::summary::CascadeSummary;
-use crate::harness::ProblemSummary;
+use crate::harness::metric::names;
+use crate::harness::{PolicyKind, ProblemSummary};
 use crate::plan::Status;
 use crate::report::pairs::Named;
 use crate::report::{
@@ -159,9 +161,7 @@ fn looks(summary: &CascadeSummary) -> Vec<String> {
     let policies = summary.policies.iter();
     policies
         .map(|policy| match policy.kind.as_str() {
-            "lower-bound" => "best d1".to_owned(),
-            "hidden-state" => "best told".to_owned(),
-            "clairvoyant" => "best d2".to_owned(),
+            kind if !CascadePolicySpec::is_ranked(kind) => look(kind, &mut 0),
             kind if seen.contains(&kind) => {
                 further += 1;
                 let dashed = || look("", &mut (COLOURS + further - 1));
@@ -188,7 +188,7 @@ fn differences(data: &Data<'_>) -> String {
     let pairs = &data.summary.pairs;
     pairs::section(&pairs::Section {
         pairs,
-        metrics: &["average_loss", "offloaded_share", "wasted_share"],
+        metrics: &names::<CascadeMetric>(),
         versus: pairs.first().map_or("", |pair| pair.versus.as_str()),
         endless: false,
         named: |policy: &str| data.named(policy),

@@ -18,7 +18,6 @@ pub(super) fn head(data: &Data<'_>) -> String {
     let (bucket, stream) = (&run.bucket, &run.stream);
     let arrivals = match &run.arrivals {
         Arrivals::Constant(constant) if constant.gap == 1 => "an image every slot".into(),
-        Arrivals::Constant(constant) if constant.gap == 1 => "an image every slot".into(),
         Arrivals::Constant(constant) => format!("an image every {} slots", constant.gap),
         Arrivals::Markov(markov) => format!(
             "an image every {} or {} slots, changing with probability {} and {}",

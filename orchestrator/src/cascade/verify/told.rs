@@ -6,6 +6,7 @@ use std::path::Path;
 use fogbit_scenario::cascade::CascadeScenario;
 use fogbit_scenario::topology::{CascadeMetric, CascadePolicySpec};
 
+use super::super::metric::value;
 use super::super::plan::keeps_to_bucket;
 use super::super::read;
 use super::super::summary::{CascadeSummary, PolicySummary};
@@ -15,6 +16,7 @@ use super::{close, unreadable};
 use crate::exit::Failure;
 use crate::expect::Expected;
 use crate::harness::PolicyKind;
+use crate::harness::metric::names;
 use crate::plan::Status;
 use crate::stats::{Interval, MeanSd};
 use crate::verify::{Compared, expect, pairs};
@@ -29,11 +31,7 @@ pub(super) fn check_expectations(
         scenario.topology().expectations.iter().map(Into::into).collect();
     let policies: Vec<&str> = summary.policies.iter().map(|p| p.name.as_str()).collect();
     let of = |policy: &str, metric: CascadeMetric, _: Option<u64>| {
-        Some(match metric {
-            CascadeMetric::AverageLoss => values(summary, policy, |kpis| kpis.average_loss),
-            CascadeMetric::OffloadedShare => values(summary, policy, |kpis| kpis.offloaded_share),
-            CascadeMetric::WastedShare => values(summary, policy, |kpis| kpis.wasted_share),
-        })
+        Some(values(summary, policy, |kpis| value(metric, kpis)))
     };
     expect::check(&summary.expectations, &expected, &policies, &of, compared);
 }
@@ -92,12 +90,11 @@ pub(super) fn check_policies(
         policies: (summary.policies.iter())
             .map(|policy| (policy.name.as_str(), CascadePolicySpec::is_ranked(&policy.kind)))
             .collect(),
-        metrics: &["average_loss", "offloaded_share", "wasted_share"],
+        metrics: &names::<CascadeMetric>(),
     };
-    let of = |policy: &str, metric: &str| match metric {
-        "average_loss" => values(summary, policy, |kpis| kpis.average_loss),
-        "offloaded_share" => values(summary, policy, |kpis| kpis.offloaded_share),
-        _ => values(summary, policy, |kpis| kpis.wasted_share),
+    let of = |policy: &str, name: &str| {
+        let metric = CascadeMetric::ALL.into_iter().find(|metric| metric.name() == name);
+        metric.map_or_else(BTreeMap::new, |own| values(summary, policy, |kpis| value(own, kpis)))
     };
     pairs::check(&told, &of, compared);
 }

@@ -8,7 +8,6 @@ use crate::report::markup::{escape, fixed, grouped, put};
 use crate::report::plot::label;
 use crate::stats::PairStatistics;
 use crate::sweep::summary::PointSummary;
-use fogbit_scenario::topology::Problem;
 
 /// Rows that are shown.
 const ROWS: usize = 120;
@@ -44,11 +43,7 @@ pub(super) fn section(data: &Data) -> String {
          a filled dot has one without 0, a hollow one leaves the question open, with the number of \
          seeds that would decide it if mean and deviation stayed as they are.</p>\n",
         escape(versus),
-        if data.plan.played.problem == Problem::OneBit {
-            "tasks, nodes"
-        } else {
-            "images, arrivals"
-        }
+        data.plan.played.said().met()
     );
     let shown = &rows[..rows.len().min(ROWS)];
     table(&mut out, data, shown, credit);

@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use super::beyond::{self, Mark};
 use super::markup::{escape, grouped, put, seed_ranges, shortened};
-use super::{ReportError, count, look, page};
+use super::{ReportError, count, looks, page};
 use crate::harness::metric::Known;
 use crate::results::read::ReadError;
 use crate::sweep::environment::Environment;
@@ -107,19 +107,6 @@ fn rows(dir: &Path) -> Result<Vec<CurveRow>, ReadError> {
     })
 }
 
-/// The look of each of these policies, kind and whether it is told more: those have no colour of
-/// their own, and their lines are dashed. So have those of the reports of a run.
-fn looks_of(policies: &[&PolicyPlan]) -> Vec<String> {
-    let mut next = 0;
-    let look = |policy: &&PolicyPlan| match policy.kind.as_str() {
-        "lower-bound" => "best d1".to_owned(),
-        "hidden-state" => "best d0".to_owned(),
-        "clairvoyant" => "best d2".to_owned(),
-        kind => look(kind, &mut next),
-    };
-    policies.iter().map(look).collect()
-}
-
 impl Data {
     fn read(dir: &Path) -> Result<Data, ReadError> {
         let plan: SweepPlan = file(dir, "sweep.json", json)?;
@@ -135,7 +122,7 @@ impl Data {
                 policies.push(policy);
             }
         }
-        let looks = looks_of(&policies);
+        let looks = looks(policies.iter().map(|policy| policy.kind.as_str()));
         let policies = policies.iter().map(|policy| policy.name.clone()).zip(looks).collect();
         let varying = grid::varying(&summary);
         Ok(Data { dir: dir.to_owned(), plan, policies, varying, curves, summary })

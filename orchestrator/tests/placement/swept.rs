@@ -1,0 +1,100 @@
+//! Sweeps of the problem `placement`.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::common::{fogbit, stderr};
+
+const TOPOLOGY: &str = r#"problem = "placement"
+slots = 60
+seeds = 4
+
+[task]
+complexity_cycles = { min = 1e8, max = 1e9 }
+
+[task-node]
+load = { min = 0.0, max = 0.8 }
+
+[nodes]
+count = 2
+service_overhead_ms = 2.0
+
+[links]
+transfer = "fluid"
+profile = "lte"
+
+[policies.always-offload]
+kind = "always-offload"
+
+[policies.rule]
+kind = "rule"
+
+[policies.learned]
+kind = "learned"
+train = { samples = 2000, epochs = 2 }
+
+[policies.oracle]
+kind = "oracle"
+
+[[sweep.grid]]
+"task-node.cpu_frequency_ghz" = [1.5, 6.0]
+"nodes.cpu_frequency_ghz" = [8.0, 15.0]
+"#;
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+fn play(arguments: &[&str], file: &Path, out: &Path) {
+    let mut fogbit = fogbit();
+    let output =
+        fogbit.args(arguments).arg("--quiet").arg("--out").arg(out).arg(file).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+/// Points are runs, networks are trained once for each, and resumed or sharded it is the same.
+#[test]
+fn a_point_is_a_run_and_shards_make_the_same_sweep() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let file = at("t.toml");
+    std::fs::write(&file, TOPOLOGY).unwrap();
+    play(&["sweep"], &file, &at("sweep"));
+    let summary = json(&at("sweep/summary.json"));
+    assert_eq!(summary["sweep"]["problem"], "placement");
+    let points = summary["points"].as_array().unwrap();
+    assert_eq!(points.len(), 4);
+    assert_eq!(std::fs::read_dir(at("sweep/models")).unwrap().count(), 4);
+
+    let settings = ["task-node.cpu_frequency_ghz=6.0", "nodes.cpu_frequency_ghz=8.0"];
+    let [first, second] = settings;
+    play(&["run", "--backend", "sim", "--set", first, "--set", second], &file, &at("run"));
+    let run = json(&at("run/summary.json"));
+    let point = &points[2]["policies"];
+    let mut compared = 0;
+    for own in run["policies"].as_array().unwrap() {
+        let told = point.as_array().unwrap().iter().find(|told| told["policy"] == own["name"]);
+        for metric in ["mean_latency_ms", "mean_regret_ms", "accuracy"] {
+            let (told, own) = (&told.unwrap()[metric]["mean"], &own[metric]["mean"]);
+            assert!(own.is_f64(), "{metric}: {own}");
+            assert_eq!(told, own, "{metric}");
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 12);
+
+    for shard in ["1/2", "2/2"] {
+        play(&["sweep", "--shard", shard], &file, &at(&shard.replace('/', "-")));
+    }
+    let merged = fogbit()
+        .args(["merge", "--quiet", "--out"])
+        .args([at("merged"), at("1-2"), at("2-2")])
+        .output()
+        .unwrap();
+    assert_eq!(merged.status.code(), Some(0), "{}", stderr(&merged));
+    for name in ["summary.json", "points.csv", "trials.csv", "sweep.json", "report.html"] {
+        let read = |folder: &str| std::fs::read(at(folder).join(name)).unwrap();
+        assert_eq!(read("merged"), read("sweep"), "{name}");
+    }
+}
