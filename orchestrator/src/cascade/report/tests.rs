@@ -97,7 +97,7 @@ fn the_page_is_whole_and_the_same_every_time() {
     assert_eq!(html, render(&dir.path().join("out")).unwrap());
     for part in [
         "A &lt;small&gt; one",
-        "gain over fixed",
+        "gain over<br>fixed",
         "told more, not ranked",
         "Paired differences to fixed",
         "id='losses'",
