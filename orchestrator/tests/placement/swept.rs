@@ -74,7 +74,7 @@ fn a_point_is_a_run_and_shards_make_the_same_sweep() {
     let point = &points[2]["policies"];
     let mut compared = 0;
     for own in run["policies"].as_array().unwrap() {
-        let told = point.as_array().unwrap().iter().find(|told| told["policy"] == own["name"]);
+        let told = point.as_array().unwrap().iter().find(|told| told["name"] == own["name"]);
         for metric in ["mean_latency_ms", "mean_regret_ms", "accuracy"] {
             let (told, own) = (&told.unwrap()[metric]["mean"], &own[metric]["mean"]);
             assert!(own.is_f64(), "{metric}: {own}");
@@ -88,7 +88,7 @@ fn a_point_is_a_run_and_shards_make_the_same_sweep() {
         play(&["sweep", "--shard", shard], &file, &at(&shard.replace('/', "-")));
     }
     let merged = fogbit()
-        .args(["merge", "--quiet", "--out"])
+        .args(["merge", "--out"])
         .args([at("merged"), at("1-2"), at("2-2")])
         .output()
         .unwrap();
