@@ -242,6 +242,9 @@ fn mistakes_of_a_sweep_are_underlined_in_the_file() {
         ("bucket.depth = [1, 1]", &["this value is given twice", "t.toml"]),
         ("\"bucket.rate\" = [1]", &["duplicate key", "t.toml"]),
         ("bucket.rate = [1]", &["`bucket.rate` is varied twice", "t.toml"]),
+        ("bucket.depth = [1, 1.0]", &["this value is given twice", "t.toml"]),
+        ("\" bucket . rate \" = [1]", &["` bucket . rate ` set the same", "t.toml"]),
+        ("bucket = [{ depth = 7 }]", &["`bucket.rate` and `bucket` set the same", "t.toml"]),
         ("problem = [\"one-bit\"]", &["`problem` cannot be varied", "t.toml"]),
         ("bucket.depth = [1, 4]\n[sweep.other]", &["unknown key `other`", "t.toml"]),
     ] {
@@ -258,10 +261,19 @@ fn mistakes_of_a_sweep_are_underlined_in_the_file() {
         (&["--set", "sweep.grid=[]"][..], "cannot change the points of [sweep]"),
         (&["--rank-by", "reward"], "metrics of this problem: average_loss"),
         (&["--set", "clock.kind=wall"], "virtual time"),
+        (&["--set", "bucket={rate=0.2,depth=3}"], "what points vary as `bucket.rate`"),
+        (&["--set", "bucket.depth=5", "--point", "bucket.depth=1"], "what points vary as"),
     ] {
         let said = refused(&play("sweep", arguments, &file, &out));
         assert!(said.contains(part), "{arguments:?}: {said}");
     }
+    // `validate` checks all points, not only what the file plays by itself.
+    let validate = || fogbit().arg("validate").arg(&file).output().unwrap();
+    let said = String::from_utf8(validate().stdout).unwrap();
+    assert!(said.ends_with("; 5 points for `fogbit sweep`\n"), "{said}");
+    std::fs::write(&file, SMALL.replacen(line, "bucket.depth = [1, -2]", 1)).unwrap();
+    let said = refused(&validate());
+    assert!(said.contains("point p002") && said.contains("t.toml"), "{said}");
 }
 
 /// A model plays where it fits, and is refused with a help where it does not.

@@ -13,11 +13,10 @@ use super::collect::kpis;
 use super::metric;
 use super::plan::CascadePlan;
 use super::policies::Policies;
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 use crate::harness::metric::{Known, names};
 use crate::harness::{PolicyKind, look_for_policies, sim};
-use crate::results::write_whole;
-use crate::sweep::models::{KeptModels, content, model_of, trainings};
+use crate::sweep::models::{KeptModels, TrainedModel, content, trainings};
 use crate::sweep::plan::{PointPlan, PolicyPlan};
 use crate::sweep::problem::{
     CheckedPoint, Column, PointPlay, SweepProblem, TrialOutcome, TrialWatch,
@@ -116,7 +115,7 @@ impl SweepProblem for CascadeSweep {
     ) -> Result<Arc<dyn PointPlay>, Failure> {
         let scenario = CascadeScenario::from_file(&TopologyFile::from_text(path, text.to_owned()))?;
         let made = scenario.policies().map(|_| OnceLock::new()).collect();
-        Ok(Arc::new(Point { name: point.point.clone(), path: path.to_owned(), scenario, made }))
+        Ok(Arc::new(Point { plan: point.clone(), path: path.to_owned(), scenario, made }))
     }
 
     fn trainings(&self, point: &PointPlan) -> Vec<String> {
@@ -145,7 +144,7 @@ type Solved = (Arc<CascadePlan>, Policies);
 /// A point that is ready to be played. A policy is solved when its first trial begins: several of
 /// them side by side, and none that is not played here.
 struct Point {
-    name: String,
+    plan: PointPlan,
     /// Where its topology lies.
     path: PathBuf,
     scenario: CascadeScenario,
@@ -169,17 +168,14 @@ impl Point {
             let policies = Policies::prepare(&scenario, true, stop)?;
             return Ok((Arc::new(CascadePlan::new(scenario)), policies));
         }
-        // Beside the folder of the topologies.
-        let file = model_of(&self.name, name);
-        let path = self.path.with_file_name("..").join(&file);
-        if path.is_file() {
-            scenario = with_model(&scenario, &self.path, &format!("../{file}"))?;
+        let trained = TrainedModel::of(&self.plan, name, &self.path);
+        let there = trained.is_there()?;
+        if there {
+            scenario = with_model(&scenario, &self.path, &trained.named)?;
         }
         let policies = Policies::prepare(&scenario, true, stop)?;
-        if let Some(model) = policies.model(0).filter(|_| !path.is_file()) {
-            write_whole(&path, &model.bytes).map_err(|error| {
-                Failure::new(Exit::Failed, format!("cannot write {}: {error}", path.display()))
-            })?;
+        if let Some(model) = policies.model(0).filter(|_| !there) {
+            trained.keep(&model.bytes)?;
         }
         Ok((Arc::new(CascadePlan::new(scenario)), policies))
     }

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use fogbit_scenario::cascade::CascadeScenario;
 use fogbit_scenario::placement::PlacementScenario;
 use fogbit_scenario::topology::{CascadeTopology, PlacementTopology, Problem, Topology};
-use fogbit_scenario::{Faults, Scenario};
+use fogbit_scenario::{Faults, Scenario, TopologyFile};
 
 use super::print;
 use super::topology::TopologyArgs;
@@ -12,11 +12,14 @@ use crate::exit::{Exit, Failure};
 use crate::graph;
 use crate::placement::{self, plan::segments};
 use crate::report::beyond;
+use crate::sweep;
+use crate::sweep::design::Design;
+use crate::sweep::resolve::{Base, resolve};
 use crate::train::placement::check_models;
 
 /// Check a topology file without running it
 ///
-/// Says exactly what `run` would say, and writes nothing.
+/// Says exactly what `run` would say, checks the points of its [sweep], and writes nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  fogbit validate topologies/paper.toml --set slots=0")]
 pub(crate) struct ValidateArgs {
@@ -47,9 +50,19 @@ pub(crate) fn validate(args: ValidateArgs) -> Result<Exit, Failure> {
             (scenario.resolved_toml(), said_of_cascade(&scenario))
         }
     };
-    let valid = || format!("{} is valid: {said}\n", args.topology.file.display());
+    let points = points_of_sweep(&file)?;
+    let valid = || format!("{} is valid: {said}{points}\n", args.topology.file.display());
     print(&if args.resolved { resolved } else { valid() })?;
     Ok(Exit::Well)
+}
+
+/// What is said of the points of the file's `[sweep]`, all of which are checked; nothing without one.
+fn points_of_sweep(file: &TopologyFile) -> Result<String, Failure> {
+    let Some(grids) = file.sweep()? else { return Ok(String::new()) };
+    let design = Design::of_grids(&grids, Vec::new())?;
+    let said = sweep::problem::of(file.problem()?);
+    let points = resolve(Base { file, wanted: &[] }, said, &design, |_| Ok(()))?;
+    Ok(format!("; {} points for `fogbit sweep`", points.len()))
 }
 
 /// The names of policies in a line.

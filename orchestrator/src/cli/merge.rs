@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::run::Format;
 use super::sweep::{finish_and_show, unopened};
+use crate::cli::stopping::heed_full_files;
 use crate::exit::{Exit, Failure};
 use crate::results::Manifest;
 use crate::sweep::dir::{DirError, SweepDir, SweepManifest};
@@ -35,6 +36,7 @@ pub(crate) struct MergeArgs {
 }
 
 pub(crate) fn merge(args: MergeArgs) -> Result<Exit, Failure> {
+    heed_full_files()?;
     let shards = Shards::gather(&args.dirs).map_err(unmerged)?;
     let dir = SweepDir::create(&args.out).map_err(|error| {
         unopened(error)

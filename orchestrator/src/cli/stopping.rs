@@ -16,6 +16,16 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
         .map_err(|error| Failure::new(Exit::Internal, format!("cannot start: {error}")))
 }
 
+/// Where a file may not grow any further, from now on the error of writing says which: this process is
+/// not killed for it (SIGXFSZ).
+pub(crate) fn heed_full_files() -> Result<(), Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let runtime = runtime()?;
+    let _within = runtime.enter();
+    let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
+    Ok(())
+}
+
 /// Completes when the user or the system asks this process to end.
 pub(crate) fn signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};

@@ -15,6 +15,7 @@ pub(super) use play::finish_and_show;
 
 use super::run::Format;
 use super::topology::{Selection, assignments};
+use crate::cli::stopping::heed_full_files;
 use crate::exit::{Exit, Failure, tell};
 use crate::sweep::design::Design;
 use crate::sweep::dir::MODELS;
@@ -101,6 +102,7 @@ pub(crate) struct SweepArgs {
 }
 
 pub(crate) fn sweep(args: SweepArgs) -> Result<Exit, Failure> {
+    heed_full_files()?;
     let begun = match &args.resume {
         Some(path) => begin::resume(&args, path)?,
         None => begin::begin(&args)?,

@@ -11,11 +11,10 @@ use fogbit_scenario::topology::{PlacementMetric, PlacementPolicySpec, Problem, T
 use super::backend::{Placement, PlacementContext};
 use super::models::Models;
 use super::plan::PlacementPlan;
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 use crate::harness::metric::{Known, names};
 use crate::harness::{PolicyKind, look_for_policies, sim};
-use crate::results::write_whole;
-use crate::sweep::models::{KeptModels, model_of, trainings};
+use crate::sweep::models::{KeptModels, TrainedModel, trainings};
 use crate::sweep::plan::{PointPlan, PolicyPlan};
 use crate::sweep::problem::{
     CheckedPoint, Column, PointPlay, SweepProblem, TrialOutcome, TrialWatch,
@@ -117,7 +116,7 @@ impl SweepProblem for PlacementSweep {
         let file = TopologyFile::from_text(path, text.to_owned());
         let scenario = PlacementScenario::from_file(&file)?;
         let made = scenario.policies().map(|_| OnceLock::new()).collect();
-        Ok(Arc::new(Point { name: point.point.clone(), path: path.to_owned(), scenario, made }))
+        Ok(Arc::new(Point { plan: point.clone(), path: path.to_owned(), scenario, made }))
     }
 }
 
@@ -131,7 +130,7 @@ fn slot_cost(scenario: &PlacementScenario) -> u64 {
 
 /// A point that is ready to be played; a policy is made when its first trial begins.
 struct Point {
-    name: String,
+    plan: PointPlan,
     /// Where its topology lies.
     path: PathBuf,
     scenario: PlacementScenario,
@@ -155,18 +154,15 @@ impl Point {
             scenario.policies().next(),
             Some((_, PlacementPolicySpec::Learned(learned))) if learned.model.is_none()
         );
-        // Beside the folder of the topologies.
-        let file = model_of(&self.name, name);
-        let path = self.path.with_file_name("..").join(&file);
-        if untrained && path.is_file() {
-            scenario = with_model(&scenario, &self.path, &format!("../{file}"))?;
+        let trained = TrainedModel::of(&self.plan, name, &self.path);
+        let there = untrained && trained.is_there()?;
+        if there {
+            scenario = with_model(&scenario, &self.path, &trained.named)?;
         }
         let plan = PlacementPlan::new(scenario);
         let models = Models::prepare(&plan, true)?;
-        if let Some(bytes) = models.bytes(0).filter(|_| untrained && !path.is_file()) {
-            write_whole(&path, bytes).map_err(|error| {
-                Failure::new(Exit::Failed, format!("cannot write {}: {error}", path.display()))
-            })?;
+        if let Some(bytes) = models.bytes(0).filter(|_| untrained && !there) {
+            trained.keep(bytes)?;
         }
         Ok(Placement { plan: Arc::new(plan), models: Arc::new(models) })
     }

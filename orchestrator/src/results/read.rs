@@ -58,6 +58,11 @@ pub fn problem(dir: &Path) -> Result<Problem, ReadError> {
     }
     let path = dir.join("topology.toml");
     if !path.exists() {
+        let is_run = ["manifest.json", "summary.json"].iter().all(|file| dir.join(file).exists());
+        // A sweep has several topologies, and says itself what it is.
+        if is_run && !dir.join("sweep.json").exists() {
+            return Err(content(&path, "it is missing"));
+        }
         return Ok(Problem::default());
     }
     let file = TopologyFile::read(&path).map_err(|faults| content(&path, words(&faults)))?;

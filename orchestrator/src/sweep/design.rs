@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fogbit_scenario::fault::Source;
-use fogbit_scenario::topology::AxisValue;
+use fogbit_scenario::topology::{AxisValue, keys_overlap, same_value};
 use fogbit_scenario::{Fault, Faults};
 
 /// More points than this are more likely a slip than a wish.
@@ -78,16 +78,10 @@ impl Design {
                     .into());
             }
         }
-        let late = design
-            .plain
-            .iter()
-            .find(|plain| given.contains_key(plain.split_once('=').map_or("", |(key, _)| key)));
-        if let Some(plain) = late {
-            faults.push(
-                Fault::new("this key is varied by another --set")
-                    .help("give all its values in one: KEY=V1,V2")
-                    .at(&source(plain), 0..plain.len()),
-            );
+        for plain in &design.plain {
+            if let Some(key) = design.keys.iter().find(|key| keys_overlap(key, key_of(plain))) {
+                faults.push(overlap(plain, key, "give all its values in one: KEY=V1,V2"));
+            }
         }
         if faults.is_empty() { Ok(design) } else { Err(Faults(faults)) }
     }
@@ -150,6 +144,11 @@ impl Design {
                 }
             }
         }
+        for plain in &design.plain {
+            if let Some(key) = design.keys.iter().find(|key| keys_overlap(key, key_of(plain))) {
+                faults.push(overlap(plain, key, "leave it out: each point says its own"));
+            }
+        }
         faults.extend(design.repeated());
         if design.points.is_empty() && faults.is_empty() {
             faults.push(Fault::new("no point is listed").help("one row of --points a point"));
@@ -168,8 +167,13 @@ impl Design {
             let mut keys: Vec<(&str, &str)> =
                 point.iter().map(|s| (s.key.as_str(), s.value.as_str())).collect();
             keys.sort_unstable();
-            if let Some(double) = keys.windows(2).find(|two| two[0].0 == two[1].0) {
-                let message = format!("point {} sets `{}` twice", index + 1, double[0].0);
+            let mut pairs = (0..keys.len()).flat_map(|b| (0..b).map(move |a| (a, b)));
+            if let Some((a, b)) = pairs.find(|(a, b)| keys_overlap(keys[*a].0, keys[*b].0)) {
+                let (a, b) = (keys[a].0, keys[b].0);
+                let message = match a == b {
+                    true => format!("point {} sets `{a}` twice", index + 1),
+                    false => format!("point {} sets the same by `{a}` and by `{b}`", index + 1),
+                };
                 faults.push(Fault::new(message).help("each key once in a point"));
             }
             if let Some(first) = seen.insert(keys, index) {
@@ -217,7 +221,7 @@ fn axis(set: &str) -> Result<Vec<Setting>, Fault> {
         for (index, range) in ranges.iter().enumerate() {
             let wrong = match value(range) {
                 "" => "an empty value",
-                text if ranges[..index].iter().any(|earlier| value(earlier) == text) => {
+                text if ranges[..index].iter().any(|earlier| same_value(value(earlier), text)) => {
                     "this value is given twice"
                 }
                 _ => continue,
@@ -238,14 +242,27 @@ fn axis(set: &str) -> Result<Vec<Setting>, Fault> {
     Ok(settings.collect())
 }
 
-/// The fault of an axis whose key another one varies.
+/// The fault of an axis whose key another one varies, or one that lies within it.
 fn twice(axis: &[Setting], given: &BTreeMap<String, &str>, set: &str) -> Option<Fault> {
-    let earlier = given.get(&axis[0].key)?;
+    let key = &axis[0].key;
+    let (_, earlier) = given.iter().find(|(other, _)| keys_overlap(other, key))?;
     Some(
-        Fault::new(format!("`{}` is varied already, by --set {earlier}", axis[0].key))
+        Fault::new(format!("`{key}` is varied already, by --set {earlier}"))
             .help("give all its values in one: KEY=V1,V2")
             .at(&source(set), 0..set.len()),
     )
+}
+
+/// The fault of an override of all points that sets what they vary as `key`.
+pub(super) fn overlap(plain: &str, key: &str, help: &str) -> Fault {
+    Fault::new(format!("this sets what points vary as `{key}`"))
+        .help(help)
+        .at(&source(plain), 0..plain.len())
+}
+
+/// The key of `KEY=VALUE`.
+pub(super) fn key_of(assignment: &str) -> &str {
+    assignment.split_once('=').map_or("", |(key, _)| key.trim())
 }
 
 /// Where the values of a list lie: commas within brackets, braces and quotes do not part them. An
@@ -328,8 +345,12 @@ mod tests {
             (vec!["a=1],2"], "nothing that `]` could close", "]"),
             (vec!["a=\"x,2"], "a quote that is not closed", "\""),
             (vec!["a=1,2", "a=3,4"], "`a` is varied already", "a=3,4"),
-            (vec!["a=1,2", "a=3"], "varied", "a=3"),
-            (vec!["a=3", "a=1,2"], "varied", "a=3"),
+            (vec!["a=1,2", "a=3"], "what points vary", "a=3"),
+            (vec!["a=3", "a=1,2"], "what points vary as `a`", "a=3"),
+            (vec!["a=1,2,1.0"], "given twice", "1.0"),
+            (vec!["a.b=1,2", "a={b=3},{b=4}"], "`a` is varied already", "a={b=3},{b=4}"),
+            (vec!["a={b=3}", "a.b=1,2"], "what points vary as `a.b`", "a={b=3}"),
+            (vec!["a.b=1,2", "\"a\" . b=3,4"], "varied already", "\"a\" . b=3,4"),
         ] {
             let faults = Design::grid(&sets).unwrap_err().0;
             assert!(faults[0].message.contains(message), "{sets:?}: {}", faults[0]);
@@ -351,11 +372,14 @@ mod tests {
         for (points, message) in [
             (vec![vec!["a=1"], vec!["a=1"]], "points 1 and 2 are the same"),
             (vec![vec!["a=1", "a=2"]], "point 1 sets `a` twice"),
+            (vec![vec!["a.b=1", "a={b=2}"]], "point 1 sets the same by `a` and by `a.b`"),
             (vec![vec!["a"]], "not of the form KEY=VALUE"),
         ] {
             let faults = Design::listed(&[], &points, None).unwrap_err().0;
             assert!(faults[0].message.contains(message), "{}", faults[0]);
         }
+        let faults = Design::listed(&["a=1"], &[vec!["a.b=1"]], None).unwrap_err().0;
+        assert!(faults[0].message.contains("what points vary as `a.b`"), "{}", faults[0]);
         let faults = Design::listed(&["a=1,2"], &[vec!["b=1"]], None).unwrap_err().0;
         assert!(faults[0].message.contains("takes one value"), "{}", faults[0]);
     }

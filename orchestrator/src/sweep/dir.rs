@@ -199,11 +199,15 @@ impl SweepDir {
     pub fn copy_beside(&self, from: &Path, name: &str) -> Result<(), DirError> {
         let path = self.path.join("topologies").join(name);
         let folder = path.parent().unwrap_or(&self.path);
+        let part = path.with_added_extension("part");
         // A copy keeps what may be run: an external program is one.
-        fs::create_dir_all(folder)
-            .and_then(|()| fs::copy(from, &path))
-            .map(|_| ())
-            .map_err(|error| failed(&path, error))
+        let copied = fs::create_dir_all(folder)
+            .and_then(|()| fs::copy(from, &part))
+            .and_then(|_| fs::rename(&part, &path));
+        copied.map_err(|error| {
+            let _ = fs::remove_file(&part);
+            failed(&path, error)
+        })
     }
 
     /// Makes the folders that are not there.

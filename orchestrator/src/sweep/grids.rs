@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use fogbit_scenario::topology::{Axis, AxisValue};
+use fogbit_scenario::topology::{Axis, AxisValue, keys_overlap, same_key};
 use fogbit_scenario::{Fault, Faults};
 
-use super::design::{Design, MOST_POINTS, Setting};
+use super::design::{Design, MOST_POINTS, Setting, key_of, overlap};
 
 impl Design {
     /// The points of the topology's own `[sweep]`, grid after grid, each once. `plain` are overrides
@@ -14,11 +14,18 @@ impl Design {
     /// # Errors
     /// If there are too many.
     pub fn of_grids(grids: &[Vec<Axis>], plain: Vec<String>) -> Result<Design, Faults> {
-        let set = |axis: &&Axis| {
-            !plain
-                .iter()
-                .any(|plain| plain.split_once('=').is_some_and(|(key, _)| key.trim() == axis.key))
-        };
+        let axes = || grids.iter().flatten();
+        let (replaced, rest): (Vec<&String>, Vec<&String>) =
+            plain.iter().partition(|plain| axes().any(|axis| same_key(key_of(plain), &axis.key)));
+        let part = rest.into_iter().find_map(|plain| {
+            axes().find(|axis| keys_overlap(key_of(plain), &axis.key)).map(|axis| (plain, axis))
+        });
+        if let Some((plain, axis)) = part {
+            let help = "set the very key, which takes the place of its axis; or name other points with \
+                        --set KEY=V1,V2";
+            return Err(overlap(plain, &axis.key, help).into());
+        }
+        let set = |axis: &&Axis| !replaced.iter().any(|plain| same_key(key_of(plain), &axis.key));
         let mut design = Design::default();
         let mut seen = BTreeSet::new();
         for grid in grids {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::dir::{self, DirError, SweepDir};
+use super::models::digest_of;
 use super::plan::{Shard, SweepPlan, Unit};
 use super::unit::{self, UnitError};
 
@@ -120,6 +121,7 @@ impl Shards {
         }
         for file in self.plan.played.trainings() {
             self.merge_model(&file, out)?;
+            self.merge_model(&digest_of(&file), out)?;
         }
         for (unit, holder) in &self.units {
             let (_, bytes) =

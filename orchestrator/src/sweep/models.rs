@@ -1,12 +1,13 @@
 //! Trained models in a sweep: those that points name, and those that are trained for points.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fogbit_scenario::{Checked, ProblemTopology};
 
 use super::dir::MODELS;
 use super::plan::{PointPlan, sha256};
 use crate::exit::{Exit, Failure};
+use crate::results::write_whole;
 
 /// The names under which the models of a point are kept. All points keep theirs in one folder, so that
 /// they have to tell what is in them.
@@ -45,8 +46,72 @@ pub fn content(path: &Path) -> Result<String, Failure> {
 }
 
 /// Where a sweep keeps the model that it has trained for a policy of a point.
-pub fn model_of(point: &str, policy: &str) -> String {
+fn model_of(point: &str, policy: &str) -> String {
     format!("{MODELS}/{point}-{policy}.safetensors")
+}
+
+/// Beside a model `file`: the digest of the point's topology and of the model, so that no other one is
+/// taken for it.
+pub fn digest_of(file: &str) -> String {
+    format!("{file}.sha256")
+}
+
+/// The model of a policy of a point, which the sweep trains itself.
+#[derive(Debug, Clone)]
+pub struct TrainedModel {
+    /// As the topology of the point names it.
+    pub named: String,
+    path: PathBuf,
+    /// The digest of the point's topology.
+    topology: String,
+}
+
+impl TrainedModel {
+    /// That of `policy` at `point`, whose topology lies at `topology` in a folder of the sweep's.
+    pub fn of(point: &PointPlan, policy: &str, topology: &Path) -> TrainedModel {
+        let file = model_of(&point.point, policy);
+        TrainedModel {
+            named: format!("../{file}"),
+            path: topology.with_file_name("..").join(file),
+            topology: point.files.get("topology").cloned().unwrap_or_default(),
+        }
+    }
+
+    /// Whether it was trained already.
+    ///
+    /// # Errors
+    /// If what is there is not what was trained.
+    pub fn is_there(&self) -> Result<bool, Failure> {
+        let Ok(bytes) = std::fs::read(&self.path) else { return Ok(false) };
+        let digest = std::fs::read_to_string(self.digest_path()).unwrap_or_default();
+        if digest == self.digest(&bytes) {
+            return Ok(true);
+        }
+        let message = format!("{} is not what this sweep has trained", self.path.display());
+        Err(Failure::new(Exit::Failed, message).help("delete it: it is trained anew, the same"))
+    }
+
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn keep(&self, bytes: &[u8]) -> Result<(), Failure> {
+        // A digest without a model is nothing; a model without its digest would be refused.
+        write_whole(&self.digest_path(), self.digest(bytes).as_bytes())
+            .and_then(|()| write_whole(&self.path, bytes))
+            .map_err(|error| {
+                let message = format!("cannot write {}: {error}", self.path.display());
+                Failure::new(Exit::Failed, message)
+            })
+    }
+
+    fn digest(&self, bytes: &[u8]) -> String {
+        sha256(format!("{} {}", self.topology, sha256(bytes)).as_bytes())
+    }
+
+    fn digest_path(&self) -> PathBuf {
+        PathBuf::from(digest_of(&self.path.to_string_lossy()))
+    }
 }
 
 /// The models that are trained before a point is played: those of its policies of a kind that learns

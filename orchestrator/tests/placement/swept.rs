@@ -65,7 +65,8 @@ fn a_point_is_a_run_and_shards_make_the_same_sweep() {
     assert_eq!(summary["sweep"]["problem"], "placement");
     let points = summary["points"].as_array().unwrap();
     assert_eq!(points.len(), 4);
-    assert_eq!(std::fs::read_dir(at("sweep/models")).unwrap().count(), 4);
+    // Four networks, each with its digest.
+    assert_eq!(std::fs::read_dir(at("sweep/models")).unwrap().count(), 8);
 
     let settings = ["task-node.cpu_frequency_ghz=6.0", "nodes.cpu_frequency_ghz=8.0"];
     let [first, second] = settings;
@@ -97,4 +98,27 @@ fn a_point_is_a_run_and_shards_make_the_same_sweep() {
         let read = |folder: &str| std::fs::read(at(folder).join(name)).unwrap();
         assert_eq!(read("merged"), read("sweep"), "{name}");
     }
+
+    // Another point's network is not taken for that of the first, nor half of its own.
+    let (own, other) = ("models/p001-learned.safetensors", "models/p002-learned.safetensors");
+    let whole = std::fs::read(at("merged").join(own)).unwrap();
+    let foreign = std::fs::read(at("merged").join(other)).unwrap();
+    let unit = at("merged/units/p001-b001.json");
+    std::fs::remove_file(&unit).unwrap();
+    for changed in [&foreign[..], &whole[..whole.len() / 2]] {
+        std::fs::write(at("merged").join(own), changed).unwrap();
+        let output =
+            fogbit().args(["sweep", "--quiet", "--resume"]).arg(at("merged")).output().unwrap();
+        assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
+        let told = stderr(&output);
+        assert!(told.contains("is not what this sweep has trained"), "{told}");
+        assert!(told.contains("delete it"), "{told}");
+    }
+    std::fs::remove_file(at("merged").join(own)).unwrap();
+    let resumed =
+        fogbit().args(["sweep", "--quiet", "--resume"]).arg(at("merged")).output().unwrap();
+    assert_eq!(resumed.status.code(), Some(0), "{}", stderr(&resumed));
+    assert_eq!(std::fs::read(at("merged").join(own)).unwrap(), whole);
+    let read = |folder: &str| std::fs::read(at(folder).join("points.csv")).unwrap();
+    assert_eq!(read("merged"), read("sweep"));
 }

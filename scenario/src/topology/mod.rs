@@ -42,6 +42,7 @@ pub use node::{
     IidCqi, LinkCqi, NodeDefaults, Queue, RotatingWeights, SignedWeights, SphereWeights,
     TraceWeights, Weights, is_node_name,
 };
+pub use overrides::{keys_overlap, same_key, same_value};
 pub use placement::*;
 pub use policy::{
     ExplorationWidth, NoParameters, PaperWidth, PolicySpec, Prior, SequentialMle, TunedWidth,

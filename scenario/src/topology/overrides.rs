@@ -87,6 +87,57 @@ impl Override {
     }
 }
 
+/// Whether two dotted keys of a topology file are the same, however they are written.
+pub fn same_key(a: &str, b: &str) -> bool {
+    split_key(a) == split_key(b)
+}
+
+/// Whether two dotted keys of a topology file are the same, or one lies within the other: whoever sets
+/// both sets one thing twice.
+pub fn keys_overlap(a: &str, b: &str) -> bool {
+    split_key(a).iter().zip(&split_key(b)).all(|(a, b)| a == b)
+}
+
+/// Whether two values, as they are written, say the same: `0.1` and `0.10` do, and `1` and `1.0`.
+pub fn same_value(a: &str, b: &str) -> bool {
+    match (DeValue::parse(a.trim()), DeValue::parse(b.trim())) {
+        (Ok(a), Ok(b)) => alike(a.get_ref(), b.get_ref()),
+        _ => a.trim() == b.trim(),
+    }
+}
+
+fn alike(a: &DeValue<'_>, b: &DeValue<'_>) -> bool {
+    if let (Some(a), Some(b)) = (number(a), number(b)) {
+        return a == b;
+    }
+    match (a, b) {
+        (DeValue::Array(a), DeValue::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| alike(a.get_ref(), b.get_ref()))
+        }
+        (DeValue::Table(a), DeValue::Table(b)) => {
+            let of = |key: &str| b.iter().find(|(other, _)| other.get_ref() == key);
+            let same = |(key, value): (&Spanned<Cow<'_, str>>, &Spanned<DeValue<'_>>)| {
+                of(key.get_ref()).is_some_and(|(_, own)| alike(value.get_ref(), own.get_ref()))
+            };
+            a.len() == b.len() && a.iter().all(same)
+        }
+        (DeValue::String(a), DeValue::String(b)) => a == b,
+        (DeValue::Boolean(a), DeValue::Boolean(b)) => a == b,
+        (DeValue::Datetime(a), DeValue::Datetime(b)) => a == b,
+        _ => false,
+    }
+}
+
+fn number(value: &DeValue<'_>) -> Option<f64> {
+    match value {
+        DeValue::Integer(whole) => {
+            i64::from_str_radix(whole.as_str(), whole.radix()).ok().map(|whole| whole as f64)
+        }
+        DeValue::Float(float) => float.as_str().parse().ok(),
+        _ => None,
+    }
+}
+
 /// The parts of a dotted key; quotes keep the dots between them.
 fn split_key(key: &str) -> Vec<String> {
     let mut parts = vec![String::new()];

@@ -1,6 +1,5 @@
 //! `[sweep]`: the points at which `fogbit sweep` plays a topology.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use indexmap::IndexMap;
@@ -10,6 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::document::TopologyFile;
+use super::overrides::{keys_overlap, same_value};
 use crate::fault::{Fault, Faults};
 
 const FORM: &str = "for example \"bucket.depth\" = [1, 2, 4]";
@@ -96,10 +96,16 @@ impl Reader<'_> {
                 Some(table) if !table.is_empty() => self.axes(table, "", &mut axes),
                 _ => self.fail(grid.span(), "a grid without an axis", FORM),
             }
-            let mut seen = BTreeSet::new();
-            if let Some(twice) = axes.iter().find(|axis| !seen.insert(&axis.key)) {
-                let message = format!("`{}` is varied twice in this grid", twice.key);
-                self.fail(twice.values[0].key_span.clone(), message, "each key once in a grid");
+            let mut pairs = axes
+                .iter()
+                .enumerate()
+                .flat_map(|(place, axis)| axes[..place].iter().map(move |earlier| (earlier, axis)));
+            if let Some((earlier, axis)) = pairs.find(|(a, b)| keys_overlap(&a.key, &b.key)) {
+                let message = match earlier.key == axis.key {
+                    true => format!("`{}` is varied twice in this grid", axis.key),
+                    false => format!("`{}` and `{}` set the same", earlier.key, axis.key),
+                };
+                self.fail(axis.values[0].key_span.clone(), message, "each key once in a grid");
             }
             grids.push(axes);
         }
@@ -145,7 +151,7 @@ impl Reader<'_> {
         for span in spans {
             let place = self.file.place(span.clone());
             let text = place.source.text[place.span].to_owned();
-            if values.iter().any(|earlier| earlier.text == text) {
+            if values.iter().any(|earlier| same_value(&earlier.text, &text)) {
                 self.fail(span, "this value is given twice", "each value once");
                 return None;
             }

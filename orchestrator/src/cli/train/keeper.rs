@@ -71,8 +71,8 @@ impl Keeper {
                 Ok(checkpoint) => Ok(Some(checkpoint)),
                 Err(CheckpointError::Damaged(_)) => Err(damaged(path)),
                 Err(error) => Err(Failure::usage(format!("--resume: {error}")).help(
-                    "a checkpoint that `fogbit train dqn` left; without --resume the training \
-                     begins anew",
+                    "a checkpoint that `fogbit train dqn` left; to begin anew delete it, or --force \
+                     without --resume",
                 )),
             },
             (Some(path), false) if path.exists() && !is_ours(path) => {

@@ -97,8 +97,23 @@ impl CheckpointLock {
             // Whoever had it may have removed the file since it was opened.
             let own = file.metadata().map_err(failed)?;
             if fs::metadata(&path).is_ok_and(|found| found.ino() == own.ino()) {
+                remove_parts(of);
                 return Ok(CheckpointLock { path, _file: file });
             }
+        }
+    }
+}
+
+/// Removes what processes left that were killed while they wrote `of`; nobody writes it now.
+fn remove_parts(of: &Path) {
+    let (Some(folder), Some(name)) = (of.parent(), of.file_name()) else { return };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let start = format!("{}.", name.to_string_lossy());
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let found = entry.file_name().to_string_lossy().into_owned();
+        let number = found.strip_prefix(&start).and_then(|rest| rest.strip_suffix(".part"));
+        if number.is_some_and(|number| number.parse::<u32>().is_ok()) {
+            let _ = fs::remove_file(entry.path());
         }
     }
 }
@@ -122,9 +137,14 @@ mod tests {
         drop(first);
         drop(CheckpointLock::new(&path).unwrap());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
-        // What a killed process left.
-        fs::write(dir.path().join("m.checkpoint.lock"), "").unwrap();
+        // What a killed process left; another file is in nobody's way.
+        for name in ["m.checkpoint.lock", "m.checkpoint.123.part", "m.checkpoint.mine.part"] {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
         drop(CheckpointLock::new(&path).unwrap());
+        let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|own| own.unwrap()).collect();
+        assert_eq!(left.len(), 1);
+        assert_eq!(left[0].file_name(), "m.checkpoint.mine.part");
         let nowhere = CheckpointLock::new(&dir.path().join("no/m.checkpoint"));
         assert!(matches!(nowhere, Err(CheckpointError::Write { .. })));
     }
