@@ -8,6 +8,7 @@
 
 pub mod cascade;
 pub mod one_bit;
+pub mod pipeline;
 pub mod placement;
 
 use fogbit_scenario::draw::Key;

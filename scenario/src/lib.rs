@@ -17,6 +17,7 @@ pub mod fault;
 pub mod feedback;
 pub mod instance;
 pub mod link;
+pub mod pipeline;
 pub mod placement;
 mod replay;
 pub mod rules;

@@ -1,0 +1,155 @@
+//! Branch and bound over placements.
+//!
+//! Sub-tasks are placed in the order of their numbers. A partial placement is given up where no way to
+//! complete it can be better than the best one that is known. The bound leaves out what only makes
+//! a schedule longer:
+//!
+//! - nobody waits: the longest way through the graph, with the sites that are chosen, and for every
+//!   other sub-task the best site;
+//! - a site does one thing at a time: nothing of what it was given begins before the earliest of it
+//!   could, it takes the sum of their times, and then the shortest way from one of them to the end.
+//!
+//! Times of a schedule of the placed sub-tasks alone would be no bound: where everybody is served in
+//! the order of arrival, one more sub-task can make others faster (Graham, "Bounds on multiprocessing
+//! timing anomalies", 1969).
+
+use fogbit_scenario::pipeline::{Application, CostTable, Flow, Scheduler};
+
+use super::search::Optimum;
+
+/// Memory for branch and bound.
+#[derive(Debug, Clone, Default)]
+pub struct BranchAndBound {
+    scheduler: Scheduler,
+    /// The shortest way from the beginning of a sub-task at a site to the end: `[sub-task, site]`.
+    tail: Vec<u64>,
+    /// When a sub-task that is placed can be done at the earliest.
+    done: Vec<u64>,
+    placement: Vec<u8>,
+    best: Vec<u8>,
+    best_ns: u64,
+    /// What flows into each sub-task: its number, and the giver; none is the device.
+    incoming: Vec<Vec<(usize, Option<usize>)>>,
+    /// What each site was given: earliest beginning, sum, shortest rest after its own end. One record
+    /// a level.
+    given: Vec<Vec<Given>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Given {
+    first_ns: u64,
+    sum_ns: u64,
+    rest_ns: u64,
+}
+
+impl BranchAndBound {
+    /// The best placement. `known` is one to begin with: the better it is, the faster this goes.
+    pub fn search(
+        &mut self,
+        application: &Application,
+        table: &CostTable,
+        known: &[u8],
+    ) -> Optimum {
+        self.scheduler.take(application);
+        self.tails(application, table);
+        let count = application.sub_tasks().len();
+        self.incoming.iter_mut().for_each(Vec::clear);
+        self.incoming.resize(count, Vec::new());
+        for (number, flow) in application.flows().iter().enumerate() {
+            if let Some(to) = flow.to {
+                self.incoming[to as usize].push((number, flow.from.map(|from| from as usize)));
+            }
+        }
+        let nothing = Given { first_ns: u64::MAX, sum_ns: 0, rest_ns: u64::MAX };
+        self.given.clear();
+        self.given.resize(count + 1, vec![nothing; table.sites()]);
+        self.done.clear();
+        self.done.resize(count, 0);
+        self.placement.clear();
+        self.placement.resize(count, 0);
+        self.best.clear();
+        self.best.extend_from_slice(known);
+        self.best_ns = self.scheduler.delay_ns(table, known);
+        self.branch(application, table, 0);
+        Optimum { placement: self.best.clone(), delay_ns: self.best_ns }
+    }
+
+    fn tails(&mut self, application: &Application, table: &CostTable) {
+        let sites = table.sites();
+        self.tail.clear();
+        self.tail.resize(application.sub_tasks().len() * sites, 0);
+        let flows = application.flows();
+        let mut last = flows.len();
+        for number in (0..application.sub_tasks().len()).rev() {
+            let own = |flow: &Flow| flow.from == Some(number as u32);
+            let first = last - flows[..last].iter().rev().take_while(|flow| own(flow)).count();
+            for site in 0..sites {
+                let rest = (first..last).map(|flow| self.rest(application, table, flow, site));
+                self.tail[number * sites + site] =
+                    rest.max().unwrap_or(0) + table.computing_ns(number, site);
+            }
+            last = first;
+        }
+    }
+
+    /// The shortest way from the beginning of flow `flow` at `site` to the end.
+    fn rest(&self, application: &Application, table: &CostTable, flow: usize, site: usize) -> u64 {
+        let way = |other| table.sending_ns(flow, site, other) + table.delay_ns(site, other);
+        let Some(to) = application.flows()[flow].to else { return way(0) };
+        let on = |other| way(other) + self.tail[to as usize * table.sites() + other];
+        let sites = application.sub_tasks()[to as usize].sites.iter();
+        sites.map(on).min().expect("each sub-task runs somewhere")
+    }
+
+    fn branch(&mut self, application: &Application, table: &CostTable, number: usize) {
+        if number == application.sub_tasks().len() {
+            let delay = self.scheduler.delay_ns(table, &self.placement);
+            if delay < self.best_ns {
+                self.best_ns = delay;
+                self.best.copy_from_slice(&self.placement);
+            }
+            return;
+        }
+        let sites = table.sites();
+        let mut order: [(u64, u64, usize); 32] = [(0, 0, 0); 32];
+        let mut open = 0;
+        for site in application.sub_tasks()[number].sites.iter() {
+            let mut begin = table.busy_ns(site);
+            for &(flow, from) in &self.incoming[number] {
+                let (done, other) =
+                    from.map_or((0, 0), |from| (self.done[from], self.placement[from] as usize));
+                let there =
+                    done + table.sending_ns(flow, other, site) + table.delay_ns(other, site);
+                begin = begin.max(there);
+            }
+            let through = begin + self.tail[number * sites + site];
+            let own = table.computing_ns(number, site);
+            let given = self.given[number][site];
+            let together = given.first_ns.min(begin)
+                + given.sum_ns
+                + own
+                + given.rest_ns.min(self.tail[number * sites + site] - own);
+            let bound = through.max(together);
+            if bound < self.best_ns {
+                order[open] = (bound, begin, site);
+                open += 1;
+            }
+        }
+        order[..open].sort_unstable();
+        for &(bound, begin, site) in &order[..open] {
+            if bound >= self.best_ns {
+                return;
+            }
+            let own = table.computing_ns(number, site);
+            self.placement[number] = site as u8;
+            self.done[number] = begin + own;
+            let (before, after) = self.given.split_at_mut(number + 1);
+            after[0].copy_from_slice(&before[number]);
+            let given = &mut after[0][site];
+            given.first_ns = given.first_ns.min(begin);
+            given.sum_ns += own;
+            given.rest_ns = given.rest_ns.min(self.tail[number * sites + site] - own);
+            self.branch(application, table, number + 1);
+        }
+    }
+}

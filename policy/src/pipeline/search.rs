@@ -1,0 +1,49 @@
+//! Optimal placements: all of them tried, or branch and bound.
+
+use fogbit_scenario::pipeline::{Application, CostTable, Scheduler};
+
+/// The best placement of an application and its delay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Optimum {
+    /// The site of each sub-task; of several best ones the first in lexicographic order.
+    pub placement: Vec<u8>,
+    /// Its delay in nanoseconds.
+    pub delay_ns: u64,
+}
+
+/// Tries all placements, in lexicographic order.
+pub fn exhaustive(
+    application: &Application,
+    table: &CostTable,
+    scheduler: &mut Scheduler,
+) -> Optimum {
+    scheduler.take(application);
+    let choices: Vec<Vec<u8>> = choices(application);
+    let mut at = vec![0; choices.len()];
+    let mut placement: Vec<u8> = choices.iter().map(|own| own[0]).collect();
+    let mut best = Optimum { placement: Vec::new(), delay_ns: u64::MAX };
+    loop {
+        let delay = scheduler.delay_ns(table, &placement);
+        if delay < best.delay_ns || best.placement.is_empty() {
+            best.delay_ns = delay;
+            best.placement.clone_from(&placement);
+        }
+        let Some(turned) = (0..choices.len()).rev().find(|own| at[*own] + 1 < choices[*own].len())
+        else {
+            return best;
+        };
+        at[turned] += 1;
+        placement[turned] = choices[turned][at[turned]];
+        for own in turned + 1..choices.len() {
+            at[own] = 0;
+            placement[own] = choices[own][0];
+        }
+    }
+}
+
+fn choices(application: &Application) -> Vec<Vec<u8>> {
+    let sites = |own: &fogbit_scenario::pipeline::SubTask| {
+        own.sites.iter().map(|site| site as u8).collect()
+    };
+    application.sub_tasks().iter().map(sites).collect()
+}

@@ -1,0 +1,4 @@
+//! Applications, what they cost, and what happens when they run.
+
+mod drawn;
+mod schedules;
