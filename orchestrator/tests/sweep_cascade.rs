@@ -262,7 +262,7 @@ fn mistakes_of_a_sweep_are_underlined_in_the_file() {
         (&["--rank-by", "reward"], "metrics of this problem: average_loss"),
         (&["--set", "clock.kind=wall"], "virtual time"),
         (&["--set", "bucket={rate=0.2,depth=3}"], "what points vary as `bucket.rate`"),
-        (&["--set", "bucket.depth=5", "--point", "bucket.depth=1"], "what points vary as"),
+        (&["--set", "bucket={rate=1,depth=5}", "--point", "bucket.depth=1"], "what points vary"),
     ] {
         let said = refused(&play("sweep", arguments, &file, &out));
         assert!(said.contains(part), "{arguments:?}: {said}");
@@ -309,8 +309,13 @@ fn networks_are_trained_once_for_each_point() {
     well(&play("sweep", &arguments(&[]), &file, &at("whole")));
     let models = |name: &str| common::files(&at(name).join("models"));
     let whole = models("whole");
-    let names: Vec<&str> = whole.keys().map(String::as_str).collect();
-    assert_eq!(names, ["p001-dqn.safetensors", "p002-dqn.safetensors", "p003-dqn.safetensors"]);
+    // Each with its digest.
+    let names: Vec<&str> =
+        whole.keys().filter_map(|name| name.strip_suffix(".safetensors")).collect();
+    assert_eq!(names, ["p001-dqn", "p002-dqn", "p003-dqn"]);
+    let digests =
+        names.iter().filter(|name| whole.contains_key(&format!("{name}.safetensors.sha256")));
+    assert_eq!((digests.count(), whole.len()), (3, 6));
     for shard in ["1/2", "2/2"] {
         let out = at(&shard.replace('/', "-"));
         well(&play("sweep", &arguments(&["--shard", shard]), &file, &out));

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fogbit_scenario::fault::Source;
-use fogbit_scenario::topology::{AxisValue, keys_overlap, same_value};
+use fogbit_scenario::topology::{AxisValue, keys_overlap, same_key, same_value};
 use fogbit_scenario::{Fault, Faults};
 
 /// More points than this are more likely a slip than a wish.
@@ -144,8 +144,12 @@ impl Design {
                 }
             }
         }
+        // The very key of a point may be set for points that leave it alone.
+        let part = |plain: &str, key: &str| {
+            keys_overlap(key, key_of(plain)) && !same_key(key, key_of(plain))
+        };
         for plain in &design.plain {
-            if let Some(key) = design.keys.iter().find(|key| keys_overlap(key, key_of(plain))) {
+            if let Some(key) = design.keys.iter().find(|key| part(plain, key)) {
                 faults.push(overlap(plain, key, "leave it out: each point says its own"));
             }
         }
@@ -345,7 +349,7 @@ mod tests {
             (vec!["a=1],2"], "nothing that `]` could close", "]"),
             (vec!["a=\"x,2"], "a quote that is not closed", "\""),
             (vec!["a=1,2", "a=3,4"], "`a` is varied already", "a=3,4"),
-            (vec!["a=1,2", "a=3"], "what points vary", "a=3"),
+            (vec!["a=1,2", "a=3"], "varied", "a=3"),
             (vec!["a=3", "a=1,2"], "what points vary as `a`", "a=3"),
             (vec!["a=1,2,1.0"], "given twice", "1.0"),
             (vec!["a.b=1,2", "a={b=3},{b=4}"], "`a` is varied already", "a={b=3},{b=4}"),
@@ -378,6 +382,7 @@ mod tests {
             let faults = Design::listed(&[], &points, None).unwrap_err().0;
             assert!(faults[0].message.contains(message), "{}", faults[0]);
         }
+        assert!(Design::listed(&["a=1"], &[vec!["a=2"], vec!["b=1"]], None).is_ok());
         let faults = Design::listed(&["a=1"], &[vec!["a.b=1"]], None).unwrap_err().0;
         assert!(faults[0].message.contains("what points vary as `a.b`"), "{}", faults[0]);
         let faults = Design::listed(&["a=1,2"], &[vec!["b=1"]], None).unwrap_err().0;

@@ -87,8 +87,13 @@ impl TrainedModel {
         if digest == self.digest(&bytes) {
             return Ok(true);
         }
-        let message = format!("{} is not what this sweep has trained", self.path.display());
-        Err(Failure::new(Exit::Failed, message).help("delete it: it is trained anew, the same"))
+        Err(Failure::new(
+            Exit::Failed,
+            format!(
+                "{} is not what this sweep has trained: delete it, and the same is trained anew",
+                self.path.display()
+            ),
+        ))
     }
 
     /// Keeps it.
