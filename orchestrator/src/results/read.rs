@@ -58,15 +58,17 @@ pub fn problem(dir: &Path) -> Result<Problem, ReadError> {
     }
     let path = dir.join("topology.toml");
     if !path.exists() {
-        let is_run = ["manifest.json", "summary.json"].iter().all(|file| dir.join(file).exists());
-        // A sweep has several topologies, and says itself what it is.
-        if is_run && !dir.join("sweep.json").exists() {
-            return Err(content(&path, "it is missing"));
-        }
-        return Ok(Problem::default());
+        return Ok(told_problem(dir).unwrap_or_default());
     }
     let file = TopologyFile::read(&path).map_err(|faults| content(&path, words(&faults)))?;
     file.problem().map_err(|faults| content(&path, words(&faults)))
+}
+
+/// The problem that the summary itself names, where it does.
+fn told_problem(dir: &Path) -> Option<Problem> {
+    let summary: serde_json::Value = json(&dir.join("summary.json")).ok()?;
+    let name = summary["run"]["problem"].as_str()?;
+    Problem::ALL.into_iter().find(|problem| problem.name() == name)
 }
 
 /// What is wrong with a topology, in a line.
