@@ -15,11 +15,11 @@ use super::plan::CascadePlan;
 use super::policies::Policies;
 use crate::exit::Failure;
 use crate::harness::metric::{Known, names};
-use crate::harness::{PolicyKind, look_for_policies, sim};
+use crate::harness::{narrow, sim};
 use crate::sweep::models::{KeptModels, TrainedModel, content, trainings};
 use crate::sweep::plan::{PointPlan, PolicyPlan};
 use crate::sweep::problem::{
-    CheckedPoint, Column, PointPlay, SweepProblem, TrialOutcome, TrialWatch,
+    CheckedPoint, Column, PointPlay, SweepProblem, TrialOutcome, TrialWatch, in_real_time,
 };
 use crate::train::dqn::check_models;
 
@@ -73,15 +73,9 @@ impl SweepProblem for CascadeSweep {
 
     fn check(&self, file: &TopologyFile, wanted: &[String]) -> Result<CheckedPoint, Failure> {
         let mut scenario = CascadeScenario::from_file(file)?;
-        look_for_policies(wanted, &scenario.policies().map(|(name, _)| name).collect::<Vec<_>>())?;
-        if !wanted.is_empty() {
-            scenario.keep_policies(|name| wanted.iter().any(|wanted| wanted == name));
-        }
+        narrow(&mut *scenario, wanted)?;
         if scenario.is_wall() {
-            return Err(Failure::usage(
-                "the clock is real time, and a sweep plays in virtual time",
-            )
-            .help("--set \"clock={kind='slot'}\"; `fogbit run` plays in real time"));
+            return Err(in_real_time());
         }
         check_models(&scenario)?;
         let ending = scenario.kept_trace().trim_start_matches("trace");
@@ -89,17 +83,12 @@ impl SweepProblem for CascadeSweep {
         let models = KeptModels::of(&scenario)?;
         let files = scenario.model_files().into_iter();
         let files = files.map(|(policy, path)| (path, models.model(policy)));
-        let policies = scenario.policies().map(|(name, spec)| PolicyPlan {
-            name: name.into(),
-            kind: spec.kind().into(),
-            told_more: !CascadePolicySpec::is_ranked(spec.kind()),
-        });
         Ok(CheckedPoint {
             slots: scenario.images(),
             nodes: 1,
             slot_cost: slot_cost(&scenario),
             own_path: false,
-            policies: policies.collect(),
+            policies: scenario.policies().map(PolicyPlan::of).collect(),
             toml: scenario.resolved_toml_for_sim(&trace, |policy| models.model(policy)),
             files: [(scenario.trace_file(), trace)].into_iter().chain(files).collect(),
             seeds: scenario.seeds(),
@@ -138,9 +127,6 @@ fn slot_cost(scenario: &CascadeScenario) -> u64 {
     sum / u64::max(count, 1) + 1
 }
 
-/// A plan of one policy, and this policy, solved.
-type Solved = (Arc<CascadePlan>, Policies);
-
 /// A point that is ready to be played. A policy is solved when its first trial begins: several of
 /// them side by side, and none that is not played here.
 struct Point {
@@ -148,54 +134,39 @@ struct Point {
     /// Where its topology lies.
     path: PathBuf,
     scenario: CascadeScenario,
-    made: Vec<OnceLock<Result<Solved, String>>>,
+    made: Vec<OnceLock<Result<Cascade, String>>>,
 }
 
 impl Point {
-    fn solved(&self, policy: usize, stop: &AtomicBool) -> Result<Solved, String> {
+    fn solved(&self, policy: usize, stop: &AtomicBool) -> Result<Cascade, String> {
         let solve = || self.solve(policy, stop).map_err(|failure| failure.told());
         self.made[policy].get_or_init(solve).clone()
     }
 
-    /// Solves a policy. A network without a model is trained, once in the life of the sweep.
-    fn solve(&self, policy: usize, stop: &AtomicBool) -> Result<Solved, Failure> {
+    /// Solves a policy, the only one of its plan. A network without a model is trained, once in the
+    /// life of the sweep.
+    fn solve(&self, policy: usize, stop: &AtomicBool) -> Result<Cascade, Failure> {
         let names: Vec<&str> = self.scenario.policies().map(|(name, _)| name).collect();
         let name = names[policy];
         let mut scenario = self.scenario.clone();
         scenario.keep_policies(|own| own == name);
-        let untrained = matches!(scenario.policies().next(), Some((_, CascadePolicySpec::Dqn(dqn))) if dqn.model.is_none());
-        if !untrained {
-            let policies = Policies::prepare(&scenario, true, stop)?;
-            return Ok((Arc::new(CascadePlan::new(scenario)), policies));
-        }
+        let untrained = matches!(
+            scenario.policies().next(),
+            Some((_, CascadePolicySpec::Dqn(dqn))) if dqn.model.is_none()
+        );
         let trained = TrainedModel::of(&self.plan, name, &self.path);
-        let there = trained.is_there()?;
+        let there = untrained && trained.is_there()?;
         if there {
-            scenario = with_model(&scenario, &self.path, &trained.named)?;
+            let topology = trained.named_in(scenario.topology());
+            scenario = CascadeScenario::from_topology(&topology, &self.path)?;
         }
         let policies = Policies::prepare(&scenario, true, stop)?;
-        if let Some(model) = policies.model(0).filter(|_| !there) {
+        if let Some(model) = policies.model(0).filter(|_| untrained && !there) {
             trained.keep(&model.bytes)?;
         }
-        Ok((Arc::new(CascadePlan::new(scenario)), policies))
+        let plan = Arc::new(CascadePlan::new(scenario));
+        Ok(Cascade { plan, policies, pictures: None })
     }
-}
-
-/// The scenario with a model for its networks; `path` is where its topology lies.
-fn with_model(
-    scenario: &CascadeScenario,
-    path: &Path,
-    file: &str,
-) -> Result<CascadeScenario, Failure> {
-    let mut topology = scenario.topology().clone();
-    for spec in topology.policies.values_mut() {
-        if let CascadePolicySpec::Dqn(dqn) = spec {
-            dqn.model = Some(file.to_owned());
-        }
-    }
-    // Those about other policies would not be understood.
-    topology.expectations.clear();
-    Ok(CascadeScenario::from_topology(&topology, path)?)
 }
 
 impl PointPlay for Point {
@@ -205,18 +176,16 @@ impl PointPlay for Point {
         seed: u64,
         watch: &TrialWatch<'_>,
     ) -> Result<TrialOutcome, String> {
-        let (plan, policies) = match self.solved(policy, watch.stop) {
+        let problem = match self.solved(policy, watch.stop) {
             Ok(solved) => solved,
             // A training that was stopped is no fault of the trial.
             Err(_) if watch.stop.load(Ordering::Relaxed) => return Ok(TrialOutcome::stopped()),
             Err(error) => return Err(error),
         };
-        let problem = Cascade { plan: Arc::clone(&plan), policies, pictures: None };
         let context =
             CascadeContext { stop: Arc::clone(watch.stop), ..CascadeContext::new(problem) };
-        // The only policy of its plan.
         let trial = sim::play(&context, (0, seed)).map_err(|error| error.to_string())?;
-        let told = kpis(&plan, 0, &trial.account);
+        let told = kpis(&context.problem.plan, 0, &trial.account);
         watch.done.fetch_add(watch.weight.saturating_mul(trial.account.images), Ordering::Relaxed);
         let metrics = CascadeMetric::ALL.map(|own| metric::value(own, &told));
         let counts = [

@@ -6,10 +6,10 @@ use clap::Args;
 use fogbit_scenario::cascade::CascadeScenario;
 use fogbit_scenario::placement::PlacementScenario;
 use fogbit_scenario::topology::Problem;
-use fogbit_scenario::{Checked, ProblemTopology, Scenario, TopologyFile};
+use fogbit_scenario::{Scenario, TopologyFile};
 
 use crate::exit::{Failure, tell};
-use crate::harness::look_for_policies;
+use crate::harness::{narrow, wanted_policies};
 
 /// A topology file with overrides.
 #[derive(Debug, Args)]
@@ -90,14 +90,14 @@ impl TopologyArgs {
     /// Validates a topology of the problem `placement`, and narrows it down.
     pub(crate) fn placement(&self, file: &TopologyFile) -> Result<PlacementScenario, Failure> {
         let mut scenario = PlacementScenario::from_file(file)?;
-        self.selection.narrow(&mut *scenario)?;
+        narrow(&mut *scenario, &self.selection.policy)?;
         Ok(scenario)
     }
 
     /// Validates a topology of the problem `cascade`, and narrows it down.
     pub(crate) fn cascade(&self, file: &TopologyFile) -> Result<CascadeScenario, Failure> {
         let mut scenario = CascadeScenario::from_file(file)?;
-        self.selection.narrow(&mut *scenario)?;
+        narrow(&mut *scenario, &self.selection.policy)?;
         for key in scenario.keys_without_effect() {
             tell(format_args!(
                 "note: {key} has no effect with [pictures]: the pictures themselves travel, and take \
@@ -130,18 +130,11 @@ impl Selection {
 
     fn scenario(&self, file: &TopologyFile) -> Result<Scenario, Failure> {
         let mut scenario = Scenario::from_file(file)?;
-        if let Some(wanted) = self.wanted(scenario.policies().map(|(name, _)| name).collect())? {
+        let names = scenario.policies().map(|(name, _)| name).collect();
+        if let Some(wanted) = wanted_policies(&self.policy, names)? {
             scenario.keep_policies(wanted);
         }
         Ok(scenario)
-    }
-
-    /// Keeps the policies that are wanted.
-    fn narrow<T: ProblemTopology>(&self, scenario: &mut Checked<T>) -> Result<(), Failure> {
-        if let Some(wanted) = self.wanted(scenario.policies().map(|(name, _)| name).collect())? {
-            scenario.keep_policies(wanted);
-        }
-        Ok(())
     }
 
     /// Whether nothing was given.
@@ -158,16 +151,6 @@ impl Selection {
             "nodes.count" if self.nodes.is_some() => Some("--nodes"),
             _ => None,
         }
-    }
-
-    /// Which policies are wanted, where some are named; fails unless all of them are among `names`.
-    fn wanted<'s>(
-        &'s self,
-        names: Vec<&str>,
-    ) -> Result<Option<impl Fn(&str) -> bool + use<'s>>, Failure> {
-        look_for_policies(&self.policy, &names)?;
-        let is_wanted = |name: &str| self.policy.iter().any(|wanted| wanted == name);
-        Ok((!self.policy.is_empty()).then_some(is_wanted))
     }
 }
 

@@ -19,7 +19,7 @@ pub use backend::{AccountOf, ProblemBackend, RunContext, StepOf, Trial};
 pub use board::{Published, RunBoard};
 pub use ledger::{LedgerError, ProblemLedger, Told, Watch, show};
 pub use metric::ProblemMetric;
-pub use plan::{PlannedPolicy, PolicyKind, ProblemPlan, look_for_policies};
+pub use plan::{PlannedPolicy, PolicyKind, ProblemPlan, narrow, wanted_policies};
 pub use sim::SimRecorder;
 pub use summary::{ProblemSummary, RunFacts, RunHead, TrialSummary, parameters, trials};
 pub use trials::{BySeed, Outcome, ProblemCollector, RunFailure, TrialRow, failed_trials};

@@ -1,6 +1,7 @@
 //! A plan: each policy with each seed.
 
 use fogbit_scenario::topology::{PlacementPolicySpec, PolicySpec};
+use fogbit_scenario::{Checked, ProblemTopology};
 use serde::Serialize;
 
 use crate::exit::Failure;
@@ -36,16 +37,35 @@ impl PolicyKind for PlacementPolicySpec {
     }
 }
 
-/// Looks whether all policies that the user names are among `names`, those of the topology.
+/// Which policies the user wants, where some are named; `names` are those of the topology.
 ///
 /// # Errors
-/// The first that is not.
-pub fn look_for_policies(wanted: &[String], names: &[&str]) -> Result<(), Failure> {
-    let Some(name) = wanted.iter().find(|name| !names.contains(&name.as_str())) else {
-        return Ok(());
-    };
-    let message = format!("--policy {name}: no policy of this topology is called so");
-    Err(Failure::usage(message).help(format!("policies here: {}", names.join(", "))))
+/// The first that the topology does not have.
+pub fn wanted_policies<'w>(
+    wanted: &'w [String],
+    names: Vec<&str>,
+) -> Result<Option<impl Fn(&str) -> bool + use<'w>>, Failure> {
+    if let Some(name) = wanted.iter().find(|name| !names.contains(&name.as_str())) {
+        let message = format!("--policy {name}: no policy of this topology is called so");
+        return Err(Failure::usage(message).help(format!("policies here: {}", names.join(", "))));
+    }
+    let is_wanted = |name: &str| wanted.iter().any(|wanted| wanted == name);
+    Ok((!wanted.is_empty()).then_some(is_wanted))
+}
+
+/// Keeps the policies that the user wants.
+///
+/// # Errors
+/// The first that the topology does not have.
+pub fn narrow<T: ProblemTopology>(
+    scenario: &mut Checked<T>,
+    wanted: &[String],
+) -> Result<(), Failure> {
+    let names = scenario.policies().map(|(name, _)| name).collect();
+    if let Some(wanted) = wanted_policies(wanted, names)? {
+        scenario.keep_policies(wanted);
+    }
+    Ok(())
 }
 
 /// One policy of a run.

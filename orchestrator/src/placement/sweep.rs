@@ -13,11 +13,11 @@ use super::models::Models;
 use super::plan::PlacementPlan;
 use crate::exit::Failure;
 use crate::harness::metric::{Known, names};
-use crate::harness::{PolicyKind, look_for_policies, sim};
+use crate::harness::{narrow, sim};
 use crate::sweep::models::{KeptModels, TrainedModel, trainings};
 use crate::sweep::plan::{PointPlan, PolicyPlan};
 use crate::sweep::problem::{
-    CheckedPoint, Column, PointPlay, SweepProblem, TrialOutcome, TrialWatch,
+    CheckedPoint, Column, PointPlay, SweepProblem, TrialOutcome, TrialWatch, in_real_time,
 };
 use crate::train::placement::check_models;
 
@@ -72,30 +72,19 @@ impl SweepProblem for PlacementSweep {
 
     fn check(&self, file: &TopologyFile, wanted: &[String]) -> Result<CheckedPoint, Failure> {
         let mut scenario = PlacementScenario::from_file(file)?;
-        look_for_policies(wanted, &scenario.policies().map(|(name, _)| name).collect::<Vec<_>>())?;
-        if !wanted.is_empty() {
-            scenario.keep_policies(|name| wanted.iter().any(|wanted| wanted == name));
-        }
+        narrow(&mut *scenario, wanted)?;
         if scenario.is_wall() {
-            return Err(Failure::usage(
-                "the clock is real time, and a sweep plays in virtual time",
-            )
-            .help("--set \"clock={kind='slot'}\"; `fogbit run` plays in real time"));
+            return Err(in_real_time());
         }
         check_models(&scenario)?;
         let models = KeptModels::of(&scenario)?;
         let files = scenario.model_files().into_iter();
-        let policies = scenario.policies().map(|(name, spec)| PolicyPlan {
-            name: name.into(),
-            kind: spec.kind().into(),
-            told_more: !PlacementPolicySpec::is_ranked(spec.kind()),
-        });
         Ok(CheckedPoint {
             slots: scenario.slots(),
             nodes: scenario.helpers().len() as u64,
             slot_cost: slot_cost(&scenario),
             own_path: false,
-            policies: policies.collect(),
+            policies: scenario.policies().map(PolicyPlan::of).collect(),
             toml: scenario.resolved_toml_with(|policy| models.model(policy)),
             files: files.map(|(policy, path)| (path, models.model(policy))).collect(),
             seeds: scenario.seeds(),
@@ -157,7 +146,8 @@ impl Point {
         let trained = TrainedModel::of(&self.plan, name, &self.path);
         let there = untrained && trained.is_there()?;
         if there {
-            scenario = with_model(&scenario, &self.path, &trained.named)?;
+            let topology = trained.named_in(scenario.topology());
+            scenario = PlacementScenario::from_topology(&topology, &self.path)?;
         }
         let plan = PlacementPlan::new(scenario);
         let models = Models::prepare(&plan, true)?;
@@ -166,23 +156,6 @@ impl Point {
         }
         Ok(Placement { plan: Arc::new(plan), models: Arc::new(models) })
     }
-}
-
-/// The scenario with a model for its network; `path` is where its topology lies.
-fn with_model(
-    scenario: &PlacementScenario,
-    path: &Path,
-    file: &str,
-) -> Result<PlacementScenario, Failure> {
-    let mut topology = scenario.topology().clone();
-    for spec in topology.policies.values_mut() {
-        if let PlacementPolicySpec::Learned(learned) = spec {
-            learned.model = Some(file.to_owned());
-        }
-    }
-    // Those about other policies would not be understood.
-    topology.expectations.clear();
-    Ok(PlacementScenario::from_topology(&topology, path)?)
 }
 
 impl PointPlay for Point {

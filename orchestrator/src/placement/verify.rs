@@ -24,8 +24,8 @@ use super::read::{self, Decision, ToldFate};
 use super::summary::{PlacementSummary, PolicySummary, TrialSummary};
 use crate::exit::{Exit, Failure};
 use crate::expect::Expected;
-use crate::harness::{PolicyKind, ProblemMetric, parameters};
-use crate::links;
+use crate::harness::ProblemSummary;
+use crate::harness::{PolicyKind, ProblemMetric};
 use crate::plan::Status;
 use crate::results::read::ReadError;
 use crate::stats::MeanSd;
@@ -140,27 +140,14 @@ fn check_head(
     compared: &mut Compared,
 ) -> Result<(), Failure> {
     let run = &summary.run;
-    let told = beside::Told {
-        about: run.about.as_deref(),
-        backend: &run.backend,
-        status: run.status,
-        valid: run.valid,
-        seeds: run.seeds,
-        version: &run.version,
-        policies: (summary.policies.iter())
-            .map(|p| (p.name.as_str(), p.kind.as_str(), p.parameters.clone()))
-            .collect(),
-        complete: summary.policies.iter().map(|policy| policy.seeds).collect(),
-        trials: beside::told_trials(&summary.trials),
-    };
-    let due = beside::Due {
-        about: scenario.topology().about.as_deref(),
-        policies: (scenario.policies())
-            .map(|(name, spec)| (name, spec.kind(), parameters(spec)))
-            .collect(),
-        seeds: scenario.seeds(),
-        in_time: links::in_time(dir).map_err(|error| unreadable(&error))?,
-    };
+    let policies = summary.policies.iter();
+    let policies =
+        policies.map(|p| ((p.name.as_str(), p.kind.as_str(), p.parameters.clone()), p.seeds));
+    let head = ProblemSummary::head(summary);
+    let told = beside::Told::of(&head, &run.version, policies, &summary.trials);
+    let about = scenario.topology().about.as_deref();
+    let measured = (dir, None);
+    let due = beside::Due::of(about, scenario.policies(), scenario.seeds(), measured)?;
     beside::check(dir, &told, &due, compared)?;
     let clock = scenario.topology().clock.kind();
     let nodes: Vec<&str> = scenario.helpers().iter().map(|node| node.name.as_str()).collect();

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fogbit_scenario::{Checked, ProblemTopology};
+use fogbit_scenario::{Checked, NamesModel, ProblemTopology};
 
 use super::dir::MODELS;
 use super::plan::{PointPlan, sha256};
@@ -60,7 +60,7 @@ pub fn digest_of(file: &str) -> String {
 #[derive(Debug, Clone)]
 pub struct TrainedModel {
     /// As the topology of the point names it.
-    pub named: String,
+    named: String,
     path: PathBuf,
     /// The digest of the point's topology.
     topology: String,
@@ -75,6 +75,19 @@ impl TrainedModel {
             path: topology.with_file_name("..").join(file),
             topology: point.files.get("topology").cloned().unwrap_or_default(),
         }
+    }
+
+    /// The topology, with this for every policy that plays a model.
+    pub fn named_in<T: ProblemTopology>(&self, topology: &T) -> T {
+        let mut topology = topology.clone();
+        for (_, spec) in topology.policies_mut() {
+            if let Some(model) = spec.model_mut() {
+                *model = Some(self.named.clone());
+            }
+        }
+        // Those about other policies would not be understood.
+        topology.expectations_mut().clear();
+        topology
     }
 
     /// Whether it was trained already.

@@ -14,7 +14,7 @@ use super::problem::{
 use crate::backend::sim::{self, Playing, Watcher};
 use crate::exit::Failure;
 use crate::harness::metric::Known;
-use crate::harness::{PolicyKind, look_for_policies};
+use crate::harness::wanted_policies;
 use crate::ledger::{Ledger, thin_curve_slots};
 use crate::plan::{Plan, SUMMARY_SLOTS, Status, TrialResult};
 
@@ -93,9 +93,9 @@ impl SweepProblem for OneBitSweep {
 
     fn check(&self, file: &TopologyFile, wanted: &[String]) -> Result<CheckedPoint, Failure> {
         let mut scenario = Scenario::from_file(file)?;
-        look_for_policies(wanted, &scenario.policies().map(|(name, _)| name).collect::<Vec<_>>())?;
-        if !wanted.is_empty() {
-            scenario.keep_policies(|name| wanted.iter().any(|wanted| wanted == name));
+        let names = scenario.policies().map(|(name, _)| name).collect();
+        if let Some(wanted) = wanted_policies(wanted, names)? {
+            scenario.keep_policies(wanted);
         }
         look_for_programs(&scenario)?;
         let Some(slots) = scenario.length().slots() else {
@@ -111,18 +111,13 @@ impl SweepProblem for OneBitSweep {
                 .help("--set \"clock={kind='slot'}\"; `fogbit run` plays in real time"));
         }
         let nodes = scenario.nodes() as u64;
-        let policies = scenario.policies().map(|(name, spec)| PolicyPlan {
-            name: name.into(),
-            kind: spec.kind().into(),
-            told_more: !PolicySpec::is_ranked(spec.kind()),
-        });
         Ok(CheckedPoint {
             slots,
             nodes,
             // Every node is drawn, scored and priced.
             slot_cost: nodes + 10,
             own_path: scenario.depends_on_choices(),
-            policies: policies.collect(),
+            policies: scenario.policies().map(PolicyPlan::of).collect(),
             toml: scenario.resolved_toml(),
             files: files(&scenario),
             seeds: scenario.seeds(),

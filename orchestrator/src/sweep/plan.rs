@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::problem::{self, PointPlay, SweepProblem};
 use crate::exit::Failure;
+use crate::harness::PolicyKind;
 use crate::harness::metric::Known;
 use crate::ledger::thin_curve_slots;
 use crate::plan::SUMMARY_SLOTS;
@@ -90,6 +91,14 @@ pub struct PolicyPlan {
     pub kind: String,
     /// Whether it is told what a task node cannot know, and is no rival of the others.
     pub told_more: bool,
+}
+
+impl PolicyPlan {
+    /// That of a policy of a topology, by its name.
+    pub fn of<S: PolicyKind>((name, spec): (&str, &S)) -> PolicyPlan {
+        let kind = spec.kind();
+        PolicyPlan { name: name.into(), kind: kind.into(), told_more: !S::is_ranked(kind) }
+    }
 }
 
 /// A unit of work: all policies of one point under some consecutive seeds.

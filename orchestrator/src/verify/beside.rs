@@ -8,10 +8,12 @@ use serde_json::Value;
 
 use super::{Compared, unreadable};
 use crate::exit::Failure;
-use crate::harness::TrialSummary;
+use crate::harness::{PolicyKind, RunHead, TrialSummary, parameters};
+use crate::links;
 use crate::plan::Status;
 use crate::results::read::{ReadError, manifest};
 use crate::results::{Manifest, RunStatus, decision_file};
+use crate::validity::MOST_LATE;
 
 /// Parameters that name files. Results keep files under names of their own, so of these it is only
 /// looked at whether they are there.
@@ -47,8 +49,50 @@ pub(crate) struct Due<'s> {
     pub(crate) in_time: bool,
 }
 
+impl<'s> Told<'s> {
+    /// What a summary says, of which the problem knows its `head`, the version that made it, its policies
+    /// with their numbers of complete trials, and its trials.
+    pub(crate) fn of<F>(
+        head: &RunHead<'s>,
+        version: &'s str,
+        policies: impl Iterator<Item = (ToldPolicy<'s>, u64)>,
+        trials: &'s [TrialSummary<F>],
+    ) -> Told<'s> {
+        let (policies, complete) = policies.unzip();
+        Told {
+            about: head.about,
+            backend: head.backend,
+            status: head.status,
+            valid: head.valid,
+            seeds: head.seeds,
+            version,
+            policies,
+            complete,
+            trials: told_trials(trials),
+        }
+    }
+}
+
+impl<'s> Due<'s> {
+    /// What a topology says, and `links.json` in `dir` with the share of slots that began late.
+    ///
+    /// # Errors
+    /// If what was measured of the links cannot be read.
+    pub(crate) fn of<S: PolicyKind + 's>(
+        about: Option<&'s str>,
+        policies: impl Iterator<Item = (&'s str, &'s S)>,
+        seeds: Vec<u64>,
+        (dir, late_share): (&Path, Option<f64>),
+    ) -> Result<Due<'s>, Failure> {
+        let links_in_time = links::in_time(dir).map_err(|error| unreadable(&error))?;
+        let in_time = links_in_time && late_share.is_none_or(|share| share <= MOST_LATE);
+        let policies = policies.map(|(name, spec)| (name, spec.kind(), parameters(spec))).collect();
+        Ok(Due { about, policies, seeds, in_time })
+    }
+}
+
 /// The trials of a summary.
-pub(crate) fn told_trials<F>(trials: &[TrialSummary<F>]) -> Vec<ToldTrial<'_>> {
+fn told_trials<F>(trials: &[TrialSummary<F>]) -> Vec<ToldTrial<'_>> {
     let told = |t| {
         let TrialSummary { policy, seed, status, failure, .. }: &TrialSummary<F> = t;
         (policy.as_str(), *seed, *status, failure.as_deref())

@@ -9,13 +9,12 @@ use fogbit_scenario::topology::{Metric, PolicySpec};
 use super::{Compared, beside, close, expect, pairs};
 use crate::exit::Failure;
 use crate::expect::Expected;
-use crate::harness::{PolicyKind, parameters};
-use crate::links;
+use crate::harness::PolicyKind;
+use crate::harness::ProblemSummary;
 use crate::plan::SUMMARY_SLOTS;
 use crate::results::read::CurvePoint;
 use crate::results::summary::{PolicySummary, Summary};
 use crate::stats::MeanSd;
-use crate::validity::MOST_LATE;
 
 /// What one trial came to, computed anew.
 #[derive(Debug)]
@@ -70,29 +69,14 @@ pub(super) fn check_beside(
     compared: &mut Compared,
 ) -> Result<(), Failure> {
     let run = &summary.run;
-    let told = beside::Told {
-        about: run.about.as_deref(),
-        backend: &run.backend,
-        status: run.status,
-        valid: run.valid,
-        seeds: run.seeds,
-        version: &run.version,
-        policies: (summary.policies.iter())
-            .map(|p| (p.name.as_str(), p.kind.as_str(), p.parameters.clone()))
-            .collect(),
-        complete: summary.policies.iter().map(|policy| policy.seeds).collect(),
-        trials: beside::told_trials(&summary.trials),
-    };
-    let links_in_time = links::in_time(dir).map_err(Failure::usage)?;
-    let in_time = links_in_time && run.late_share.is_none_or(|share| share <= MOST_LATE);
-    let due = beside::Due {
-        about: scenario.topology().about.as_deref(),
-        policies: (scenario.policies())
-            .map(|(name, spec)| (name, spec.kind(), parameters(spec)))
-            .collect(),
-        seeds: scenario.seeds(),
-        in_time,
-    };
+    let policies = summary.policies.iter();
+    let policies =
+        policies.map(|p| ((p.name.as_str(), p.kind.as_str(), p.parameters.clone()), p.seeds));
+    let head = ProblemSummary::head(summary);
+    let told = beside::Told::of(&head, &run.version, policies, &summary.trials);
+    let about = scenario.topology().about.as_deref();
+    let measured = (dir, run.late_share);
+    let due = beside::Due::of(about, scenario.policies(), scenario.seeds(), measured)?;
     beside::check(dir, &told, &due, compared)?;
     if run.clock != scenario.clock().kind() {
         compared.find("summary.json: run.clock", "not what topology.toml says");

@@ -36,11 +36,6 @@ impl SiteSet {
         self.0 == 0
     }
 
-    /// The sites that are in both.
-    pub fn both(self, other: SiteSet) -> SiteSet {
-        SiteSet(self.0 & other.0)
-    }
-
     /// Their numbers, in order.
     pub fn iter(self) -> impl Iterator<Item = usize> {
         let mut left = self.0;
@@ -125,11 +120,5 @@ impl Application {
     pub fn allows(&self, placement: &[u8]) -> bool {
         placement.len() == self.sub_tasks.len()
             && self.sub_tasks.iter().zip(placement).all(|(own, site)| own.sites.has(*site as usize))
-    }
-
-    /// The number of placements: the product of the numbers of sites, or the largest number where
-    /// that is too small.
-    pub fn placements(&self) -> u64 {
-        self.sub_tasks.iter().fold(1, |all: u64, own| all.saturating_mul(own.sites.len() as u64))
     }
 }

@@ -8,9 +8,7 @@ use super::super::record::KEPT_IN_SIM;
 use super::super::summary::CascadeSummary;
 use super::close;
 use crate::exit::Failure;
-use crate::harness::parameters;
-use crate::links;
-use crate::validity::MOST_LATE;
+use crate::harness::ProblemSummary;
 use crate::verify::{Compared, beside};
 
 /// Compares what is said beside the figures.
@@ -24,29 +22,14 @@ pub(super) fn check_beside(
     compared: &mut Compared,
 ) -> Result<(), Failure> {
     let run = &summary.run;
-    let told = beside::Told {
-        about: run.about.as_deref(),
-        backend: &run.backend,
-        status: run.status,
-        valid: run.valid,
-        seeds: run.seeds,
-        version: &run.version,
-        policies: (summary.policies.iter())
-            .map(|p| (p.name.as_str(), p.kind.as_str(), p.parameters.clone()))
-            .collect(),
-        complete: summary.policies.iter().map(|policy| policy.seeds).collect(),
-        trials: beside::told_trials(&summary.trials),
-    };
-    let links_in_time = links::in_time(dir).map_err(Failure::usage)?;
-    let in_time = links_in_time && run.late_share.is_none_or(|share| share <= MOST_LATE);
-    let due = beside::Due {
-        about: scenario.topology().about.as_deref(),
-        policies: (scenario.policies())
-            .map(|(name, spec)| (name, spec.kind(), parameters(spec)))
-            .collect(),
-        seeds: scenario.seeds(),
-        in_time,
-    };
+    let policies = summary.policies.iter();
+    let policies =
+        policies.map(|p| ((p.name.as_str(), p.kind.as_str(), p.parameters.clone()), p.seeds));
+    let head = ProblemSummary::head(summary);
+    let told = beside::Told::of(&head, &run.version, policies, &summary.trials);
+    let about = scenario.topology().about.as_deref();
+    let measured = (dir, run.late_share);
+    let due = beside::Due::of(about, scenario.policies(), scenario.seeds(), measured)?;
     beside::check(dir, &told, &due, compared)
 }
 
