@@ -1,0 +1,8 @@
+//! The problem `pipeline` in the orchestrator: plan, ledger, backends, results, report.
+//!
+//! The harness plays the trials of a [`PipelinePlan`](plan::PipelinePlan): it tells a ledger each
+//! [`ApplicationStep`](fogbit_scenario::pipeline::ApplicationStep) of a trial, and adds each trial to a
+//! collector, seed by seed and within a seed in the order of the policies. What follows does not know of
+//! backends.
+
+pub mod plan;
