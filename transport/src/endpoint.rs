@@ -22,9 +22,9 @@ const LARGEST_PACKET: u16 = 16_384;
 /// The largest UDP payload that is probed for where links are emulated: packets of Ethernet, as real
 /// links have them. At a rate, and by loss, a packet of 16 KB is something else.
 const LARGEST_PACKET_ON_LINKS: u16 = 1_452;
-/// Bytes of flows that may be under way on one connection: an emulated socket has room for twice as
-/// many.
-pub const FLOWS_UNDER_WAY: u32 = 64 << 20;
+/// Bytes of flows that may be under way on one connection: enough for 1 Gbit/s and 0.1 s, and an
+/// emulated socket has room for those of seven.
+const FLOWS_UNDER_WAY: u32 = 16 << 20;
 /// Bytes of send buffer and of receive buffer that are asked of the kernel, which may give less. A
 /// hundred nodes that join at once need it.
 pub const SOCKET_BUFFER: usize = 4 << 20;

@@ -15,7 +15,7 @@ use crate::cascade::{CascadeOrder, EdgeOrder};
 use crate::emulation::Lateness;
 use crate::identity::Role;
 use crate::payload::Payload;
-use crate::pipeline::SiteOrder;
+use crate::pipeline::{PipelineOrder, SiteOrder};
 use crate::placement::{ComputeOrder, PlacementOrder};
 use crate::probe::ProbeId;
 
@@ -89,6 +89,8 @@ pub enum TaskNodeOrder {
     Placement(Box<PlacementOrder>),
     /// In the problem `cascade`.
     Cascade(Box<CascadeOrder>),
+    /// In the problem `pipeline`.
+    Pipeline(Box<PipelineOrder>),
 }
 
 /// What a helper node is under one seed, in the problem `one-bit`.

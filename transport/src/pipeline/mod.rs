@@ -10,12 +10,29 @@ mod socket;
 
 use std::net::SocketAddr;
 
-use fogbit_scenario::pipeline::{SiteState, Span, Way};
+use fogbit_scenario::pipeline::{ApplicationStep, PipelineInstance, SiteState, Span, Way};
 use serde::{Deserialize, Serialize};
 
-use crate::wire::{Player, TrialId};
+use crate::report::Report;
+use crate::wire::{OrderHead, Player, TrialId};
 
 pub use socket::{WaySocket, line_rate};
+
+/// Orchestrator to task node: play one trial.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PipelineOrder {
+    /// Who plays what.
+    pub head: OrderHead,
+    /// Applications and conditions, without the seed.
+    pub instance: PipelineInstance,
+    /// Names of the sites, the device first.
+    pub sites: Vec<String>,
+    /// Name of each helper node, and where it listens: helper node k is site k + 1.
+    pub helpers: Vec<(String, SocketAddr)>,
+}
+
+/// Task node to orchestrator, on a trial's stream. There is nothing to tell where there is no step.
+pub type PipelineReport = Report<Vec<ApplicationStep>>;
 
 /// Orchestrator to helper node: serve as a site under one seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -187,24 +204,7 @@ pub struct Ended {
     /// Number of the application.
     pub application: u64,
     /// Each sub-task of the part, in its order.
-    pub sub_tasks: Vec<TaskTimes>,
+    pub sub_tasks: Vec<Span>,
     /// When the last byte of each flow from another site was there, in the order of the part.
     pub arrived_ns: Vec<u64>,
-}
-
-/// When a sub-task was ready, began and was done, in nanoseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct TaskTimes {
-    /// When all of its data was there.
-    pub ready_ns: u64,
-    /// When it began.
-    pub start_ns: u64,
-    /// When it was done.
-    pub end_ns: u64,
-}
-
-impl From<TaskTimes> for Span {
-    fn from(TaskTimes { ready_ns, start_ns, end_ns }: TaskTimes) -> Span {
-        Span { ready_ns, start_ns, end_ns }
-    }
 }
