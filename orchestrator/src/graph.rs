@@ -1,6 +1,7 @@
 //! A topology as a picture: Mermaid for Markdown pages, DOT for Graphviz, SVG to look at.
 
 pub mod cascade;
+pub mod pipeline;
 mod svg;
 
 use fogbit_scenario::Scenario;

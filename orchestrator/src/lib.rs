@@ -18,6 +18,7 @@ pub mod ledger;
 pub mod links;
 pub mod logs;
 pub mod netem;
+pub mod pipeline;
 pub mod placement;
 pub mod plan;
 pub mod progress;

@@ -73,6 +73,17 @@ pub enum Purpose<'a> {
     /// The images that a deep Q-network is trained on (problem `cascade`); the seed is that of the
     /// training. Children for each thing that is drawn.
     TrainingImages,
+    /// The applications of a trial (problem `pipeline`): child `i` for application `i`.
+    Applications,
+    /// What the sites and links are that an application meets (problem `pipeline`): child `i` for
+    /// application `i`.
+    SiteConditions,
+    /// Placements by chance (problem `pipeline`): child `i` for application `i`.
+    RandomPlacement,
+    /// The applications that a network is trained on, 0, or judged by, 1, and the conditions that they
+    /// meet (problem `pipeline`); the seed is that of the training. Children for each thing that is
+    /// drawn.
+    TrainingApplications(u32),
     /// Private randomness of the policy of this name.
     Policy(&'a str),
     /// First weights of a neural network (child `l` of the key for layer `l`).
@@ -111,6 +122,10 @@ impl Purpose<'_> {
             Purpose::ImageWithin => "image.within".into(),
             Purpose::ImageArrivals => "image.arrivals".into(),
             Purpose::TrainingImages => "train.images".into(),
+            Purpose::Applications => "pipeline.applications".into(),
+            Purpose::SiteConditions => "pipeline.conditions".into(),
+            Purpose::RandomPlacement => "pipeline.random".into(),
+            Purpose::TrainingApplications(set) => format!("train.applications/{set}"),
             Purpose::Policy(name) => format!("policy/{name}"),
             Purpose::NetworkWeights => "network.weights".into(),
             Purpose::NetworkShuffle => "network.shuffle".into(),

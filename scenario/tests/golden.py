@@ -67,8 +67,9 @@ PURPOSES = ["task.length", "task.complexity", "node.weights", "node.cpu_frequenc
             "node.drift/0", "node.drift/2", "node.weights/1", "link.up", "link.down",
             "task.cycles", "task.input", "task.load", "node.load", "link.rtt", "task.shadow",
             "train.tasks", "image.reset", "image.place", "image.within", "image.arrivals",
-            "train.images", "network.weights", "network.shuffle", "policy/random",
-            "policy/a-b_c.d"]
+            "train.images", "pipeline.applications", "pipeline.conditions", "pipeline.random",
+            "train.applications/0", "train.applications/1", "network.weights",
+            "network.shuffle", "policy/random", "policy/a-b_c.d"]
 PLACES = [(0, 0), (1, 0), (1, 1), (2, 9999), (2**63 - 1, 7)]
 SLOTS = [1, 2, 8, 9, 32, 33, 1000, 2**36 + 5]
 INDICES = [0, 1, 2**64 - 1]

@@ -17,6 +17,7 @@ mod metrics;
 mod oracle;
 mod ordered;
 mod pace;
+pub mod pipeline;
 pub mod placement;
 mod service;
 mod sim;

@@ -2,8 +2,11 @@
 
 use clap::{Args, ValueEnum};
 use fogbit_scenario::cascade::CascadeScenario;
+use fogbit_scenario::pipeline::{ApplicationSource, PipelineScenario};
 use fogbit_scenario::placement::PlacementScenario;
-use fogbit_scenario::topology::{CascadeTopology, PlacementTopology, Problem, Topology};
+use fogbit_scenario::topology::{
+    CascadeTopology, PipelineTopology, PlacementTopology, Problem, Topology,
+};
 use fogbit_scenario::{Faults, Scenario, TopologyFile};
 
 use super::print;
@@ -42,6 +45,10 @@ pub(crate) fn validate(args: ValidateArgs) -> Result<Exit, Failure> {
             let scenario = args.topology.placement(&file)?;
             check_models(&scenario)?;
             (scenario.resolved_toml(), said_of_placement(&scenario))
+        }
+        Problem::Pipeline => {
+            let scenario = args.topology.pipeline(&file)?;
+            (scenario.resolved_toml(), said_of_pipeline(&scenario))
         }
         Problem::Cascade => {
             let scenario = args.topology.cascade(&file)?;
@@ -118,6 +125,25 @@ fn said_of_cascade(scenario: &CascadeScenario) -> String {
     )
 }
 
+/// A topology of the problem `pipeline` in a line.
+fn said_of_pipeline(scenario: &PipelineScenario) -> String {
+    let kinds = match scenario.source() {
+        ApplicationSource::Given(all) => format!("{} graph(s)", all.len()),
+        ApplicationSource::Drawn(draws) => {
+            let [least, most] = draws.sub_tasks;
+            format!("drawn, of {least} to {most} sub-tasks")
+        }
+    };
+    format!(
+        "problem pipeline, {} applications ({kinds}), sites {}, {} clock, {} seed(s), policies {}",
+        scenario.applications(),
+        scenario.sites().join(", "),
+        scenario.topology().clock.kind(),
+        scenario.seeds().len(),
+        names(scenario.policies())
+    )
+}
+
 /// Draw a topology
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  fogbit graph topologies/paper.toml --format svg > paper.svg")]
@@ -165,6 +191,14 @@ pub(crate) fn graph(args: GraphArgs) -> Result<Exit, Failure> {
                 GraphFormat::Svg => return Err(no_svg()),
             }
         }
+        Problem::Pipeline => {
+            let scenario = args.topology.pipeline(&file)?;
+            match args.format {
+                GraphFormat::Mermaid => graph::pipeline::mermaid(&scenario),
+                GraphFormat::Dot => graph::pipeline::dot(&scenario),
+                GraphFormat::Svg => return Err(no_svg()),
+            }
+        }
         Problem::Cascade => {
             let scenario = args.topology.cascade(&file)?;
             match args.format {
@@ -197,6 +231,8 @@ enum ProblemName {
     Placement,
     /// Each image is classified on the task node, or sent to a helper node
     Cascade,
+    /// Applications of many sub-tasks, each of which runs on the task node or on a helper node
+    Pipeline,
 }
 
 pub(crate) fn schema(args: SchemaArgs) -> Result<Exit, Failure> {
@@ -204,6 +240,7 @@ pub(crate) fn schema(args: SchemaArgs) -> Result<Exit, Failure> {
         ProblemName::OneBit => Topology::json_schema(),
         ProblemName::Placement => PlacementTopology::json_schema(),
         ProblemName::Cascade => CascadeTopology::json_schema(),
+        ProblemName::Pipeline => PipelineTopology::json_schema(),
     };
     let schema = serde_json::to_string_pretty(&schema)
         .map_err(|error| Failure::new(Exit::Internal, error))?;

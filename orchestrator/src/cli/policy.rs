@@ -3,7 +3,7 @@
 mod serve;
 
 use clap::Subcommand;
-use fogbit_policy::{CATALOGUE, Entry, cascade, placement};
+use fogbit_policy::{CATALOGUE, Entry, cascade, pipeline, placement};
 
 use super::print;
 use crate::exit::{Exit, Failure};
@@ -25,9 +25,11 @@ pub(crate) fn run(command: PolicyCommand) -> Result<Exit, Failure> {
 
 fn list() -> Result<Exit, Failure> {
     let mut text = entries(CATALOGUE);
-    for (problem, catalogue) in
-        [("placement", placement::CATALOGUE), ("cascade", cascade::CATALOGUE)]
-    {
+    for (problem, catalogue) in [
+        ("placement", placement::CATALOGUE),
+        ("cascade", cascade::CATALOGUE),
+        ("pipeline", pipeline::CATALOGUE),
+    ] {
         text += &format!("\nproblem {problem}:\n{}", entries(catalogue));
     }
     print(&text)?;

@@ -34,6 +34,11 @@ pub(crate) fn render(args: RenderArgs) -> Result<Exit, Failure> {
     let links = match file.problem()? {
         Problem::OneBit => NamedLinks::of_one_bit(&args.topology.scenario(&file)?),
         Problem::Placement => NamedLinks::of_placement(&args.topology.placement(&file)?),
+        Problem::Pipeline => {
+            let message = "the links of the problem `pipeline` are others for each application";
+            return Err(Failure::usage(message)
+                .help("Fogbit emulates them itself: fogbit run --backend process"));
+        }
         Problem::Cascade => NamedLinks::of_cascade(&args.topology.cascade(&file)?),
     };
     let text = match args.target {

@@ -97,6 +97,9 @@ pub(crate) fn report(args: ReportArgs) -> Result<Exit, Failure> {
             Problem::OneBit => report::render(&args.dir),
             Problem::Placement => placement::report::render(&args.dir),
             Problem::Cascade => cascade::report::render(&args.dir),
+            Problem::Pipeline => {
+                return Err(Failure::usage("pipeline: not there yet"));
+            }
         },
     };
     let html = html.map_err(Failure::usage)?;
@@ -113,6 +116,7 @@ fn counted(problem: Problem) -> &'static str {
     match problem {
         Problem::OneBit | Problem::Placement => "slots",
         Problem::Cascade => "images",
+        Problem::Pipeline => "applications",
     }
 }
 
@@ -145,6 +149,9 @@ pub(crate) fn verify(args: VerifyArgs) -> Result<Exit, Failure> {
         Problem::OneBit => verify::verify(&args.dir)?,
         Problem::Placement => placement::verify::verify(&args.dir)?,
         Problem::Cascade => cascade::verify::verify(&args.dir)?,
+        Problem::Pipeline => {
+            return Err(Failure::usage("pipeline: not there yet"));
+        }
     };
     for Finding { place, difference } in &verified.findings {
         print(&format!("{place}: {difference}\n"))?;

@@ -170,5 +170,6 @@ pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
         Problem::OneBit => one_bit::run(&args, &file),
         Problem::Placement => placement::run(&args, &file),
         Problem::Cascade => cascade::run(&args, &file),
+        Problem::Pipeline => Err(crate::exit::Failure::usage("pipeline: not there yet")),
     }
 }

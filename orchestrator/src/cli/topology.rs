@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use fogbit_scenario::cascade::CascadeScenario;
+use fogbit_scenario::pipeline::PipelineScenario;
 use fogbit_scenario::placement::PlacementScenario;
 use fogbit_scenario::topology::Problem;
 use fogbit_scenario::{Scenario, TopologyFile};
@@ -90,6 +91,13 @@ impl TopologyArgs {
     /// Validates a topology of the problem `placement`, and narrows it down.
     pub(crate) fn placement(&self, file: &TopologyFile) -> Result<PlacementScenario, Failure> {
         let mut scenario = PlacementScenario::from_file(file)?;
+        narrow(&mut *scenario, &self.selection.policy)?;
+        Ok(scenario)
+    }
+
+    /// Validates a topology of the problem `pipeline`, and narrows it down.
+    pub(crate) fn pipeline(&self, file: &TopologyFile) -> Result<PipelineScenario, Failure> {
+        let mut scenario = PipelineScenario::from_file(file)?;
         narrow(&mut *scenario, &self.selection.policy)?;
         Ok(scenario)
     }

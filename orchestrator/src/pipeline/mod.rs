@@ -1,7 +1,7 @@
 //! The problem `pipeline` in the orchestrator: plan, ledger, backends, results, report.
 //!
-//! A ledger is told each [`ApplicationStep`](fogbit_scenario::pipeline::ApplicationStep) of a trial and
-//! adds what it comes to up in a [`Tally`](tally::Tally); each trial is added to a
+//! The harness plays the trials of a [`PipelinePlan`](plan::PipelinePlan): it tells a ledger each
+//! [`ApplicationStep`](fogbit_scenario::pipeline::ApplicationStep) of a trial, and adds each trial to a
 //! [`PipelineCollector`](collect::PipelineCollector), seed by seed and within a seed in the order of
 //! the policies. What follows does not know of backends.
 
@@ -13,7 +13,6 @@ pub mod read;
 pub mod record;
 pub mod report;
 pub mod summary;
-pub mod sweep;
 pub mod tally;
 pub mod timing;
 pub mod verify;

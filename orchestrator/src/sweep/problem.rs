@@ -202,5 +202,6 @@ pub fn of(problem: Problem) -> &'static dyn SweepProblem {
         Problem::OneBit => &OneBitSweep,
         Problem::Placement => &PlacementSweep,
         Problem::Cascade => &CascadeSweep,
+        Problem::Pipeline => unimplemented!("sweeps of pipeline"),
     }
 }

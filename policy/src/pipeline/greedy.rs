@@ -2,6 +2,8 @@
 
 use fogbit_scenario::pipeline::{Application, CostTable};
 
+use super::{PipelinePolicy, Sight};
+
 /// Places each sub-task, in the order of their numbers, where it is done first, given those before
 /// it: what a site or a way has to do already is waited for, gaps are not filled (the earliest finish
 /// time of Topcuoglu, Hariri and Wu, "HEFT", 2002, without their ranks).
@@ -65,5 +67,19 @@ impl Greedy {
             begin = begin.max(there);
         }
         begin + table.computing_ns(number, site)
+    }
+}
+
+/// [`Greedy`] as a policy.
+#[derive(Debug, Clone, Default)]
+pub struct GreedyPolicy {
+    greedy: Greedy,
+    table: CostTable,
+}
+
+impl PipelinePolicy for GreedyPolicy {
+    fn place(&mut self, sight: &Sight<'_>, placement: &mut Vec<u8>) {
+        self.table.fill(sight.application, sight.conditions);
+        self.greedy.place(sight.application, &self.table, placement);
     }
 }

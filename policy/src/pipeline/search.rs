@@ -1,6 +1,9 @@
 //! Optimal placements: all of them tried, or branch and bound.
 
 use fogbit_scenario::pipeline::{Application, CostTable, Scheduler};
+use fogbit_scenario::topology::SearchMethod;
+
+use super::{BranchAndBound, Greedy, PipelinePolicy, Sight};
 
 /// The best placement of an application and its delay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,4 +49,47 @@ fn choices(application: &Application) -> Vec<Vec<u8>> {
         own.sites.iter().map(|site| site as u8).collect()
     };
     application.sub_tasks().iter().map(sites).collect()
+}
+
+/// Search for the best placement as a policy.
+#[derive(Debug, Clone)]
+pub struct SearchPolicy {
+    method: SearchMethod,
+    table: CostTable,
+    greedy: Greedy,
+    bound: BranchAndBound,
+    scheduler: Scheduler,
+}
+
+impl SearchPolicy {
+    /// Searches by `method`; branch and bound begins with what [`Greedy`] finds.
+    pub fn new(method: SearchMethod) -> SearchPolicy {
+        SearchPolicy {
+            method,
+            table: CostTable::default(),
+            greedy: Greedy::default(),
+            bound: BranchAndBound::default(),
+            scheduler: Scheduler::default(),
+        }
+    }
+
+    /// The best placement of an application, and its delay.
+    pub fn optimum(&mut self, sight: &Sight<'_>) -> Optimum {
+        let Sight { application, conditions, .. } = *sight;
+        self.table.fill(application, conditions);
+        match self.method {
+            SearchMethod::Exhaustive => exhaustive(application, &self.table, &mut self.scheduler),
+            SearchMethod::BranchAndBound => {
+                let mut known = Vec::new();
+                self.greedy.place(application, &self.table, &mut known);
+                self.bound.search(application, &self.table, &known)
+            }
+        }
+    }
+}
+
+impl PipelinePolicy for SearchPolicy {
+    fn place(&mut self, sight: &Sight<'_>, placement: &mut Vec<u8>) {
+        *placement = self.optimum(sight).placement;
+    }
 }

@@ -16,6 +16,17 @@ impl SiteSet {
         SiteSet(u32::MAX.checked_shr((SiteSet::MOST - count) as u32).unwrap_or(0))
     }
 
+    /// No site.
+    pub fn none() -> SiteSet {
+        SiteSet(0)
+    }
+
+    /// These, and site `site`.
+    #[must_use]
+    pub fn with(self, site: usize) -> SiteSet {
+        SiteSet(self.0 | 1 << site)
+    }
+
     /// Site `site` and no other.
     pub fn only(site: usize) -> SiteSet {
         SiteSet(1 << site)

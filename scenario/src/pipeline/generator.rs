@@ -20,6 +20,11 @@ pub enum Shape {
     Layered,
 }
 
+impl Shape {
+    /// All of them.
+    pub const ALL: [Shape; 3] = [Shape::Chain, Shape::ForkJoin, Shape::Layered];
+}
+
 /// Draws in a row.
 struct Draws {
     stream: Stream,

@@ -5,12 +5,14 @@
 //! the same nanosecond sub-tasks that are done go before those that become ready, and smaller numbers
 //! before larger ones. Nothing waits for what is not there yet.
 
+use serde::{Deserialize, Serialize};
+
 use super::application::Application;
 use super::cost::CostTable;
 
 /// When a sub-task or a flow began, and when it was done, in nanoseconds since the application
 /// arrived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Span {
     /// When it could have begun.
     pub ready_ns: u64,
@@ -21,7 +23,7 @@ pub struct Span {
 }
 
 /// What happened when.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Schedule {
     /// Each sub-task.
     pub sub_tasks: Vec<Span>,

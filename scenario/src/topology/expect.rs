@@ -107,7 +107,7 @@ macro_rules! naming {
         }
     )*};
 }
-naming!(Expect, super::PlacementExpect, super::CascadeExpect);
+naming!(Expect, super::PlacementExpect, super::CascadeExpect, super::PipelineExpect);
 
 impl<'de> Deserialize<'de> for Bound {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -14,6 +14,7 @@ mod link;
 mod message;
 mod node;
 mod overrides;
+mod pipeline;
 mod placement;
 pub(crate) mod places;
 mod policy;
@@ -43,6 +44,7 @@ pub use node::{
     TraceWeights, Weights, is_node_name,
 };
 pub use overrides::{keys_overlap, same_key, same_value};
+pub use pipeline::*;
 pub use placement::*;
 pub use policy::{
     ExplorationWidth, NoParameters, PaperWidth, PolicySpec, Prior, SequentialMle, TunedWidth,

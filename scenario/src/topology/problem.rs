@@ -15,11 +15,15 @@ pub enum Problem {
     /// Each image is classified on the task node, and may be sent to a helper node that does it better,
     /// as far as a token bucket allows; what counts is the loss.
     Cascade,
+    /// Applications are graphs of sub-tasks, each of which runs on the task node or on a helper node;
+    /// what counts is how long an application takes.
+    Pipeline,
 }
 
 impl Problem {
     /// All of them.
-    pub const ALL: [Problem; 3] = [Problem::OneBit, Problem::Placement, Problem::Cascade];
+    pub const ALL: [Problem; 4] =
+        [Problem::OneBit, Problem::Placement, Problem::Cascade, Problem::Pipeline];
 
     /// The name in topology files.
     pub fn name(self) -> &'static str {
@@ -27,6 +31,7 @@ impl Problem {
             Problem::OneBit => "one-bit",
             Problem::Placement => "placement",
             Problem::Cascade => "cascade",
+            Problem::Pipeline => "pipeline",
         }
     }
 }

@@ -1,4 +1,5 @@
 //! Applications, what they cost, and what happens when they run.
 
+mod bad_input;
 mod drawn;
 mod schedules;
