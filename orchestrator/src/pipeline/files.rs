@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::Path;
 
-use fogbit_scenario::pipeline::Measured;
+use fogbit_scenario::pipeline::{Measured, PipelineScenario};
 use serde::{Deserialize, Serialize};
 
 use super::collect::PipelineCollector;
@@ -18,7 +17,7 @@ pub const DISTRIBUTIONS_FILE: &str = "distributions.csv";
 /// The first applications under the first seed.
 pub const APPLICATIONS_FILE: &str = "applications.json";
 /// What students learn from how many labels, as `fogbit train pipeline --label-sweep` wrote it.
-pub const LABEL_SWEEP_FILE: &str = "label-sweep.csv";
+pub const LABEL_SWEEP_FILE: &str = PipelineScenario::KEPT_LABEL_SWEEP;
 
 /// The quantiles of `distributions.csv`: every hundredth, and more of them at the upper end.
 pub fn quantiles() -> impl Iterator<Item = f64> {
@@ -104,11 +103,10 @@ pub fn write(
 }
 
 fn first_applications(plan: &PipelinePlan, collector: &PipelineCollector) -> FirstApplications {
-    let sites = plan.scenario.sites().len();
     let placed = |kept: &KeptApplication| PlacedApplication {
         application: kept.application,
-        placement: placement_text(&kept.placement, sites),
-        label: placement_text(&kept.label, sites),
+        placement: placement_text(&kept.placement),
+        label: placement_text(&kept.label),
         measured: kept.measured.clone(),
     };
     let policies = plan.policies.iter().zip(&collector.first);
@@ -120,11 +118,12 @@ fn first_applications(plan: &PipelinePlan, collector: &PipelineCollector) -> Fir
     }
 }
 
-/// Keeps the label sweep `from`, which the topology names.
+/// Keeps the label sweep that the topology names, if it names one.
 ///
 /// # Errors
 /// If it cannot be copied.
-pub fn keep_label_sweep(dir: &ResultsDir, from: &Path) -> Result<(), ResultsError> {
+pub fn keep_label_sweep(dir: &ResultsDir, plan: &PipelinePlan) -> Result<(), ResultsError> {
+    let Some(from) = plan.scenario.label_sweep() else { return Ok(()) };
     let path = dir.path().join(LABEL_SWEEP_FILE);
     match std::fs::copy(from, &path) {
         Ok(_) => Ok(()),

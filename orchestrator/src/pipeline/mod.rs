@@ -7,6 +7,8 @@
 
 pub mod collect;
 pub mod files;
+pub mod labels;
+pub mod ledger;
 pub mod metric;
 pub mod plan;
 pub mod read;
@@ -15,4 +17,3 @@ pub mod report;
 pub mod summary;
 pub mod tally;
 pub mod timing;
-pub mod verify;

@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use fogbit_scenario::pipeline::ApplicationFate;
+use fogbit_policy::pipeline::Optimum;
+use fogbit_scenario::pipeline::{ApplicationFate, ApplicationStep};
 
-use super::tally::Entry;
+use super::tally::as_label;
 
 /// The columns.
 pub const COLUMNS: [&str; 8] = [
@@ -18,28 +19,27 @@ pub const COLUMNS: [&str; 8] = [
     "measured_ns",
 ];
 
-/// With more sites than these a site is more than one digit, and a hyphen stands between two.
-const MOST_DIGITS: usize = 10;
-
 /// The head of the file.
 pub fn header() -> String {
     COLUMNS.join(",") + "\n"
 }
 
-/// A placement over so many sites: the number of the site of each sub-task, as in `00121`; with
-/// hyphens between them where there are more than ten sites, as in `0-0-11-2`.
-pub fn placement_text(placement: &[u8], sites: usize) -> String {
-    let sites_of: Vec<String> = placement.iter().map(u8::to_string).collect();
-    sites_of.join(if sites > MOST_DIGITS { "-" } else { "" })
+/// In this base every site is one digit: there are 32 at most.
+const BASE: u32 = 36;
+
+/// A placement: the site of each sub-task, a digit each, as in `00121`; site 10 is `a`, 11 `b`, and so
+/// on.
+pub fn placement_text(placement: &[u8]) -> String {
+    let digit = |site: &u8| char::from_digit(u32::from(*site), BASE).unwrap_or('?');
+    placement.iter().map(digit).collect()
 }
 
-/// Reads a placement again; none where it is none, or names a site that there is not.
+/// Reads a placement over so many sites again; none where it is none, or names a site that there is
+/// not.
 pub fn placement_of(text: &str, sites: usize) -> Option<Vec<u8>> {
-    let known = |site: u8| (usize::from(site) < sites).then_some(site);
-    match sites > MOST_DIGITS {
-        true => text.split('-').map(|own| known(own.parse().ok()?)).collect(),
-        false => text.chars().map(|own| known(own.to_digit(10)? as u8)).collect(),
-    }
+    let site = |digit: char| digit.to_digit(BASE).map(|site| site as u8);
+    let known = |site: &u8| usize::from(*site) < sites && !text.contains(char::is_uppercase);
+    text.chars().map(|digit| site(digit).filter(known)).collect()
 }
 
 /// `done`, `timed-out`, or `refused-CODE`.
@@ -60,24 +60,36 @@ pub fn fate_of(text: &str) -> Option<ApplicationFate> {
     }
 }
 
-/// Appends the row of an application over so many sites to `text`. What was measured is left out
-/// where nobody did.
-pub fn append_row(text: &mut String, entry: &Entry<'_>, sites: usize) {
-    let Entry { step, delay_ns, label, .. } = *entry;
-    let _ = write!(
-        text,
-        "{},{},{},{delay_ns},{},{},{},",
-        step.application,
-        placement_text(&step.placement, sites),
-        placement_text(&label.placement, sites),
-        label.delay_ns,
-        entry.as_label(),
-        fate_text(step.fate)
-    );
-    if let Some(measured) = &step.measured {
-        let _ = write!(text, "{}", measured.delay_ns);
+/// A row of it.
+#[derive(Debug, Clone, Copy)]
+pub struct DecisionRow<'s> {
+    /// What happened.
+    pub step: &'s ApplicationStep,
+    /// Its modelled delay in nanoseconds.
+    pub delay_ns: u64,
+    /// Its best placement.
+    pub label: &'s Optimum,
+}
+
+impl DecisionRow<'_> {
+    /// Appends it to `text`. What was measured is left out where nobody did.
+    pub fn append_to(&self, text: &mut String) {
+        let DecisionRow { step, delay_ns, label } = *self;
+        let _ = write!(
+            text,
+            "{},{},{},{delay_ns},{},{},{},",
+            step.application,
+            placement_text(&step.placement),
+            placement_text(&label.placement),
+            label.delay_ns,
+            as_label(&step.placement, &label.placement),
+            fate_text(step.fate)
+        );
+        if let Some(measured) = &step.measured {
+            let _ = write!(text, "{}", measured.delay_ns);
+        }
+        text.push('\n');
     }
-    text.push('\n');
 }
 
 #[cfg(test)]
@@ -86,16 +98,11 @@ mod tests {
 
     #[test]
     fn placements_and_fates_read_back() {
-        for (placement, sites, text) in [
-            (vec![0, 2, 1], 3, "021"),
-            (vec![9, 0], 10, "90"),
-            (vec![10, 0, 3], 11, "10-0-3"),
-            (vec![7], 12, "7"),
-        ] {
-            assert_eq!(placement_text(&placement, sites), text);
-            assert_eq!(placement_of(text, sites), Some(placement));
+        for (placement, text) in [(vec![0, 2, 1], "021"), (vec![10, 0, 31], "a0v"), (vec![7], "7")] {
+            assert_eq!(placement_text(&placement), text);
+            assert_eq!(placement_of(text, 32), Some(placement));
         }
-        for (text, sites) in [("03", 3), ("0-1", 3), ("0x", 3), ("12", 12), ("-1", 12), ("", 11)] {
+        for (text, sites) in [("03", 3), ("0-1", 3), ("0x", 32), ("0A", 32), ("c", 12), (" 1", 3)] {
             assert_eq!(placement_of(text, sites), None, "{text}");
         }
         for fate in [ApplicationFate::Done, ApplicationFate::TimedOut, ApplicationFate::Refused(7)] {

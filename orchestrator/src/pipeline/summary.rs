@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::collect::{PipelineCollector, TrialRow};
 use super::plan::PipelinePlan;
 use super::tally::Kpis;
-use super::timing::DecisionTimes;
+use super::timing::{DecisionTimes, RunTimes};
 use crate::expect::{Verdict, evaluate};
 use crate::harness::{
     self, PolicyKind, ProblemCollector, ProblemSummary, RunFacts, RunHead, parameters, trials,
@@ -121,17 +121,8 @@ pub struct ExhaustiveTimes {
     /// For the applications that it was measured on.
     #[serde(flatten)]
     pub times: DecisionTimes,
-    /// How many placements each of them has.
+    /// How many placements the largest of them has.
     pub placements: u64,
-}
-
-/// How long decisions take, measured beside the trials.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Timing {
-    /// Of each policy in the order of the plan; none where nobody measured.
-    pub policies: Vec<Option<DecisionTimes>>,
-    /// Of exhaustive search; none where nobody measured.
-    pub exhaustive: Option<ExhaustiveTimes>,
 }
 
 /// One trial; its `slots` are applications.
@@ -143,7 +134,7 @@ impl PipelineSummary {
         plan: &PipelinePlan,
         collector: &PipelineCollector,
         facts: RunFacts<'_>,
-        timing: &Timing,
+        times: &RunTimes,
     ) -> PipelineSummary {
         let scenario = &plan.scenario;
         let topology = scenario.topology();
@@ -166,13 +157,15 @@ impl PipelineSummary {
             version: env!("CARGO_PKG_VERSION").into(),
         };
         let told = |policy| {
-            let decision = timing.policies.get(policy).copied().flatten();
-            policy_summary(plan, collector, policy, decision)
+            policy_summary(plan, collector, policy, times.policies.get(policy).copied())
         };
         PipelineSummary {
             run,
             policies: (0..plan.policies.len()).map(told).collect(),
-            exhaustive: timing.exhaustive,
+            exhaustive: times.exhaustive.map(|own| ExhaustiveTimes {
+                times: own,
+                placements: times.placements as u64,
+            }),
             pairs: pairs(plan, collector),
             ranks: ranks(plan, collector),
             // They speak of whole trials.
@@ -192,7 +185,7 @@ impl PipelineSummary {
     pub fn exhaustive_line(&self) -> Option<String> {
         let ExhaustiveTimes { times, placements } = self.exhaustive?;
         let mut line = format!(
-            "exhaustive search: {} for {} placements (median over {} applications)",
+            "exhaustive search: {} for up to {} placements (median of {} decisions)",
             duration_text(times.median_ns),
             crate::report::markup::grouped(placements),
             crate::report::markup::grouped(times.applications)

@@ -31,8 +31,7 @@ pub struct Entry<'e> {
 impl Entry<'_> {
     /// Sub-tasks that are placed as in the label.
     pub fn as_label(&self) -> u64 {
-        let both = self.step.placement.iter().zip(&self.label.placement);
-        both.filter(|(own, best)| own == best).count() as u64
+        as_label(&self.step.placement, &self.label.placement)
     }
 
     /// The modelled delay over the least one. Nothing but an application without any work has a least
@@ -40,6 +39,11 @@ impl Entry<'_> {
     pub fn ratio(&self) -> f64 {
         ratio(self.delay_ns, self.label.delay_ns)
     }
+}
+
+/// How many sub-tasks two placements have at the same site.
+pub fn as_label(placement: &[u8], label: &[u8]) -> u64 {
+    placement.iter().zip(label).filter(|(own, best)| own == best).count() as u64
 }
 
 /// A delay over the least one: 1 where both are 0.
