@@ -1,5 +1,7 @@
 //! Placements of applications: search, branch and bound, greedy.
 
+mod simple;
+
 use fogbit_policy::pipeline::{BranchAndBound, Greedy, exhaustive};
 use fogbit_scenario::draw::{Key, Purpose};
 use fogbit_scenario::pipeline::{
