@@ -96,6 +96,13 @@ pub struct LabelFile {
     end: u64,
 }
 
+/// A piece of a file.
+struct Piece<'b> {
+    count: u32,
+    labels: &'b [u8],
+    digest: &'b [u8],
+}
+
 impl LabelFile {
     /// Opens the file at `path`, with labels of the training of `scenario` with `seed`; it is made if it
     /// is not there. What a process left behind that was killed while it wrote is cut off.
@@ -164,7 +171,7 @@ impl LabelFile {
         self.head = bytes[..=line].to_vec();
         self.end = self.head.len() as u64;
         let mut rest = &bytes[line + 1..];
-        while let Some((count, labels, digest, next)) = self.piece(rest) {
+        while let Some((Piece { count, labels, digest }, next)) = self.piece(rest) {
             let first = self.labels.len() + 1;
             if self.digest(first, labels) != digest {
                 let last = first + u64::from(count) - 1;
@@ -177,15 +184,14 @@ impl LabelFile {
         Ok(())
     }
 
-    /// How many labels the next piece has, they, their digest, and what follows; none where it is not
-    /// whole.
-    fn piece<'b>(&self, rest: &'b [u8]) -> Option<(u32, &'b [u8], &'b [u8], &'b [u8])> {
+    /// The next piece and what follows; none where it is not whole.
+    fn piece<'b>(&self, rest: &'b [u8]) -> Option<(Piece<'b>, &'b [u8])> {
         let (count, rest) = rest.split_first_chunk::<4>()?;
         let count = u32::from_le_bytes(*count);
         let size = (count as usize).checked_mul(self.labels.bytes_each())?;
         let (labels, rest) = rest.split_at_checked(size)?;
         let (digest, rest) = rest.split_at_checked(DIGEST)?;
-        Some((count, labels, digest, rest))
+        Some((Piece { count, labels, digest }, rest))
     }
 
     fn digest(&self, first: u64, labels: &[u8]) -> [u8; DIGEST] {

@@ -95,6 +95,8 @@ pub struct Learner<'s> {
     rows: Option<((u64, u32), Arc<Rows>)>,
     /// Networks that may teach.
     teachers: Vec<Arc<PlacementNet>>,
+    /// Who teaches whatever the setting says.
+    chosen: Option<Arc<PlacementNet>>,
 }
 
 /// Why a policy has no network.
@@ -126,7 +128,12 @@ impl<'s> Learner<'s> {
         file: Option<PathBuf>,
     ) -> Learner<'s> {
         let (origin, rows, teachers) = (Origin::of(scenario), None, Vec::new());
-        Learner { scenario, origin, stop, file, rows, teachers }
+        Learner { scenario, origin, stop, file, rows, teachers, chosen: None }
+    }
+
+    /// This network teaches, however teachers are to be trained.
+    pub fn teach(&mut self, net: Arc<PlacementNet>) {
+        self.chosen = Some(net);
     }
 
     /// A network that is there already: where it is what a teacher would become, it teaches.
@@ -207,6 +214,9 @@ impl<'s> Learner<'s> {
         teacher: Student<'_>,
         told: &mut dyn Told,
     ) -> Result<Arc<PlacementNet>, LearnError> {
+        if let Some(net) = &self.chosen {
+            return Ok(Arc::clone(net));
+        }
         let fits = |net: &&Arc<PlacementNet>| {
             was_trained_so(net, teacher.training(), teacher.hidden(), &self.origin)
         };

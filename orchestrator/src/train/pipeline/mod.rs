@@ -17,5 +17,6 @@ pub use labels::{Examples, LabelError, LabelSet, PIECE, Part};
 pub use learn::{LearnError, Learner, Learnt, Student, Told, learn};
 pub use origin::Origin;
 pub use prepare::{PipelineModels, PreparedNet, check_models, prepare};
+pub(crate) use prepare::{Progress, failure};
 pub use rows::Rows;
 pub use sweep::{MODELS, SweepError, SweepPlan, SweepRow, read_rows, sweep};

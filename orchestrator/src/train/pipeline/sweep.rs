@@ -190,9 +190,10 @@ pub fn sweep(
             let place = MODELS.iter().position(|model| *model == row.model);
             all.insert((row.labels, row.seed, place), row);
         }
-        all.values().cloned().collect::<Vec<SweepRow>>()
+        // Still locked: a file never loses what it had.
+        keep(&all.values().cloned().collect::<Vec<SweepRow>>())
     };
-    add(known.into_iter().filter(wanted).collect());
+    add(known.into_iter().filter(wanted).collect())?;
     // The longest first, so that no core is left with one at the end.
     let mut points: Vec<(u32, u64)> = missing
         .iter()
@@ -208,7 +209,7 @@ pub fn sweep(
         let set = LabelSet::make(&examples, labels.into(), stop, |_| ());
         let rows = set.and_then(|set| Rows::new(plan.scenario, seed, &set));
         let rows = rows.map_err(|error| failed(error.into()))?;
-        keep(&add(plan.point(&rows, (labels, seed), &judge, stop).map_err(failed)?))
+        add(plan.point(&rows, (labels, seed), &judge, stop).map_err(failed)?)
     })?;
     Ok(all.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect())
 }
