@@ -1,6 +1,6 @@
 //! The expectations of a topology file, held against a run.
 
-use fogbit_scenario::topology::{Bound, CascadeExpect, Expect, PlacementExpect};
+use fogbit_scenario::topology::{Bound, CascadeExpect, Expect, PipelineExpect, PlacementExpect};
 use serde::{Deserialize, Serialize};
 
 use crate::harness::{BySeed, ProblemCollector, ProblemMetric, ProblemPlan};
@@ -75,6 +75,14 @@ impl<'e> From<&'e PlacementExpect> for Expected<'e, fogbit_scenario::topology::P
 impl<'e> From<&'e CascadeExpect> for Expected<'e, fogbit_scenario::topology::CascadeMetric> {
     fn from(expect: &'e CascadeExpect) -> Self {
         let CascadeExpect { policy, metric, seeds, .. } = expect;
+        let (bound, below) = bound(expect.below.as_ref(), expect.above.as_ref());
+        Expected { policy, metric: *metric, slot: None, bound, below, seeds: *seeds }
+    }
+}
+
+impl<'e> From<&'e PipelineExpect> for Expected<'e, fogbit_scenario::topology::PipelineMetric> {
+    fn from(expect: &'e PipelineExpect) -> Self {
+        let PipelineExpect { policy, metric, seeds, .. } = expect;
         let (bound, below) = bound(expect.below.as_ref(), expect.above.as_ref());
         Expected { policy, metric: *metric, slot: None, bound, below, seeds: *seeds }
     }

@@ -14,6 +14,7 @@ mod log;
 mod merge;
 mod network;
 mod nodes;
+mod pipeline;
 mod placement;
 mod policy;
 mod profile;

@@ -1,6 +1,6 @@
 //! What policies are compared by.
 
-use fogbit_scenario::topology::{CascadeMetric, Metric, PlacementMetric};
+use fogbit_scenario::topology::{CascadeMetric, Metric, PipelineMetric, PlacementMetric};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What policies of some problem are compared by.
@@ -135,7 +135,10 @@ impl<'de> Deserialize<'de> for Known {
 
 /// The metric of that name; none where no problem has one, as in files of a later version.
 pub fn known(name: &str) -> Option<Known> {
-    of::<Metric>(name).or_else(|| of::<PlacementMetric>(name)).or_else(|| of::<CascadeMetric>(name))
+    of::<Metric>(name)
+        .or_else(|| of::<PlacementMetric>(name))
+        .or_else(|| of::<CascadeMetric>(name))
+        .or_else(|| of::<PipelineMetric>(name))
 }
 
 fn of<M: ProblemMetric>(name: &str) -> Option<Known> {
@@ -170,14 +173,33 @@ mod tests {
                     .iter()
                     .map(|metric| written(serde_json::to_value(metric).unwrap())),
             )
+            .chain(
+                PipelineMetric::ALL
+                    .iter()
+                    .map(|metric| written(serde_json::to_value(metric).unwrap())),
+            )
             .collect();
-        let all =
-            [names::<Metric>(), names::<PlacementMetric>(), names::<CascadeMetric>()].concat();
+        let all = [
+            names::<Metric>(),
+            names::<PlacementMetric>(),
+            names::<CascadeMetric>(),
+            names::<PipelineMetric>(),
+        ]
+        .concat();
         assert_eq!(all, of_files);
         assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
         let better: Vec<&str> =
             all.into_iter().filter(|name| known(name).unwrap().higher_is_better).collect();
-        assert_eq!(better, ["reward", "accuracy", "accuracy_outside_band", "offloaded_share"]);
+        let right = [
+            "reward",
+            "accuracy",
+            "accuracy_outside_band",
+            "offloaded_share",
+            "label_accuracy",
+            "exact_match",
+            "optimal_share",
+        ];
+        assert_eq!(better, right);
         assert_eq!(known("joy"), None);
     }
 }

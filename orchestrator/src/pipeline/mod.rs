@@ -2,7 +2,18 @@
 //!
 //! The harness plays the trials of a [`PipelinePlan`](plan::PipelinePlan): it tells a ledger each
 //! [`ApplicationStep`](fogbit_scenario::pipeline::ApplicationStep) of a trial, and adds each trial to a
-//! collector, seed by seed and within a seed in the order of the policies. What follows does not know of
-//! backends.
+//! [`PipelineCollector`](collect::PipelineCollector), seed by seed and within a seed in the order of
+//! the policies. What follows does not know of backends.
 
+pub mod collect;
+pub mod files;
+pub mod labels;
+pub mod ledger;
+pub mod metric;
 pub mod plan;
+pub mod read;
+pub mod record;
+pub mod report;
+pub mod summary;
+pub mod tally;
+pub mod timing;

@@ -50,6 +50,16 @@ impl Sample {
         &self.running
     }
 
+    /// These quantiles, in their order; none where there are no values.
+    pub fn quantiles(&self, wanted: impl Iterator<Item = f64>) -> Vec<f64> {
+        let mut values = self.kept.values.clone();
+        values.sort_unstable_by(f64::total_cmp);
+        match values.is_empty() {
+            true => Vec::new(),
+            false => wanted.map(|p| quantile(&values, p)).collect(),
+        }
+    }
+
     /// What the values are like; none where there is none.
     pub fn distribution(&self) -> Option<Distribution> {
         if self.running.n == 0 {

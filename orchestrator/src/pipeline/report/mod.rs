@@ -1,0 +1,182 @@
+//! `report.html` of the problem `pipeline`: one page that needs nothing but itself, made from a
+//! results directory alone, and the same bytes every time.
+
+mod chart;
+mod gantt;
+mod labels;
+mod speed;
+mod spread;
+mod tables;
+
+use std::path::Path;
+
+use fogbit_scenario::TopologyFile;
+use fogbit_scenario::pipeline::PipelineScenario;
+
+use super::files::{FirstApplications, LABEL_SWEEP_FILE};
+use super::read::{self, LabelRow, QuantileRow};
+use super::summary::{PipelineSummary, PolicySummary};
+use crate::harness::ProblemSummary;
+use crate::report::pairs::Named;
+use crate::report::{
+    ReportError, banner, details, footer_of, links, look, page, pairs, policy_name, ranking,
+    tables as common,
+};
+use crate::results::Manifest;
+use crate::results::read as results;
+
+/// What the page needs beyond the common style sheet: bars of what runs, waits and travels, and dots
+/// that stand for what lies beyond an axis.
+const STYLE: &str = "svg .busy { fill: var(--rule); }\nsvg .run { fill: var(--c); fill-opacity: .85; \
+                     }\nsvg .send { fill: var(--c); fill-opacity: .6; }\nsvg .wait { fill: var(--c); \
+                     fill-opacity: .22; }\nsvg .fly { stroke: var(--c); stroke-width: 1; \
+                     stroke-dasharray: 2 2; fill: none; }\nsvg .row { stroke: var(--grid); stroke-width: 1; \
+                     fill: none; }\nsvg .inside { fill: var(--page); font-size: 11px; font-weight: 600; }\n\
+                     svg .whisker { stroke: var(--c); stroke-width: 1.4; fill: none; }\nsvg .points { \
+                     fill: none; stroke: var(--c); stroke-width: 7; stroke-linecap: round; }\n";
+
+/// Makes the report of the results directory `dir`, as HTML.
+///
+/// # Errors
+/// If `manifest.json`, `summary.json`, `distributions.csv` or `applications.json` is missing or is
+/// something else.
+pub fn render(dir: &Path) -> Result<String, ReportError> {
+    render_with(dir, results::manifest(dir)?)
+}
+
+/// As [`render`], with a manifest that is not written yet: it is the last file of a run.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_with(dir: &Path, manifest: Manifest) -> Result<String, ReportError> {
+    let data = Data::read(dir, manifest)?;
+    let mut out = page(&format!("{} – Fogbit", data.summary.run.topology), STYLE);
+    out.push_str(&tables::head(&data));
+    let (run, policies, trials) =
+        (&data.summary.run, data.summary.policies.len(), &data.summary.trials);
+    out.push_str(&banner(&data.summary.head(), &data.manifest, policies, trials));
+    out.push_str(&tables::policies(&data));
+    out.push_str(&tables::measured(&data));
+    out.push_str(&links::section(data.links.as_ref()));
+    out.push_str(&ranks(&data));
+    out.push_str(&differences(&data));
+    out.push_str(&common::verdicts(&data.summary.expectations));
+    out.push_str(&common::unfinished(trials));
+    out.push_str("<h2>Figures</h2>\n");
+    out.push_str(&spread::figures(&data));
+    out.push_str(&speed::figure(&data));
+    out.push_str(&labels::figure(&data));
+    out.push_str(&gantt::figure(&data));
+    let checks = "computes every figure anew from the decision files, by a separate path";
+    out.push_str(&footer_of(&data.manifest, &run.backend, run.seconds, checks));
+    out.push_str("</body>\n</html>\n");
+    Ok(out)
+}
+
+/// A results directory, read.
+struct Data {
+    summary: PipelineSummary,
+    manifest: Manifest,
+    /// The classes of each policy: its colour and dashes in every figure.
+    looks: Vec<String>,
+    distributions: Vec<QuantileRow>,
+    first: FirstApplications,
+    /// None where the topology names no label sweep; an error where it cannot be read.
+    labels: Option<Result<Vec<LabelRow>, String>>,
+    links: Option<serde_json::Value>,
+    /// None where the topology cannot be read any more.
+    scenario: Option<PipelineScenario>,
+}
+
+impl Data {
+    fn read(dir: &Path, manifest: Manifest) -> Result<Data, ReportError> {
+        let summary = read::summary(dir)?;
+        let file = TopologyFile::read(&dir.join("topology.toml")).ok();
+        let labels = dir.join(LABEL_SWEEP_FILE);
+        Ok(Data {
+            looks: looks(&summary.policies),
+            distributions: read::distributions(dir)?,
+            first: read::first_applications(dir)?,
+            labels: labels
+                .is_file()
+                .then(|| read::label_sweep(&labels).map_err(|error| error.to_string())),
+            links: crate::links::read(dir)?,
+            scenario: file.and_then(|file| PipelineScenario::from_file(&file).ok()),
+            summary,
+            manifest,
+        })
+    }
+
+    fn index_of(&self, policy: &str) -> Option<usize> {
+        self.summary.policies.iter().position(|p| p.name == policy)
+    }
+
+    /// The name behind a patch of its colour, as HTML.
+    fn policy_name(&self, index: usize) -> String {
+        policy_name(&self.looks[index], &self.summary.policies[index].name)
+    }
+
+    fn named(&self, policy: &str) -> Named {
+        Named::of(self.index_of(policy).map(|index| self.looks[index].as_str()), policy)
+    }
+
+    /// Kind and parameters of a policy that no network decides for, as far as they say more than its
+    /// name; those of a training would fill lines.
+    fn details(&self, index: usize) -> String {
+        let policy = &self.summary.policies[index];
+        match policy.is_learned() {
+            true if policy.kind == policy.name => String::new(),
+            true => policy.kind.clone(),
+            false => details(&policy.name, &policy.kind, &policy.parameters),
+        }
+    }
+}
+
+/// Colours first for those that are looked at most: networks, then greedy ones, then all others; what
+/// searches for the best is grey.
+fn looks(policies: &[PolicySummary]) -> Vec<String> {
+    let class = |policy: &PolicySummary| match policy.kind.as_str() {
+        _ if policy.is_learned() => 0,
+        "greedy" => 1,
+        _ => 2,
+    };
+    let mut order: Vec<usize> = (0..policies.len()).collect();
+    order.sort_by_key(|index| class(&policies[*index]));
+    let mut looks = vec![String::new(); policies.len()];
+    let mut next = 0;
+    for index in order {
+        let searches = policies[index].kind == "search";
+        looks[index] = look(if searches { "optimal" } else { "" }, &mut next);
+    }
+    looks
+}
+
+/// Who usually comes first.
+fn ranks(data: &Data) -> String {
+    let columns = [("delay", "delay_ratio"), ("exact match", "exact_match")];
+    let (ranks, policies) = (&data.summary.ranks, data.summary.policies.len());
+    ranking::section(ranks, &columns, policies, |policy| data.named(policy).name)
+}
+
+/// Paired differences to the policy of reference. The mean delay is the one over the optimum in other
+/// units; it would only repeat the picture.
+fn differences(data: &Data) -> String {
+    let pairs = &data.summary.pairs;
+    pairs::section(&pairs::Section {
+        pairs,
+        metrics: &["delay_ratio", "label_accuracy", "exact_match", "optimal_share"],
+        versus: pairs.first().map_or("", |pair| pair.versus.as_str()),
+        endless: false,
+        named: |policy: &str| data.named(policy),
+        note: "All policies meet the same applications under the same conditions. ",
+    })
+}
+
+/// What stands in the place of a figure that cannot be drawn.
+fn not_drawn(title: &str, reason: &str) -> String {
+    let reason = crate::report::markup::escape(reason);
+    format!("<p class='small'><b>{title}</b> is not drawn: {reason}.</p>\n")
+}
+
+#[cfg(test)]
+mod tests;

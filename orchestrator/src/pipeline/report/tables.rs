@@ -1,0 +1,146 @@
+//! The tables: what each policy comes to, and what was measured.
+
+use super::Data;
+use crate::harness::ProblemSummary;
+use crate::pipeline::summary::{PolicySummary, duration_text};
+use crate::pipeline::tally::MeasuredKpis;
+use crate::report::head_of;
+use crate::report::markup::{escape, fixed, grouped, percent, put};
+use crate::stats::{Interval, MeanSd};
+
+const NONE: &str = "–";
+
+/// What was run.
+pub(super) fn head(data: &Data) -> String {
+    let run = &data.summary.run;
+    let beyond = [
+        format!("sites {}", run.sites().join(", ")),
+        format!("up to {} sub-tasks", run.most_sub_tasks),
+    ];
+    let first = ("problem <b>pipeline</b>".into(), String::new());
+    head_of(&data.summary.head(), &data.manifest, first, &beyond)
+}
+
+/// Each policy over the seeds.
+pub(super) fn policies(data: &Data) -> String {
+    let sites = data.summary.run.sites();
+    let mut out = String::from(
+        "<h2>Policies</h2>\n<div class='wide'><table class='full'><thead><tr>\
+         <th rowspan='2'>policy</th><th rowspan='2'>mean delay<br>over optimum</th>\
+         <th rowspan='2'>mean delay<br>ms</th><th rowspan='2'>as in<br>label</th>\
+         <th rowspan='2'>exact<br>match</th><th rowspan='2'>optimal</th>\
+         <th rowspan='2'>decision</th>",
+    );
+    put!(out, "<th class='group' colspan='{}'>sub-tasks at</th>", sites.len());
+    out.push_str("<th rowspan='2'>applications</th></tr><tr>");
+    for site in &sites {
+        put!(out, "<th class='number'>{}</th>", escape(site));
+    }
+    out.push_str("</tr></thead><tbody>\n");
+    for (index, policy) in data.summary.policies.iter().enumerate() {
+        row(&mut out, data, index, policy, sites.len());
+    }
+    let optimum = data.summary.policies.iter().find_map(|policy| policy.whole.mean_optimum_ms);
+    put!(
+        out,
+        "</tbody></table></div>\n<p class='small'>Delays are modelled: from the arrival of an \
+         application until its last sub-task is done and its output on the device{}. Over the \
+         optimum: the mean delay over the mean of the least possible ones, below it the 95 % \
+         confidence interval of the mean over seeds (Student). The label is the best placement, of \
+         equal ones one; a placement that differs from it may be as fast, which “optimal” counts. A decision is the \
+         median on one core, below it the quantile of 95 %.",
+        optimum.map_or(String::new(), |ms| format!(" ({} ms at best)", fixed(ms, 2)))
+    );
+    if let Some(line) = data.summary.exhaustive_line() {
+        put!(out, " For comparison, {}.", escape(&line));
+    }
+    out.push_str(
+        " Drawn from <a href='summary.json'><code>summary.json</code></a> (<code>policies\
+         </code>).</p>\n",
+    );
+    out
+}
+
+fn row(out: &mut String, data: &Data, index: usize, policy: &PolicySummary, sites: usize) {
+    let below = match data.details(index) {
+        text if text.is_empty() => text,
+        text => format!("<span class='sub'>{}</span>", escape(&text)),
+    };
+    put!(out, "<tr><td><span class='word'>{}</span>{below}</td>", data.policy_name(index));
+    let ratio = policy.delay_ratio.map_or(NONE.into(), |of| fixed(of.mean, 4));
+    put!(out, "<td>{ratio}{}</td>", ends(policy.delay_ratio_interval.as_ref()));
+    put!(out, "<td>{}</td>", policy.mean_delay_ms.map_or(NONE.into(), |of| fixed(of.mean, 2)));
+    let share = |of: Option<MeanSd>| of.map_or(NONE.into(), |of| percent(of.mean));
+    for of in [policy.label_accuracy, policy.exact_match, policy.optimal_share] {
+        put!(out, "<td>{}</td>", share(of));
+    }
+    match policy.decision {
+        Some(times) => put!(
+            out,
+            "<td>{}<span class='sub'>{}</span></td>",
+            duration_text(times.median_ns),
+            duration_text(times.p95_ns)
+        ),
+        None => put!(out, "<td>{NONE}</td>"),
+    }
+    for site in 0..sites {
+        let share = policy.whole.site_share.get(site).copied();
+        put!(out, "<td>{}</td>", share.map_or(NONE.into(), percent));
+    }
+    put!(out, "<td>{}</td></tr>\n", applications(policy));
+}
+
+/// How many applications, and how many of them were lost on the way.
+fn applications(policy: &PolicySummary) -> String {
+    let counts = &policy.whole.counts;
+    let mut text = grouped(counts.applications);
+    for (count, what) in [(counts.timed_out, "timed out"), (counts.refused, "refused")] {
+        if count > 0 {
+            put!(text, "<span class='sub'>{} {what}</span>", grouped(count));
+        }
+    }
+    text
+}
+
+fn ends(of: Option<&Interval>) -> String {
+    let ends = of.and_then(|of| of.low.zip(of.high));
+    ends.map_or(String::new(), |(low, high)| {
+        format!("<span class='sub'>{} to {}</span>", fixed(low, 4), fixed(high, 4))
+    })
+}
+
+/// What was measured beside the model; empty where nobody measured.
+pub(super) fn measured(data: &Data) -> String {
+    if data.summary.policies.iter().all(|policy| policy.whole.measured.is_none()) {
+        return String::new();
+    }
+    let mut out = String::from(
+        "<h2>Measured and modelled</h2>\n<div class='wide'><table class='full'><thead><tr>\
+         <th rowspan='2'>policy</th><th class='group' colspan='2'>mean delay, ms</th>\
+         <th class='group' colspan='4'>measured over modelled delay</th>\
+         <th rowspan='2'>applications</th></tr><tr><th class='number'>measured</th>\
+         <th class='number'>modelled</th><th class='number'>5 %</th>\
+         <th class='number'>median</th><th class='number'>95 %</th>\
+         <th class='number'>99 %</th></tr></thead><tbody>\n",
+    );
+    for (index, policy) in data.summary.policies.iter().enumerate() {
+        let Some(MeasuredKpis { mean_delay_ms, mean_modelled_ms, ratio }) = &policy.whole.measured
+        else {
+            continue;
+        };
+        put!(out, "<tr><td>{}</td>", data.policy_name(index));
+        put!(out, "<td>{}</td><td>{}</td>", fixed(*mean_delay_ms, 2), fixed(*mean_modelled_ms, 2));
+        for quantile in [ratio.p5, ratio.p50, ratio.p95, ratio.p99] {
+            put!(out, "<td>{}</td>", fixed(quantile, 4));
+        }
+        put!(out, "<td>{}</td></tr>\n", grouped(ratio.count));
+    }
+    out.push_str(
+        "</tbody></table></div>\n<p class='small'>Sub-tasks really ran at their sites, and data \
+         travelled over emulated links, from site to site. Applications that were done; beside the \
+         measured delay the modelled one of the same applications under the same placements. Drawn \
+         from <a href='summary.json'><code>summary.json</code></a> \
+         (<code>policies.whole.measured</code>).</p>\n",
+    );
+    out
+}
