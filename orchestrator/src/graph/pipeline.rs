@@ -85,9 +85,7 @@ fn ends(scenario: &PipelineScenario, link: &SiteLink) -> [usize; 2] {
 }
 
 /// Given applications: name, names of the sub-tasks, and the graph.
-fn given(
-    scenario: &PipelineScenario,
-) -> impl Iterator<Item = (&str, &[String], &Application)> {
+fn given(scenario: &PipelineScenario) -> impl Iterator<Item = (&str, &[String], &Application)> {
     let all = match scenario.source() {
         ApplicationSource::Given(all) => all.as_slice(),
         ApplicationSource::Drawn(_) => &[],
