@@ -5,6 +5,7 @@ pub mod compute;
 mod helper;
 mod live;
 mod metrics;
+pub mod pipeline;
 mod queue;
 mod service;
 mod session;

@@ -54,6 +54,16 @@ pub(crate) struct Here<'m> {
 }
 
 impl Here<'_> {
+    /// The task node itself.
+    pub(crate) fn member(&self) -> &Member {
+        self.member
+    }
+
+    /// The trial that is played.
+    pub(crate) fn trial(&self) -> TrialId {
+        self.trial
+    }
+
     /// Opens the session of the trial at a helper node.
     pub(crate) async fn open(&self, place: Place) -> Result<Steer, TrialError> {
         Steer::open(self.member, self.prober, self.trial, place).await

@@ -93,6 +93,10 @@ async fn play(
             let send = FrameSender::new(send, CONTROL_LIMIT);
             return crate::ordered::play((member, ways.prober()), *order, send, receive).await;
         }
+        Ok(TaskNodeOrder::Pipeline(order)) => {
+            let send = FrameSender::new(send, CONTROL_LIMIT);
+            return crate::ordered::play((member, ways.prober()), *order, send, receive).await;
+        }
         Err(error) => {
             tracing::warn!(%error, "an order that cannot be read");
             return;

@@ -12,6 +12,7 @@ pub mod identity;
 pub mod join;
 pub mod member;
 mod payload;
+pub mod pipeline;
 pub mod placement;
 pub mod probe;
 pub mod report;

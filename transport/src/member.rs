@@ -8,9 +8,10 @@ use quinn::{Connection, ConnectionError, Endpoint};
 use crate::close::CloseCode;
 use crate::codec::{FrameReceiver, FrameSender, WireError};
 use crate::emulation::Links;
-use crate::endpoint::link_transport_config;
+use crate::endpoint::{bind_with_links, flow_transport_config, link_transport_config};
 use crate::identity::{IdentityError, PeerName, Role};
 use crate::join::{Joiner, STREAMS, connect};
+use crate::pipeline::WaySocket;
 use crate::tls::TlsError;
 use crate::token::Token;
 
@@ -226,6 +227,26 @@ impl Member {
             server.transport_config(link_transport_config(STREAMS, silence));
             self.endpoint.set_server_config(Some(server));
         }
+    }
+
+    /// Whoever connects to this helper node from now on may be another site, with flows.
+    pub fn expect_flows(&self) {
+        if let Some(mut server) = self.server.clone() {
+            server.transport_config(flow_transport_config(STREAMS));
+            self.endpoint.set_server_config(Some(server));
+        }
+    }
+
+    /// A socket beside that of the member, from which ways to other sites are opened.
+    ///
+    /// # Errors
+    /// If the system gives none.
+    pub fn way_socket(&self) -> std::io::Result<WaySocket> {
+        let ip = self.endpoint.local_addr()?.ip();
+        let (endpoint, links) = bind_with_links((ip, 0).into())?;
+        let mut client = self.client.clone();
+        client.transport_config(flow_transport_config(STREAMS));
+        Ok(WaySocket { endpoint, links, client })
     }
 
     /// Ends the membership and waits until the others know.

@@ -15,6 +15,7 @@ use crate::cascade::{CascadeOrder, EdgeOrder};
 use crate::emulation::Lateness;
 use crate::identity::Role;
 use crate::payload::Payload;
+use crate::pipeline::{PipelineOrder, SiteOrder};
 use crate::placement::{ComputeOrder, PlacementOrder};
 use crate::probe::ProbeId;
 
@@ -75,6 +76,8 @@ pub enum HelperOrder {
     Placement(Box<ComputeOrder>),
     /// In the problem `cascade`.
     Cascade(Box<EdgeOrder>),
+    /// In the problem `pipeline`.
+    Pipeline(Box<SiteOrder>),
 }
 
 /// Orchestrator to task node: the first message of the stream of a trial.
@@ -86,6 +89,8 @@ pub enum TaskNodeOrder {
     Placement(Box<PlacementOrder>),
     /// In the problem `cascade`.
     Cascade(Box<CascadeOrder>),
+    /// In the problem `pipeline`.
+    Pipeline(Box<PipelineOrder>),
 }
 
 /// What a helper node is under one seed, in the problem `one-bit`.

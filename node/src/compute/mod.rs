@@ -5,7 +5,7 @@
 //! [`Execution`](fogbit_scenario::work::Execution).
 
 mod calibrate;
-mod clock;
+pub(crate) mod clock;
 mod counts;
 mod error;
 mod images;

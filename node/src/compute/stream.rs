@@ -45,7 +45,7 @@ pub async fn serve_compute_stream(
             let service = find(request.trial);
             serve_image(request, send, receive, service).await
         }
-        Ok(Opening::Session(_) | Opening::Steering(_)) => {
+        Ok(Opening::Session(_) | Opening::Steering(_) | Opening::Pipeline(_) | Opening::Way(_)) => {
             refuse(send, receive, ComputeError::BadRequest("there are no sessions here".into()))
                 .await
         }

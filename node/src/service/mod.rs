@@ -3,6 +3,7 @@
 mod kept;
 mod live;
 mod lockstep;
+mod pipeline;
 mod seeds;
 mod steering;
 mod way_back;
@@ -10,6 +11,7 @@ mod way_back;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fogbit_transport::codec::{CONTROL_LIMIT, DATA_LIMIT};
 use fogbit_transport::compute::{HEAD_LIMIT, Opening, read_frame};
@@ -20,11 +22,13 @@ use fogbit_transport::wire::{HelperOrder, OpenSession, SeedReady, StateReport, T
 use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, Links, Member, Role, WireError};
 use tokio::sync::mpsc;
 
+use self::pipeline::Plans;
 use self::seeds::{Opened, SharedSeeds};
 use self::steering::Computers;
 use self::way_back::WaysBack;
 use crate::compute::{ComputeSetupError, serve_compute, serve_image};
 use crate::metrics::HelperMetrics;
+use crate::pipeline::SiteError;
 use crate::session::SessionError;
 
 /// How many reports of states may wait for the orchestrator.
@@ -65,6 +69,12 @@ enum SessionFailure {
     Load(f64),
     #[error("a task for a node that classifies images")]
     NoComputer,
+    #[error(transparent)]
+    Site(#[from] SiteError),
+    #[error("{0} is no site that may open this way, or it is open already")]
+    NotNamed(String),
+    #[error("a request while another one is under way")]
+    UnderWay,
 }
 
 impl SessionFailure {
@@ -79,7 +89,10 @@ impl SessionFailure {
             | SessionFailure::NoLink => CloseCode::BadRequest,
             SessionFailure::NoSuchState(_)
             | SessionFailure::Load(_)
-            | SessionFailure::NoComputer => CloseCode::BadRequest,
+            | SessionFailure::NoComputer
+            | SessionFailure::NotNamed(_)
+            | SessionFailure::UnderWay => CloseCode::BadRequest,
+            SessionFailure::Site(error) => error.code(),
             SessionFailure::Timer(_) | SessionFailure::Computer(_) => CloseCode::Failed,
         }
     }
@@ -97,6 +110,7 @@ pub async fn serve(
     let problems = Problems {
         seeds: SharedSeeds::new(metrics),
         computers: Computers::default(),
+        plans: Plans::default(),
         ways_back: WaysBack::default(),
     };
     let prober = Prober::of_links(&member.links);
@@ -118,7 +132,8 @@ pub async fn serve(
             incoming = member.endpoint.accept() => {
                 if let Some(incoming) = incoming {
                     let links = (member.links.clone(), Arc::clone(&prober));
-                    tokio::spawn(accept_task_node(links, problems.clone(), incoming));
+                    let member = Arc::clone(&member);
+                    tokio::spawn(accept_peer(member, links, problems.clone(), incoming));
                 }
             }
         }
@@ -130,7 +145,7 @@ pub async fn serve(
 /// Keeps what the orchestrator says of one seed for as long as the stream is open.
 async fn keep_seed(
     member: Arc<Member>,
-    Problems { seeds, computers, .. }: Problems,
+    Problems { seeds, computers, plans, .. }: Problems,
     send: quinn::SendStream,
     receive: quinn::RecvStream,
 ) {
@@ -166,6 +181,14 @@ async fn keep_seed(
             }
             (number, mpsc::channel(1).1)
         }
+        Ok(HelperOrder::Pipeline(order)) => {
+            if order.real_time {
+                member.expect_flows();
+            }
+            let number = order.number;
+            plans.begin(*order);
+            (number, mpsc::channel(1).1)
+        }
         Err(error) => {
             tracing::warn!(%error, "a seed that cannot be read");
             return send.reset(CloseCode::BadMessage);
@@ -177,6 +200,7 @@ async fn keep_seed(
     }
     seeds.end(number);
     computers.end(number);
+    plans.end(number);
 }
 
 /// Tells the orchestrator the states of the sessions until the seed is over.
@@ -199,8 +223,9 @@ async fn tell_states(
     }
 }
 
-/// Serves a peer, if it is a task node of this run.
-async fn accept_task_node(
+/// Serves a peer, if it is a task node of this run, or a helper node that an open session names.
+async fn accept_peer(
+    member: Arc<Member>,
     (links, prober): (Links, Arc<Prober>),
     problems: Problems,
     incoming: quinn::Incoming,
@@ -215,19 +240,48 @@ async fn accept_task_node(
         tracing::warn!(%from, "a peer without a certificate was turned away");
         return connection.close(CloseCode::NoCertificate.var_int(), b"no certificate");
     };
+    let from = || Caller {
+        member: Arc::clone(&member),
+        links: links.clone(),
+        prober: Arc::clone(&prober),
+        peer: peer.clone(),
+        address: connection.remote_address(),
+    };
+    if peer.role == Role::Helper && problems.plans.names(&peer.name) {
+        return accept_site(problems.plans, from(), connection).await;
+    }
     if peer.role != Role::TaskNode {
-        tracing::warn!(%from, ?peer, "a peer that is no task node was turned away");
+        tracing::warn!(?peer, "a peer that is no task node was turned away");
         return connection.close(CloseCode::WrongRole.var_int(), b"only task nodes are served");
     }
     while let Ok((send, receive)) = connection.accept_bi().await {
-        let from = Caller {
-            links: links.clone(),
-            prober: Arc::clone(&prober),
-            name: peer.name.clone(),
-            address: connection.remote_address(),
-        };
-        tokio::spawn(serve_stream(problems.clone(), from, connection.clone(), send, receive));
+        tokio::spawn(serve_stream(problems.clone(), from(), connection.clone(), send, receive));
     }
+}
+
+/// Another helper node says in time which way it opens.
+const WAY_WITHIN: Duration = Duration::from_secs(5);
+
+/// Takes the one stream of a helper node, which is a way of a session and nothing else.
+async fn accept_site(plans: Plans, from: Caller, connection: quinn::Connection) {
+    let opening = async {
+        let (send, mut receive) = connection.accept_bi().await?;
+        let opening = read_frame(&mut receive, HEAD_LIMIT).await?;
+        Ok::<_, WireError>((opening, (send, receive)))
+    };
+    let (code, reason) = match tokio::time::timeout(WAY_WITHIN, opening).await {
+        Ok(Ok((Opening::Way(open), streams))) => {
+            match plans.take(open, &from, &connection, streams).await {
+                Ok(()) => return,
+                Err(failure) => (failure.code(), failure.to_string()),
+            }
+        }
+        Ok(Ok(_)) => (CloseCode::WrongRole, "helper nodes may open ways alone".to_owned()),
+        Ok(Err(error)) => (CloseCode::BadMessage, error.to_string()),
+        Err(_) => (CloseCode::BadRequest, "no way was opened in time".to_owned()),
+    };
+    tracing::warn!(peer = ?from.peer, reason, "a helper node was turned away");
+    connection.close(code.var_int(), reason.as_bytes());
 }
 
 /// Serves one stream of a task node, whatever it is for.
@@ -240,16 +294,24 @@ async fn serve_stream(
 ) {
     let opening = read_frame(&mut receive, HEAD_LIMIT).await;
     if let Ok(Opening::Compute(request)) = opening {
-        let service = problems.computers.service(request.trial, &from.name);
+        let service = problems.computers.service(request.trial, &from.peer.name);
         let end = serve_compute(request, send, receive, service).await;
-        return tracing::debug!(peer = from.name, ?end, "a task is over");
+        return tracing::debug!(peer = from.peer.name, ?end, "a task is over");
     }
     if let Ok(Opening::Image(request)) = opening {
-        let service = problems.computers.service(request.trial, &from.name);
+        let service = problems.computers.service(request.trial, &from.peer.name);
         let end = serve_image(request, send, receive, service).await;
-        return tracing::debug!(peer = from.name, ?end, "an image is over");
+        return tracing::debug!(peer = from.peer.name, ?end, "an image is over");
     }
-    let peer = from.name.clone();
+    let peer = from.peer.name.clone();
+    if let Ok(Opening::Way(open)) = opening {
+        let taken = problems.plans.take(open, &from, &connection, (send, receive)).await;
+        if let Err(failure) = taken {
+            tracing::warn!(peer, %failure, "a way was closed");
+            connection.close(failure.code().var_int(), failure.to_string().as_bytes());
+        }
+        return;
+    }
     let mut frames = (FrameSender::new(send, DATA_LIMIT), FrameReceiver::new(receive, DATA_LIMIT));
     let (send, receive) = (&mut frames.0, &mut frames.1);
     let served = match opening {
@@ -257,7 +319,12 @@ async fn serve_stream(
         Ok(Opening::Steering(open)) => {
             steering::serve(&problems.computers, from, open, send, receive).await
         }
-        Ok(Opening::Compute(_) | Opening::Image(_)) => unreachable!("served above"),
+        Ok(Opening::Pipeline(open)) => {
+            pipeline::serve(&problems.plans, &from, open, send, receive).await
+        }
+        Ok(Opening::Compute(_) | Opening::Image(_) | Opening::Way(_)) => {
+            unreachable!("served above")
+        }
         Err(error) => Err(error.into()),
     };
     let Err(failure) = served else {
@@ -283,16 +350,18 @@ async fn serve_stream(
 struct Problems {
     seeds: SharedSeeds,
     computers: Computers,
+    plans: Plans,
     ways_back: WaysBack,
 }
 
-/// The task node of a session.
+/// The peer of a session, which is a task node, or of a way.
 struct Caller {
+    member: Arc<Member>,
     /// Those of this node's socket.
     links: Links,
     /// The probes of that socket.
     prober: Arc<Prober>,
-    name: String,
+    peer: PeerName,
     address: SocketAddr,
 }
 
@@ -303,7 +372,7 @@ async fn serve_session(
     send: &mut FrameSender,
     receive: &mut FrameReceiver,
 ) -> Result<(), SessionFailure> {
-    let Opened { spec, metrics, live, link_key } = problems.seeds.open(trial, &from.name)?;
+    let Opened { spec, metrics, live, link_key } = problems.seeds.open(trial, &from.peer.name)?;
     match live {
         None => lockstep::serve(&spec, metrics, send, receive).await,
         Some(live) => {

@@ -132,7 +132,7 @@ pub(super) async fn serve(
     send: &mut FrameSender,
     receive: &mut FrameReceiver,
 ) -> Result<(), SessionFailure> {
-    let seed = computers.open(trial, &from.name)?;
+    let seed = computers.open(trial, &from.peer.name)?;
     let served = steer(seed, &from, probe, send, receive).await;
     computers.close(trial);
     from.links.remove(from.address);

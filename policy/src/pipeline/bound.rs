@@ -13,7 +13,7 @@
 //! the order of arrival, one more sub-task can make others faster (Graham, "Bounds on multiprocessing
 //! timing anomalies", 1969).
 
-use fogbit_scenario::pipeline::{Application, CostTable, Flow, Scheduler};
+use fogbit_scenario::pipeline::{Application, CostTable, Flow, Scheduler, SiteSet};
 
 use super::search::Optimum;
 
@@ -43,13 +43,40 @@ struct Given {
 }
 
 impl BranchAndBound {
-    /// The best placement. `known` is one to begin with: the better it is, the faster this goes.
+    /// The best placement; of several best ones the first in lexicographic order, as
+    /// [`exhaustive`](super::exhaustive) gives it. `known` is one to begin with: the better it is, the
+    /// faster this goes.
     pub fn search(
         &mut self,
         application: &Application,
         table: &CostTable,
         known: &[u8],
     ) -> Optimum {
+        self.search_any(application, table, known);
+        // Now that the delay is known: the first placement that has it.
+        let found = self.first(application, table, 0);
+        debug_assert!(found, "the best placement is one of all");
+        Optimum { placement: self.placement.clone(), delay_ns: self.best_ns }
+    }
+
+    /// As [`search`](Self::search), with any of several best placements: which one depends on
+    /// `known`.
+    pub fn search_any(
+        &mut self,
+        application: &Application,
+        table: &CostTable,
+        known: &[u8],
+    ) -> Optimum {
+        self.begin(application, table);
+        self.best.clear();
+        self.best.extend_from_slice(known);
+        self.best_ns = self.scheduler.delay_ns(table, known);
+        self.branch(application, table, 0);
+        Optimum { placement: self.best.clone(), delay_ns: self.best_ns }
+    }
+
+    /// Gets ready for an application of which nothing is placed.
+    fn begin(&mut self, application: &Application, table: &CostTable) {
         self.scheduler.take(application);
         self.tails(application, table);
         let count = application.sub_tasks().len();
@@ -67,11 +94,6 @@ impl BranchAndBound {
         self.done.resize(count, 0);
         self.placement.clear();
         self.placement.resize(count, 0);
-        self.best.clear();
-        self.best.extend_from_slice(known);
-        self.best_ns = self.scheduler.delay_ns(table, known);
-        self.branch(application, table, 0);
-        Optimum { placement: self.best.clone(), delay_ns: self.best_ns }
     }
 
     fn tails(&mut self, application: &Application, table: &CostTable) {
@@ -86,7 +108,7 @@ impl BranchAndBound {
             for site in 0..sites {
                 let rest = (first..last).map(|flow| self.rest(application, table, flow, site));
                 self.tail[number * sites + site] =
-                    rest.max().unwrap_or(0) + table.computing_ns(number, site);
+                    rest.max().unwrap_or(0).saturating_add(table.computing_ns(number, site));
             }
             last = first;
         }
@@ -94,13 +116,16 @@ impl BranchAndBound {
 
     /// The shortest way from the beginning of flow `flow` at `site` to the end.
     fn rest(&self, application: &Application, table: &CostTable, flow: usize, site: usize) -> u64 {
-        let way = |other| table.sending_ns(flow, site, other) + table.delay_ns(site, other);
+        let way =
+            |other| table.sending_ns(flow, site, other).saturating_add(table.delay_ns(site, other));
         let Some(to) = application.flows()[flow].to else { return way(0) };
-        let on = |other| way(other) + self.tail[to as usize * table.sites() + other];
+        let on = |other| way(other).saturating_add(self.tail[to as usize * table.sites() + other]);
         let sites = application.sub_tasks()[to as usize].sites.iter();
         sites.map(on).min().expect("each sub-task runs somewhere")
     }
 
+    /// Places the sub-tasks from `number` on, those before being placed, in every way that may be
+    /// better than the best one.
     fn branch(&mut self, application: &Application, table: &CostTable, number: usize) {
         if number == application.sub_tasks().len() {
             let delay = self.scheduler.delay_ns(table, &self.placement);
@@ -110,26 +135,10 @@ impl BranchAndBound {
             }
             return;
         }
-        let sites = table.sites();
-        let mut order: [(u64, u64, usize); 32] = [(0, 0, 0); 32];
+        let mut order: [(u64, u64, usize); SiteSet::MOST] = [(0, 0, 0); SiteSet::MOST];
         let mut open = 0;
         for site in application.sub_tasks()[number].sites.iter() {
-            let mut begin = table.busy_ns(site);
-            for &(flow, from) in &self.incoming[number] {
-                let (done, other) =
-                    from.map_or((0, 0), |from| (self.done[from], self.placement[from] as usize));
-                let there =
-                    done + table.sending_ns(flow, other, site) + table.delay_ns(other, site);
-                begin = begin.max(there);
-            }
-            let through = begin + self.tail[number * sites + site];
-            let own = table.computing_ns(number, site);
-            let given = self.given[number][site];
-            let together = given.first_ns.min(begin)
-                + given.sum_ns
-                + own
-                + given.rest_ns.min(self.tail[number * sites + site] - own);
-            let bound = through.max(together);
+            let (bound, begin) = self.bound(table, number, site);
             if bound < self.best_ns {
                 order[open] = (bound, begin, site);
                 open += 1;
@@ -140,16 +149,65 @@ impl BranchAndBound {
             if bound >= self.best_ns {
                 return;
             }
-            let own = table.computing_ns(number, site);
-            self.placement[number] = site as u8;
-            self.done[number] = begin + own;
-            let (before, after) = self.given.split_at_mut(number + 1);
-            after[0].copy_from_slice(&before[number]);
-            let given = &mut after[0][site];
-            given.first_ns = given.first_ns.min(begin);
-            given.sum_ns += own;
-            given.rest_ns = given.rest_ns.min(self.tail[number * sites + site] - own);
+            self.place(table, number, site, begin);
             self.branch(application, table, number + 1);
         }
+    }
+
+    /// Places the sub-tasks from `number` on so that the delay is the best one, in the first way in
+    /// lexicographic order; whether there is one.
+    fn first(&mut self, application: &Application, table: &CostTable, number: usize) -> bool {
+        if number == application.sub_tasks().len() {
+            return self.scheduler.delay_ns(table, &self.placement) == self.best_ns;
+        }
+        for site in application.sub_tasks()[number].sites.iter() {
+            let (bound, begin) = self.bound(table, number, site);
+            if bound <= self.best_ns {
+                self.place(table, number, site, begin);
+                if self.first(application, table, number + 1) {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// No placement with sub-task `number` at `site` and those before it as they are has a shorter
+    /// delay; and when the sub-task begins at the earliest.
+    #[inline]
+    fn bound(&self, table: &CostTable, number: usize, site: usize) -> (u64, u64) {
+        let mut begin = table.busy_ns(site);
+        for &(flow, from) in &self.incoming[number] {
+            let (done, other) =
+                from.map_or((0, 0), |from| (self.done[from], self.placement[from] as usize));
+            let way =
+                table.sending_ns(flow, other, site).saturating_add(table.delay_ns(other, site));
+            begin = begin.max(done.saturating_add(way));
+        }
+        let tail = self.tail[number * table.sites() + site];
+        let own = table.computing_ns(number, site);
+        let given = self.given[number][site];
+        let together = given
+            .first_ns
+            .min(begin)
+            .saturating_add(given.sum_ns)
+            .saturating_add(own)
+            .saturating_add(given.rest_ns.min(tail - own));
+        (begin.saturating_add(tail).max(together), begin)
+    }
+
+    /// Has sub-task `number` at `site`, where it begins at `begin` at the earliest.
+    #[inline]
+    fn place(&mut self, table: &CostTable, number: usize, site: usize, begin: u64) {
+        let own = table.computing_ns(number, site);
+        let rest = self.tail[number * table.sites() + site] - own;
+        self.placement[number] = site as u8;
+        self.done[number] = begin.saturating_add(own);
+        let (before, after) = self.given.split_at_mut(number + 1);
+        after[0].copy_from_slice(&before[number]);
+        let given = &mut after[0][site];
+        given.first_ns = given.first_ns.min(begin);
+        given.sum_ns = given.sum_ns.saturating_add(own);
+        given.rest_ns = given.rest_ns.min(rest);
     }
 }

@@ -1,8 +1,10 @@
 //! Policies of the problem `pipeline`: a site for each sub-task of an application.
 
 mod bound;
+mod encoder;
 mod fixed;
 mod greedy;
+mod net;
 mod random;
 mod search;
 
@@ -11,8 +13,10 @@ use fogbit_scenario::pipeline::{Application, Conditions};
 use fogbit_scenario::topology::PipelinePolicySpec;
 
 pub use bound::BranchAndBound;
+pub use encoder::{Encoder, Encoding};
 pub use fixed::FixedPlacement;
 pub use greedy::{Greedy, GreedyPolicy};
+pub use net::{NetPolicy, PlacementNet, PlacementNetError};
 pub use random::RandomPlacement;
 pub use search::{Optimum, SearchPolicy, exhaustive};
 

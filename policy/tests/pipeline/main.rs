@@ -1,5 +1,7 @@
 //! Placements of applications: search, branch and bound, greedy.
 
+mod simple;
+
 use fogbit_policy::pipeline::{BranchAndBound, Greedy, exhaustive};
 use fogbit_scenario::draw::{Key, Purpose};
 use fogbit_scenario::pipeline::{
@@ -81,12 +83,14 @@ fn branch_and_bound_is_exact() {
         let best = exhaustive(&application, &table, &mut scheduler);
         greedy.place(&application, &table, &mut known);
         let found = search.search(&application, &table, &known);
-        assert_eq!(found.delay_ns, best.delay_ns, "{application:?}");
-        scheduler.take(&application);
-        assert_eq!(scheduler.delay_ns(&table, &found.placement), best.delay_ns);
+        assert_eq!(found, best, "{application:?}");
         // Whatever it begins with.
         let device = vec![0; application.sub_tasks().len()];
-        assert_eq!(search.search(&application, &table, &device).delay_ns, best.delay_ns);
+        assert_eq!(search.search(&application, &table, &device), best);
+        let any = search.search_any(&application, &table, &device);
+        scheduler.take(&application);
+        assert_eq!(scheduler.delay_ns(&table, &any.placement), best.delay_ns);
+        assert_eq!(any.delay_ns, best.delay_ns);
     }
 }
 
@@ -121,7 +125,69 @@ fn sub_tasks_stay_where_they_must() {
         assert_eq!(best.delay_ns, least(&application, &table, &mut Vec::new()));
         greedy.place(&application, &table, &mut known);
         assert!(application.allows(&known));
-        assert_eq!(search.search(&application, &table, &known).delay_ns, best.delay_ns);
+        assert_eq!(search.search(&application, &table, &known), best);
+    }
+}
+
+/// Sites that are alike and times of few values: there are several best placements.
+#[test]
+fn of_several_best_placements_it_is_the_first() {
+    let (mut scheduler, mut search) = (Scheduler::default(), BranchAndBound::default());
+    let (mut several, mut any_is_another) = (0, 0);
+    for (number, (application, _)) in drawn(7, 300).into_iter().enumerate() {
+        let coarse = |value: u64| value % 3 + 1;
+        let sub_tasks = application.sub_tasks().iter().enumerate().map(|(place, own)| SubTask {
+            cycles: 10 * coarse(own.cycles),
+            sites: match (number + place) % 5 {
+                0 => SiteSet::only(place % 3),
+                _ => SiteSet::all(3),
+            },
+        });
+        let flows = application.flows().iter().map(|own| Flow { bytes: coarse(own.bytes), ..*own });
+        let application = Application::new(sub_tasks.collect(), flows.collect());
+        let site = |busy_ns| SiteState { compute: compute(1.0), busy_ns };
+        let sites = vec![site(0), site(5 * (number as u64 % 3)), site(10)];
+        let way = Way { rate_bits_s: 8_000_000_000, delay_ns: number as u64 % 4 };
+        let table = CostTable::new(&application, &Conditions::new(sites, |_, _| way));
+        let best = exhaustive(&application, &table, &mut scheduler);
+        let last: Vec<u8> = application
+            .sub_tasks()
+            .iter()
+            .map(|own| own.sites.iter().last().expect("one at least") as u8)
+            .collect();
+        assert_eq!(search.search(&application, &table, &last), best, "{application:?}");
+        several += u32::from(ties(&application, &table, best.delay_ns) > 1);
+        let any = search.search_any(&application, &table, &last);
+        any_is_another += u32::from(any.placement != best.placement);
+    }
+    assert!(several > 100, "{several} of 300 have several best placements");
+    assert!(any_is_another > 30, "the first one had to be looked for {any_is_another} times");
+}
+
+/// How many placements have this delay.
+fn ties(application: &Application, table: &CostTable, delay_ns: u64) -> usize {
+    let mut scheduler = Scheduler::new(application);
+    let mut placements = vec![Vec::new()];
+    for own in application.sub_tasks() {
+        let with = |placed: &Vec<u8>, site| [&placed[..], &[site as u8]].concat();
+        placements = placements
+            .iter()
+            .flat_map(|placed| own.sites.iter().map(move |site| with(placed, site)))
+            .collect();
+    }
+    placements.iter().filter(|own| scheduler.delay_ns(table, own) == delay_ns).count()
+}
+
+/// A site of so many thousand million cycles a second.
+fn compute(frequency_ghz: f64) -> ComputeSpec {
+    ComputeSpec {
+        frequency_ghz,
+        load: 0.0,
+        service_overhead_ns: 0,
+        workers: 1,
+        queue_limit: 0,
+        payload_limit: 0,
+        execution: Execution::Timed,
     }
 }
 
@@ -135,16 +201,7 @@ fn the_best_of_a_case_by_hand() {
         vec![SubTask { cycles: 10, sites }; 2],
         vec![flow(None, Some(0)), flow(None, Some(1)), flow(Some(0), None), flow(Some(1), None)],
     );
-    let compute = ComputeSpec {
-        frequency_ghz: 1.0,
-        load: 0.0,
-        service_overhead_ns: 0,
-        workers: 1,
-        queue_limit: 0,
-        payload_limit: 0,
-        execution: Execution::Timed,
-    };
-    let site = SiteState { compute, busy_ns: 0 };
+    let site = SiteState { compute: compute(1.0), busy_ns: 0 };
     let conditions = Conditions::new(vec![site; 2], |_, _| Way { rate_bits_s: 1, delay_ns: 2 });
     let table = CostTable::new(&application, &conditions);
     let best = exhaustive(&application, &table, &mut Scheduler::default());

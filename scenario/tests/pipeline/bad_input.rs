@@ -149,7 +149,8 @@ fn sites_and_links_are_checked() {
     let third = graph("", "") + "\n[[node]]\nname = \"cloud\"\ncpu_frequency_ghz = 20\n";
     let faults = read(&third).expect_err("two links are missing").0;
     let told: Vec<&str> = faults.iter().map(|fault| fault.message.as_str()).collect();
-    let missing = ["device", "edge"].map(|one| format!("there is no link between `{one}` and `cloud`"));
+    let missing =
+        ["device", "edge"].map(|one| format!("there is no link between `{one}` and `cloud`"));
     assert_eq!(told, missing);
     let text = graph("", "").replace("[\"device\", \"edge\"]", "[\"device\", \"edgy\"]");
     refused(&text, "no site is called `edgy`", "\"edgy\"", "device, edge");
@@ -221,7 +222,12 @@ fn policies_are_checked() {
     let fixed = with("\n[policies.all-moon]\nkind = \"fixed\"\nsite = \"moon\"\n");
     refused(&fixed, "no site is called `moon`", "\"moon\"", "device, edge");
     let model = with("\n[policies.net]\nkind = \"imitation\"\nmodel = \"none.safetensors\"\n");
-    refused(&model, "there is no model none.safetensors", "\"none.safetensors\"", "fogbit train pipeline");
+    refused(
+        &model,
+        "there is no model none.safetensors",
+        "\"none.safetensors\"",
+        "fogbit train pipeline",
+    );
     let labels = with("\n[policies.net]\nkind = \"imitation\"\ntrain = { labels = 3 }\n");
     refused(&labels, "labels = 3 is out of range", "3", "from 100");
     let alpha = with("\n[policies.net]\nkind = \"distilled\"\nalpha = 1.5\n");

@@ -1,5 +1,8 @@
 //! The problem `pipeline`: applications of many sub-tasks.
 
+mod nodes;
+mod parts;
+mod service;
 mod sim;
 mod trial;
 

@@ -12,6 +12,7 @@ use fogbit_scenario::work::{UnknownWork, Work, WorkKind};
 use serde::{Deserialize, Serialize};
 
 use crate::cascade::ImageRequest;
+use crate::pipeline::{OpenPipeline, OpenWay};
 use crate::steering::OpenSteering;
 use crate::wire::{OpenSession, TrialId};
 
@@ -21,7 +22,7 @@ pub use raw::{Payload, read_frame, read_payload, write_answer};
 /// The longest opening and the longest head of an answer, in bytes.
 pub const HEAD_LIMIT: usize = 4096;
 
-/// The first message of a stream from a task node to a helper node, where there are tasks with work.
+/// The first message of a stream to a helper node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Opening {
     /// A session: what follows are its messages.
@@ -32,6 +33,11 @@ pub enum Opening {
     Compute(ComputeRequest),
     /// An image to classify: what follows are its bytes.
     Image(ImageRequest),
+    /// A session of the problem `pipeline`.
+    Pipeline(OpenPipeline),
+    /// A way of the problem `pipeline`, from a task node or from another helper node: what follows are
+    /// flows, on one of its two sides.
+    Way(OpenWay),
 }
 
 /// A task with work.

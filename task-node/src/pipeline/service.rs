@@ -1,0 +1,81 @@
+//! One trial of the problem `pipeline` as the orchestrator orders it.
+
+use std::sync::atomic::AtomicBool;
+
+use fogbit_policy::pipeline::PipelinePolicy;
+use fogbit_scenario::pipeline::ApplicationStep;
+use fogbit_scenario::topology::PipelinePolicySpec;
+use fogbit_transport::pipeline::{PipelineOrder, SiteAddress};
+use fogbit_transport::wire::OrderHead;
+use fogbit_transport::{FrameReceiver, WireError};
+
+use super::nodes::NodeSites;
+use super::trial::{PipelineRecorder, PipelineTrial};
+use crate::ordered::{Here, Ordered, Teller, policy_of};
+use crate::trial::TrialError;
+
+impl Ordered for PipelineOrder {
+    type Load = ();
+    type Batch = Vec<ApplicationStep>;
+
+    fn head(&self) -> &OrderHead {
+        &self.head
+    }
+
+    async fn load(&self, _receive: &mut FrameReceiver) -> Result<(), WireError> {
+        Ok(())
+    }
+
+    async fn play(
+        &self,
+        (): (),
+        here: &Here<'_>,
+        teller: &mut Teller<'_, Vec<ApplicationStep>>,
+    ) -> Result<(), TrialError> {
+        let mut policy = policy(self)?;
+        let sites = sites(self, &here.member().name)?;
+        let mut fog = here.sites(sites, self.instance.timeout_ns).await?;
+        let trial = PipelineTrial { instance: &self.instance };
+        // The orchestrator stops a trial by ending its stream.
+        let never = AtomicBool::new(false);
+        let played = trial.play(&mut fog, policy.as_mut(), teller, &never).await;
+        // However it ended, what was done is told.
+        teller.tell().await?;
+        played.map(drop)
+    }
+}
+
+impl Here<'_> {
+    /// Opens the trial's sessions at all sites, the first of which is this device.
+    async fn sites(
+        &self,
+        sites: Vec<SiteAddress>,
+        timeout_ns: Option<u64>,
+    ) -> Result<NodeSites<'_>, TrialError> {
+        NodeSites::open(self.member(), self.trial(), sites, timeout_ns).await
+    }
+}
+
+impl PipelineRecorder for Teller<'_, Vec<ApplicationStep>> {
+    async fn record(&mut self, step: ApplicationStep) -> Result<(), TrialError> {
+        self.step(step).await
+    }
+}
+
+/// Who places.
+fn policy(order: &PipelineOrder) -> Result<Box<dyn PipelinePolicy>, TrialError> {
+    let spec: PipelinePolicySpec = policy_of(&order.head)?;
+    fogbit_policy::pipeline::build(&spec, &order.sites, order.instance.keys.random)
+        .ok_or_else(|| TrialError::Order(format!("`{}` cannot be played", spec.kind())))
+}
+
+/// Who the sites are, and where: the device is known by the name of this task node.
+fn sites(order: &PipelineOrder, device: &str) -> Result<Vec<SiteAddress>, TrialError> {
+    if order.helpers.len() + 1 != order.sites.len() {
+        return Err(TrialError::Order("helper nodes without an address".into()));
+    }
+    let helper =
+        |(name, address): &(String, _)| SiteAddress { name: name.clone(), address: Some(*address) };
+    let device = SiteAddress { name: device.to_owned(), address: None };
+    Ok([device].into_iter().chain(order.helpers.iter().map(helper)).collect())
+}
