@@ -22,7 +22,7 @@ use fogbit_scenario::pipeline::{
 };
 
 pub use self::diff::diff;
-use self::labels::Labels;
+use self::labels::{Deciders, Labels};
 use self::sums::Fact;
 use super::read::{self, Decision};
 use super::summary::{PipelineSummary, TrialSummary};
@@ -60,7 +60,7 @@ pub fn verify(dir: &Path) -> Result<Compared, Failure> {
         return Ok(compared);
     }
     let mut first = files::FirstChecked::read(dir, &scenario, &mut compared)?;
-    let mut labels = Labels::default();
+    let (mut labels, mut deciders) = (Labels::default(), Deciders::default());
     let mut pooled: BTreeMap<&str, Vec<Fact>> = BTreeMap::new();
     for trial in &summary.trials {
         let place = format!("decisions/{}-{}.csv", trial.policy, trial.seed);
@@ -72,7 +72,7 @@ pub fn verify(dir: &Path) -> Result<Compared, Failure> {
             continue;
         };
         let instance = scenario.instance(trial.seed);
-        let policy = labels::policy(dir, &scenario, (&trial.policy, spec), &instance)?;
+        let policy = deciders.of(dir, &scenario, (&trial.policy, spec), &instance)?;
         let labels = labels.of(&instance, trial.slots);
         let replay = Replay {
             trial,
@@ -145,8 +145,7 @@ fn check_head(summary: &PipelineSummary, scenario: &PipelineScenario, compared: 
 struct Replay<'r> {
     trial: &'r TrialSummary,
     instance: &'r PipelineInstance,
-    /// None where its model was not kept.
-    policy: Option<Box<dyn PipelinePolicy>>,
+    policy: Box<dyn PipelinePolicy>,
     labels: &'r [Optimum],
     first: &'r mut files::FirstChecked,
     /// Whether delays were measured.
@@ -213,11 +212,9 @@ impl Replay<'_> {
         let table = CostTable::new(&application, &conditions);
         let delay_ns = Scheduler::new(&application).delay_ns(&table, &row.placement);
         let label = &self.labels[number as usize - 1];
-        let mut placed = row.placement.clone();
-        if let Some(policy) = &mut self.policy {
-            let sight = Sight { number, application: &application, conditions: &conditions };
-            policy.place(&sight, &mut placed);
-        }
+        let mut placed = Vec::new();
+        let sight = Sight { number, application: &application, conditions: &conditions };
+        self.policy.place(&sight, &mut placed);
         let both = row.placement.iter().zip(&label.placement);
         let as_label = both.filter(|(own, best)| own == best).count() as u64;
         let right = [

@@ -190,7 +190,7 @@ fn signs(look: &str) -> String {
     let entries = [
         (format!("line {look}"), "runs, or is sent"),
         (format!("fly {look}"), "propagates"),
-        (format!("whisker {look}"), "waits"),
+        (format!("line faint {look}"), "waits"),
     ];
     let entries: Vec<(&str, String)> =
         entries.iter().map(|(class, text)| (class.as_str(), (*text).to_owned())).collect();

@@ -1,8 +1,13 @@
 //! Best placements and policies, for those who compute results anew.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use fogbit_policy::pipeline::{BranchAndBound, Greedy, Optimum, PipelinePolicy, build, exhaustive};
+use fogbit_policy::pipeline::{
+    BranchAndBound, Greedy, NetPolicy, Optimum, PipelinePolicy, PlacementNet, build, exhaustive,
+};
+use fogbit_scenario::kept_model;
 use fogbit_scenario::pipeline::{CostTable, PipelineInstance, PipelineScenario, Scheduler};
 use fogbit_scenario::topology::PipelinePolicySpec;
 use rayon::prelude::*;
@@ -45,16 +50,44 @@ fn best(instance: &PipelineInstance, number: u64) -> Optimum {
     BranchAndBound::default().search(&application, &table, &known)
 }
 
-/// The policy of a trial, made anew. None where it decides by a model that the run did not keep: its
-/// placements are taken as they are then.
-///
-/// # Errors
-/// If its model cannot be used.
-pub(super) fn policy(
-    _dir: &Path,
-    scenario: &PipelineScenario,
-    (_name, spec): (&str, &PipelinePolicySpec),
-    instance: &PipelineInstance,
-) -> Result<Option<Box<dyn PipelinePolicy>>, Failure> {
-    Ok(build(spec, scenario.sites(), instance.keys.random))
+/// What makes policies anew; the networks that a run kept are read once.
+#[derive(Debug, Default)]
+pub(super) struct Deciders {
+    nets: BTreeMap<String, Arc<PlacementNet>>,
+}
+
+impl Deciders {
+    /// The policy of a trial.
+    ///
+    /// # Errors
+    /// If it decides by a network, and its model was not kept or is none for these applications.
+    pub(super) fn of(
+        &mut self,
+        dir: &Path,
+        scenario: &PipelineScenario,
+        (name, spec): (&str, &PipelinePolicySpec),
+        instance: &PipelineInstance,
+    ) -> Result<Box<dyn PipelinePolicy>, Failure> {
+        if let Some(policy) = build(spec, scenario.sites(), instance.keys.random) {
+            return Ok(policy);
+        }
+        if !self.nets.contains_key(name) {
+            let net = Arc::new(kept_net(&dir.join(kept_model(name)), scenario)?);
+            self.nets.insert(name.to_owned(), net);
+        }
+        Ok(Box::new(NetPolicy::new(Arc::clone(&self.nets[name]))))
+    }
+}
+
+/// Reads a network that a run has kept.
+fn kept_net(path: &Path, scenario: &PipelineScenario) -> Result<PlacementNet, Failure> {
+    let unusable = |error: String| {
+        Failure::usage(format!("the model {} cannot be used: {error}", path.display()))
+            .help("a run keeps its models in models/; without them decisions cannot be made again")
+    };
+    let bytes = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
+    let net = PlacementNet::from_bytes(&bytes).map_err(|error| unusable(error.to_string()))?;
+    let (most, sites) = (scenario.source().most_sub_tasks(), scenario.sites().len());
+    net.fits(most, sites).map_err(|error| unusable(error.to_string()))?;
+    Ok(net)
 }

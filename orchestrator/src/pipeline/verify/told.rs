@@ -69,6 +69,13 @@ pub(super) fn check_policies(
         metric.map_or_else(BTreeMap::new, |own| values(summary, policy, |kpis| value(own, kpis)))
     };
     pairs::check(&told, &of, compared);
+    let pairs = summary.pairs.iter().map(|pair| ("pairs", pair.slot));
+    let ranks = summary.ranks.iter().map(|rank| ("ranks", rank.slot));
+    let last = summary.run.applications;
+    for (what, slot) in pairs.chain(ranks).filter(|(_, slot)| *slot != last) {
+        let difference = format!("{slot}, where whole trials of {last} are compared");
+        compared.find(format!("summary.json: slot of {what}"), difference);
+    }
 }
 
 /// Means, deviations and medians over the complete trials.
