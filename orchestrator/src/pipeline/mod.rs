@@ -17,3 +17,4 @@ pub mod report;
 pub mod summary;
 pub mod tally;
 pub mod timing;
+pub mod verify;
