@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use fogbit_policy::pipeline::{NetPolicy, PipelinePolicy, PlacementNet, build};
-use fogbit_scenario::pipeline::{PipelineInstance, PipelineScenario};
+use fogbit_policy::pipeline::{NetPolicy, PipelinePolicy, build};
+use fogbit_scenario::pipeline::PipelineInstance;
 
 use super::plan::PipelinePlan;
 use super::timing::{RunTimes, TimedApplications};
 use crate::exit::Failure;
 use crate::results::{ResultsDir, ResultsError};
+use crate::train::pipeline::{PipelineModels, prepare};
 
 /// The policies of a run, in the order of its plan.
 #[derive(Debug, Clone)]
@@ -73,48 +74,5 @@ impl Policies {
     /// If one cannot be written.
     pub fn keep(&self, dir: &ResultsDir) -> Result<(), ResultsError> {
         self.models.keep(dir.path()).map_err(|(path, error)| ResultsError::Write { path, error })
-    }
-}
-
-/// A model of a run.
-#[derive(Debug, Clone)]
-struct Prepared {
-    bytes: Vec<u8>,
-    model: Arc<PlacementNet>,
-}
-
-#[derive(Debug, Clone, Default)]
-struct PipelineModels(std::collections::BTreeMap<String, Prepared>);
-
-impl PipelineModels {
-    fn keep(&self, results: &std::path::Path) -> Result<(), (std::path::PathBuf, std::io::Error)> {
-        for (name, prepared) in &self.0 {
-            let path = results.join(fogbit_scenario::kept_model(name));
-            std::fs::create_dir_all(path.parent().unwrap_or(results))
-                .and_then(|()| std::fs::write(&path, &prepared.bytes))
-                .map_err(|error| (path, error))?;
-        }
-        Ok(())
-    }
-}
-
-fn prepare(
-    scenario: &PipelineScenario,
-    _quiet: bool,
-    _stop: &AtomicBool,
-) -> Result<PipelineModels, Failure> {
-    let mut models = PipelineModels::default();
-    for (name, path) in scenario.model_files() {
-        let bytes = fogbit_neural::read_bytes(&path).map_err(Failure::usage)?;
-        let model = Arc::new(PlacementNet::from_bytes(&bytes).map_err(Failure::usage)?);
-        models.0.insert(name.to_owned(), Prepared { bytes, model });
-    }
-    let unnamed = |(name, spec): (&str, &fogbit_scenario::topology::PipelinePolicySpec)| {
-        let learns = matches!(spec.kind(), "imitation" | "distilled");
-        (learns && !models.0.contains_key(name)).then(|| name.to_owned())
-    };
-    match scenario.policies().find_map(unnamed) {
-        Some(name) => Err(Failure::usage(format!("policy {name} names no model"))),
-        None => Ok(models),
     }
 }
