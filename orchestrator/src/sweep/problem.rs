@@ -11,6 +11,7 @@ use fogbit_scenario::topology::Problem;
 use super::one_bit::OneBitSweep;
 use super::plan::{PointPlan, PolicyPlan};
 use crate::cascade::sweep::CascadeSweep;
+use crate::pipeline::sweep::PipelineSweep;
 use crate::exit::Failure;
 use crate::harness::metric::Known;
 use crate::placement::sweep::PlacementSweep;
@@ -202,6 +203,6 @@ pub fn of(problem: Problem) -> &'static dyn SweepProblem {
         Problem::OneBit => &OneBitSweep,
         Problem::Placement => &PlacementSweep,
         Problem::Cascade => &CascadeSweep,
-        Problem::Pipeline => unimplemented!("sweeps of pipeline"),
+        Problem::Pipeline => &PipelineSweep,
     }
 }

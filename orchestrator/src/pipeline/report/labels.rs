@@ -1,8 +1,8 @@
 //! What networks learn from how many labels, and whether a teacher helps them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::chart::upright;
+use super::chart::{frame as chart_frame, upright};
 use super::{Data, not_drawn};
 use crate::pipeline::files::LABEL_SWEEP_FILE;
 use crate::pipeline::read::LabelRow;
@@ -10,7 +10,7 @@ use crate::report::axis::{Axis, Scale};
 use crate::report::figures::frame;
 use crate::report::markup::{escape, fixed, grouped, put};
 use crate::report::panel::{Panel, legend, open, range};
-use crate::report::plot::{WIDTH, label};
+use crate::report::plot::WIDTH;
 use crate::stats::Interval;
 
 const TITLE: &str = "Accuracy against the number of labels";
@@ -46,7 +46,7 @@ pub(super) fn figure(data: &Data) -> String {
         .collect();
     let entries: Vec<(&str, String)> =
         entries.iter().map(|(class, name)| (class.as_str(), name.clone())).collect();
-    let seeds = rows.iter().map(|row| row.seed).collect::<std::collections::BTreeSet<_>>().len();
+    let seeds = rows.iter().map(|row| row.seed).collect::<BTreeSet<_>>().len();
     let caption = format!(
         "Each model was trained anew under each of {} seeds, and judged on applications that none \
          of them saw. Means over the seeds with their 95 % confidence intervals. {} Drawn from \
@@ -95,7 +95,10 @@ fn over_seeds(values: &BTreeMap<u64, f64>) -> Interval {
 fn svg(rows: &[LabelRow], models: &[&str], looks: &[String]) -> String {
     let labels = || rows.iter().map(|row| row.labels as f64);
     let (few, many) = (labels().fold(f64::INFINITY, f64::min), labels().fold(1.0, f64::max));
-    let mut svg = open(WIDTH, 618.0, "Label accuracy and delay against the number of labels");
+    let numbers: BTreeSet<u64> = rows.iter().map(|row| row.labels).collect();
+    let ticks: Vec<(f64, String)> =
+        numbers.into_iter().map(|own| (own as f64, grouped(own))).collect();
+    let mut svg = open(WIDTH, 584.0, "Label accuracy and delay against the number of labels");
     let out = &mut svg;
     for (index, (title, value, _)) in PANELS.into_iter().enumerate() {
         let top = 30.0 + 278.0 * index as f64;
@@ -108,20 +111,13 @@ fn svg(rows: &[LabelRow], models: &[&str], looks: &[String]) -> String {
                 high: many * 1.15,
                 percent: false,
             },
-            y: Axis {
-                title: title.into(),
-                scale: Scale::Linear,
-                low,
-                high,
-                percent: index == 0,
-            },
+            y: Axis { title: title.into(), scale: Scale::Linear, low, high, percent: index == 0 },
             left: 60.0,
             right: WIDTH - 24.0,
             top,
             bottom: top + 232.0,
         };
-        panel.frame(out, false);
-        numbers(out, &panel, rows, index + 1 == PANELS.len());
+        chart_frame(out, &panel, &ticks, index + 1 == PANELS.len());
         for (place, (model, look)) in models.iter().zip(looks).enumerate() {
             // Beside each other, so that intervals of equal numbers of labels can be told apart.
             let aside = 3.0 * (place as f64 - (models.len() as f64 - 1.0) / 2.0);
@@ -130,26 +126,6 @@ fn svg(rows: &[LabelRow], models: &[&str], looks: &[String]) -> String {
     }
     svg.push_str("</svg>\n");
     svg
-}
-
-/// The numbers of labels that there are, along the horizontal axis.
-fn numbers(out: &mut String, panel: &Panel, rows: &[LabelRow], labelled: bool) {
-    let numbers: std::collections::BTreeSet<u64> = rows.iter().map(|row| row.labels).collect();
-    let mut end = f64::NEG_INFINITY;
-    for labels in numbers {
-        let (x, bottom) = (panel.at_x(labels as f64), panel.bottom);
-        put!(out, "<path class='axis' d='M{x:.1} {bottom:.1}v5'/>");
-        let text = grouped(labels);
-        let half = 3.6 * text.len() as f64;
-        if x - half > end + 6.0 {
-            label(out, "tick", x, bottom + 18.0, "middle", &text);
-            end = x + half;
-        }
-    }
-    if labelled {
-        let middle = (panel.left + panel.right) / 2.0;
-        label(out, "name", middle, panel.bottom + 36.0, "middle", &panel.x.title);
-    }
 }
 
 fn line(
@@ -202,9 +178,8 @@ fn verdict(rows: &[LabelRow]) -> String {
                 without a teacher."
             .into();
     };
-    let [accuracy, delay] = PANELS.map(|(_, value, more_is_better)| {
-        sides(&paired(rows, alone, value), more_is_better)
-    });
+    let [accuracy, delay] =
+        PANELS.map(|(_, value, more_is_better)| sides(&paired(rows, alone, value), more_is_better));
     format!(
         "By the paired 95 % intervals over seeds, learning from a teacher too changes the \
          student’s delay thus: {delay}; and its label accuracy: {accuracy}."
@@ -290,9 +265,11 @@ mod tests {
         for seed in 1..=4 {
             let noise = 1e-3 * seed as f64;
             let either = if seed % 2 == 0 { 0.01 } else { -0.01 };
-            for (labels, better, slower) in
-                [(500, 0.05 + noise, -0.1 - noise), (1000, either, either), (2000, either, 0.02 + noise)]
-            {
+            for (labels, better, slower) in [
+                (500, 0.05 + noise, -0.1 - noise),
+                (1000, either, either),
+                (2000, either, 0.02 + noise),
+            ] {
                 rows.push(row(labels, seed, "student", 0.8 + noise, 1.2 + noise));
                 let (accuracy, ratio) = (0.8 + noise + better, 1.2 + noise + slower);
                 rows.push(row(labels, seed, "distilled", accuracy, ratio));
@@ -306,8 +283,7 @@ mod tests {
         let text = verdict(&sweep());
         let delay = "delay thus: it helps with 500 labels, hurts with 2,000 labels and cannot be \
                      told with 1,000 labels";
-        let accuracy =
-            "label accuracy: it helps with 500 labels and cannot be told with 1,000 and 2,000 labels";
+        let accuracy = "label accuracy: it helps with 500 labels and cannot be told with 1,000 and 2,000 labels";
         assert!(text.contains(delay) && text.contains(accuracy), "{text}");
         let only: Vec<LabelRow> =
             sweep().into_iter().filter(|row| row.model == "student").collect();

@@ -1,13 +1,13 @@
 //! How long a decision takes, and how good it is.
 
-use super::chart::{Named, names, upright};
+use super::chart::{Box4, Named, frame as chart_frame, names, upright};
 use super::{Data, not_drawn};
 use crate::pipeline::summary::{PolicySummary, duration_text};
 use crate::report::axis::{Axis, Scale};
 use crate::report::figures::frame;
 use crate::report::markup::{escape, fixed, put};
 use crate::report::panel::{Panel, open};
-use crate::report::plot::{WIDTH, label};
+use crate::report::plot::WIDTH;
 
 const TITLE: &str = "Decision time and delay";
 
@@ -84,7 +84,8 @@ fn highest(data: &Data) -> f64 {
 fn svg(dots: &[Dot<'_>], highest: f64) -> (String, bool) {
     let times = || dots.iter().flat_map(|dot| [dot.median_ns, dot.p95_ns]);
     let (fast, slow) = (times().fold(f64::INFINITY, f64::min), times().fold(1.0, f64::max));
-    let (low, high) = (1.0 - 0.06 * (highest - 1.0).max(0.01), 1.0 + 1.15 * (highest - 1.0).max(0.01));
+    let (low, high) =
+        (1.0 - 0.06 * (highest - 1.0).max(0.01), 1.0 + 1.15 * (highest - 1.0).max(0.01));
     let panel = Panel {
         x: Axis {
             title: "time of a decision".into(),
@@ -107,22 +108,22 @@ fn svg(dots: &[Dot<'_>], highest: f64) -> (String, bool) {
     };
     let mut svg = open(WIDTH, 398.0, "Mean delay over the optimum against the time of a decision");
     let out = &mut svg;
-    panel.frame(out, false);
-    for (ns, _) in panel.x.ticks() {
-        let (x, bottom) = (panel.at_x(ns), panel.bottom);
-        put!(out, "<path class='axis' d='M{x:.1} {bottom:.1}v5'/>");
-        label(out, "tick", x, bottom + 18.0, "middle", &round_duration(ns));
-    }
-    label(out, "name", (panel.left + panel.right) / 2.0, 392.0, "middle", &panel.x.title);
+    let ticks = panel.x.ticks();
+    let ticks: Vec<(f64, String)> =
+        ticks.into_iter().map(|(ns, _)| (ns, round_duration(ns))).collect();
+    chart_frame(out, &panel, &ticks, true);
+    let mut lines: Vec<Box4> = Vec::new();
     let mut named = Vec::new();
     for dot in dots {
         let (x, y) = (panel.at_x(dot.median_ns), panel.at_y(dot.ratio.min(high)));
         let beyond = dot.ratio > high;
         let end = panel.at_x(dot.p95_ns);
         put!(out, "<path class='whisker {}' d='M{x:.1} {y:.1}H{end:.1}'/>", dot.look);
+        lines.push([x, y - 1.0, end, y + 1.0]);
         if let Some((from, to)) = dot.ends.filter(|_| !beyond) {
             let at = |value: f64| panel.at_y(value.clamp(low, high));
             upright(out, dot.look, x, (at(to), at(from)));
+            lines.push([x - 4.0, at(to), x + 4.0, at(from)]);
         }
         let (hollow, look) = (if beyond { " hollow" } else { "" }, dot.look);
         let title = format!(
@@ -139,7 +140,7 @@ fn svg(dots: &[Dot<'_>], highest: f64) -> (String, bool) {
         };
         named.push(Named { x, y, text });
     }
-    names(out, &named, [panel.left, 4.0, WIDTH, panel.bottom - 2.0]);
+    names(out, &named, &lines, [panel.left, 4.0, WIDTH, panel.bottom - 2.0]);
     svg.push_str("</svg>\n");
     (svg, dots.iter().any(|dot| dot.ratio > high))
 }
@@ -161,7 +162,8 @@ mod tests {
 
     #[test]
     fn ticks_have_a_unit() {
-        for (ns, text) in [(10.0, "10 ns"), (1e3, "1 us"), (2e5, "200 us"), (5e6, "5 ms"), (1e9, "1 s")]
+        for (ns, text) in
+            [(10.0, "10 ns"), (1e3, "1 us"), (2e5, "200 us"), (5e6, "5 ms"), (1e9, "1 s")]
         {
             assert_eq!(round_duration(ns), text);
         }

@@ -32,7 +32,7 @@ pub(super) fn policies(data: &Data) -> String {
          <th rowspan='2'>decision</th>",
     );
     put!(out, "<th class='group' colspan='{}'>sub-tasks at</th>", sites.len());
-    out.push_str("<th rowspan='2'>applications</th></tr><tr>");
+    out.push_str("<th rowspan='2'>appli-<br>cations</th></tr><tr>");
     for site in &sites {
         put!(out, "<th class='number'>{}</th>", escape(site));
     }
