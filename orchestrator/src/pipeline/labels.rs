@@ -38,8 +38,7 @@ impl Labels {
 pub fn labels(instance: &PipelineInstance) -> Vec<Optimum> {
     let mut search = SearchPolicy::new(SearchMethod::BranchAndBound);
     let best = |number| {
-        let (application, conditions) =
-            (instance.application(number), instance.conditions(number));
+        let (application, conditions) = (instance.application(number), instance.conditions(number));
         search.optimum(&Sight { number, application: &application, conditions: &conditions })
     };
     (1..=instance.applications).map(best).collect()

@@ -137,8 +137,7 @@ fn decision(row: &csv::StringRecord, sites: usize) -> Result<Decision, String> {
     let mut fields = COLUMNS.iter().copied().zip(row);
     let mut next = || fields.next().ok_or_else(|| "it ends early".to_owned());
     let odd = |(name, text): (&str, &str)| format!("{name} {text:?}");
-    let placement =
-        |field: (&str, &str)| placement_of(field.1, sites).ok_or_else(|| odd(field));
+    let placement = |field: (&str, &str)| placement_of(field.1, sites).ok_or_else(|| odd(field));
     Ok(Decision {
         application: number(next()?)?,
         placement: placement(next()?)?,

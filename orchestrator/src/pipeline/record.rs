@@ -98,14 +98,16 @@ mod tests {
 
     #[test]
     fn placements_and_fates_read_back() {
-        for (placement, text) in [(vec![0, 2, 1], "021"), (vec![10, 0, 31], "a0v"), (vec![7], "7")] {
+        for (placement, text) in [(vec![0, 2, 1], "021"), (vec![10, 0, 31], "a0v"), (vec![7], "7")]
+        {
             assert_eq!(placement_text(&placement), text);
             assert_eq!(placement_of(text, 32), Some(placement));
         }
         for (text, sites) in [("03", 3), ("0-1", 3), ("0x", 32), ("0A", 32), ("c", 12), (" 1", 3)] {
             assert_eq!(placement_of(text, sites), None, "{text}");
         }
-        for fate in [ApplicationFate::Done, ApplicationFate::TimedOut, ApplicationFate::Refused(7)] {
+        for fate in [ApplicationFate::Done, ApplicationFate::TimedOut, ApplicationFate::Refused(7)]
+        {
             assert_eq!(fate_of(&fate_text(fate)), Some(fate));
         }
         for text in ["", "refused", "refused-", "late"] {

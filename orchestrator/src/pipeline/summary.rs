@@ -156,16 +156,14 @@ impl PipelineSummary {
             seconds: facts.seconds,
             version: env!("CARGO_PKG_VERSION").into(),
         };
-        let told = |policy| {
-            policy_summary(plan, collector, policy, times.policies.get(policy).copied())
-        };
+        let told =
+            |policy| policy_summary(plan, collector, policy, times.policies.get(policy).copied());
         PipelineSummary {
             run,
             policies: (0..plan.policies.len()).map(told).collect(),
-            exhaustive: times.exhaustive.map(|own| ExhaustiveTimes {
-                times: own,
-                placements: times.placements as u64,
-            }),
+            exhaustive: times
+                .exhaustive
+                .map(|own| ExhaustiveTimes { times: own, placements: times.placements as u64 }),
             pairs: pairs(plan, collector),
             ranks: ranks(plan, collector),
             // They speak of whole trials.

@@ -223,8 +223,9 @@ impl Tally {
     pub fn kpis(&self, sites: usize) -> Kpis {
         let counts = self.counts;
         let share = |part: u64, all: u64| (all > 0).then(|| part as f64 / all as f64);
-        let mean_ms =
-            |sum: u128| (counts.applications > 0).then(|| sum as f64 / counts.applications as f64 / 1e6);
+        let mean_ms = |sum: u128| {
+            (counts.applications > 0).then(|| sum as f64 / counts.applications as f64 / 1e6)
+        };
         let at = |site: usize| self.at_site.get(site).copied().unwrap_or(0);
         Kpis {
             counts,

@@ -1,8 +1,9 @@
 //! One trial of the problem `pipeline` as the orchestrator orders it.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use fogbit_policy::pipeline::PipelinePolicy;
+use fogbit_policy::pipeline::{NetPolicy, PipelinePolicy, PlacementNet};
 use fogbit_scenario::pipeline::ApplicationStep;
 use fogbit_scenario::topology::PipelinePolicySpec;
 use fogbit_transport::pipeline::{PipelineOrder, SiteAddress};
@@ -65,8 +66,19 @@ impl PipelineRecorder for Teller<'_, Vec<ApplicationStep>> {
 /// Who places.
 fn policy(order: &PipelineOrder) -> Result<Box<dyn PipelinePolicy>, TrialError> {
     let spec: PipelinePolicySpec = policy_of(&order.head)?;
-    fogbit_policy::pipeline::build(&spec, &order.sites, order.instance.keys.random)
+    let (instance, sites) = (&order.instance, &order.sites);
+    if let (Some(bytes), true) = (&order.head.model, has_model(&spec)) {
+        let unusable = |error| TrialError::Order(format!("a model that cannot be used: {error}"));
+        let net = PlacementNet::from_bytes(bytes).map_err(unusable)?;
+        net.fits(instance.source.most_sub_tasks(), sites.len()).map_err(unusable)?;
+        return Ok(Box::new(NetPolicy::new(Arc::new(net))));
+    }
+    fogbit_policy::pipeline::build(&spec, sites, instance.keys.random)
         .ok_or_else(|| TrialError::Order(format!("`{}` cannot be played", spec.kind())))
+}
+
+fn has_model(spec: &PipelinePolicySpec) -> bool {
+    matches!(spec, PipelinePolicySpec::Imitation(_) | PipelinePolicySpec::Distilled(_))
 }
 
 /// Who the sites are, and where: the device is known by the name of this task node.

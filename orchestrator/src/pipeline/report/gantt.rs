@@ -53,8 +53,7 @@ pub(super) fn figure(data: &Data) -> String {
     let Some(number) = bench.most_different(&best, &other) else {
         return not_drawn(TITLE, "the policies have no application in common");
     };
-    let (application, conditions) =
-        (instance.application(number), instance.conditions(number));
+    let (application, conditions) = (instance.application(number), instance.conditions(number));
     let blocks: Vec<Block<'_>> =
         [&best, &other].into_iter().flat_map(|side| bench.blocks(side, number)).collect();
     let chart = Chart::new(data, &application, &conditions, &blocks);
@@ -146,8 +145,7 @@ impl Bench<'_> {
         let suffix = if measured.is_some() { ", modelled" } else { "" };
         let block = |schedule: Schedule, suffix: &str| {
             let delay_ns = schedule.delay_ns();
-            let title =
-                format!("{}{suffix}: {} ms", side.name, fixed(milliseconds(delay_ns), 1));
+            let title = format!("{}{suffix}: {} ms", side.name, fixed(milliseconds(delay_ns), 1));
             Block { title, look: &side.look, placement, schedule, delay_ns }
         };
         let modelled = modelled.map(|schedule| block(schedule, suffix));
@@ -310,7 +308,11 @@ impl<'d> Chart<'d> {
         let own = block.placement.iter().zip(&block.schedule.sub_tasks).enumerate();
         let own = || own.clone().filter(|(_, (at, _))| usize::from(**at) == site);
         for (number, (_, span)) in own() {
-            let title = format!("sub-task {} waits for {}", number + 1, spell(span.ready_ns, span.start_ns));
+            let title = format!(
+                "sub-task {} waits for {}",
+                number + 1,
+                spell(span.ready_ns, span.start_ns)
+            );
             let class = format!("wait {}", block.look);
             self.bar(out, &class, (span.ready_ns, span.start_ns), (y + 22.0, 4.0), &title);
         }

@@ -108,13 +108,7 @@ fn svg(rows: &[LabelRow], models: &[&str], looks: &[String]) -> String {
                 high: many * 1.15,
                 percent: false,
             },
-            y: Axis {
-                title: title.into(),
-                scale: Scale::Linear,
-                low,
-                high,
-                percent: index == 0,
-            },
+            y: Axis { title: title.into(), scale: Scale::Linear, low, high, percent: index == 0 },
             left: 60.0,
             right: WIDTH - 24.0,
             top,
@@ -202,9 +196,8 @@ fn verdict(rows: &[LabelRow]) -> String {
                 without a teacher."
             .into();
     };
-    let [accuracy, delay] = PANELS.map(|(_, value, more_is_better)| {
-        sides(&paired(rows, alone, value), more_is_better)
-    });
+    let [accuracy, delay] =
+        PANELS.map(|(_, value, more_is_better)| sides(&paired(rows, alone, value), more_is_better));
     format!(
         "By the paired 95 % intervals over seeds, learning from a teacher too changes the \
          student’s delay thus: {delay}; and its label accuracy: {accuracy}."
@@ -290,9 +283,11 @@ mod tests {
         for seed in 1..=4 {
             let noise = 1e-3 * seed as f64;
             let either = if seed % 2 == 0 { 0.01 } else { -0.01 };
-            for (labels, better, slower) in
-                [(500, 0.05 + noise, -0.1 - noise), (1000, either, either), (2000, either, 0.02 + noise)]
-            {
+            for (labels, better, slower) in [
+                (500, 0.05 + noise, -0.1 - noise),
+                (1000, either, either),
+                (2000, either, 0.02 + noise),
+            ] {
                 rows.push(row(labels, seed, "student", 0.8 + noise, 1.2 + noise));
                 let (accuracy, ratio) = (0.8 + noise + better, 1.2 + noise + slower);
                 rows.push(row(labels, seed, "distilled", accuracy, ratio));
@@ -306,8 +301,7 @@ mod tests {
         let text = verdict(&sweep());
         let delay = "delay thus: it helps with 500 labels, hurts with 2,000 labels and cannot be \
                      told with 1,000 labels";
-        let accuracy =
-            "label accuracy: it helps with 500 labels and cannot be told with 1,000 and 2,000 labels";
+        let accuracy = "label accuracy: it helps with 500 labels and cannot be told with 1,000 and 2,000 labels";
         assert!(text.contains(delay) && text.contains(accuracy), "{text}");
         let only: Vec<LabelRow> =
             sweep().into_iter().filter(|row| row.model == "student").collect();

@@ -84,7 +84,8 @@ fn highest(data: &Data) -> f64 {
 fn svg(dots: &[Dot<'_>], highest: f64) -> (String, bool) {
     let times = || dots.iter().flat_map(|dot| [dot.median_ns, dot.p95_ns]);
     let (fast, slow) = (times().fold(f64::INFINITY, f64::min), times().fold(1.0, f64::max));
-    let (low, high) = (1.0 - 0.06 * (highest - 1.0).max(0.01), 1.0 + 1.15 * (highest - 1.0).max(0.01));
+    let (low, high) =
+        (1.0 - 0.06 * (highest - 1.0).max(0.01), 1.0 + 1.15 * (highest - 1.0).max(0.01));
     let panel = Panel {
         x: Axis {
             title: "time of a decision".into(),
@@ -161,7 +162,8 @@ mod tests {
 
     #[test]
     fn ticks_have_a_unit() {
-        for (ns, text) in [(10.0, "10 ns"), (1e3, "1 us"), (2e5, "200 us"), (5e6, "5 ms"), (1e9, "1 s")]
+        for (ns, text) in
+            [(10.0, "10 ns"), (1e3, "1 us"), (2e5, "200 us"), (5e6, "5 ms"), (1e9, "1 s")]
         {
             assert_eq!(round_duration(ns), text);
         }
