@@ -92,7 +92,7 @@ fn verify_finds_what_was_changed() {
     std::fs::write(&path, right.replacen("application,", "slot,", 1)).unwrap();
     let (code, told) = verify(&out);
     assert_eq!(code, Some(2), "{told}");
-    assert!(told.contains("not those of a decision file"), "{told}");
+    assert!(told.contains("the columns are not those"), "{told}");
     std::fs::write(&path, right).unwrap();
     std::fs::write(out.join("decisions/other-2.csv"), "").unwrap();
     assert_eq!(verify(&out).0, Some(1));

@@ -64,6 +64,15 @@ impl PipelineScenario {
         toml_of(&topology)
     }
 
+    /// As [`resolved_toml`](Self::resolved_toml), with models that have the names that `model` gives
+    /// them, and without the label sweep, which no trial needs.
+    pub fn resolved_toml_with(&self, model: impl Fn(&str) -> String) -> String {
+        let mut topology = self.checked.resolved(model);
+        topology.sweep = None;
+        topology.label_sweep = None;
+        toml_of(&topology)
+    }
+
     /// The name under which a results directory keeps the label sweep.
     pub const KEPT_LABEL_SWEEP: &str = "label-sweep.csv";
 
