@@ -30,7 +30,7 @@ use crate::results::read as results;
 const STYLE: &str = "svg .busy { fill: var(--rule); }\nsvg .run { fill: var(--c); fill-opacity: .85; \
                      }\nsvg .send { fill: var(--c); fill-opacity: .6; }\nsvg .wait { fill: var(--c); \
                      fill-opacity: .22; }\nsvg .fly { stroke: var(--c); stroke-width: 1; \
-                     stroke-dasharray: 2 2; fill: none; }\nsvg .faint { stroke-opacity: .3; }\nsvg .row { stroke: var(--grid); stroke-width: 1; \
+                     stroke-dasharray: 2 2; fill: none; }\nsvg .run, svg .send { stroke: var(--page); stroke-width: .8; }\nsvg .faint { stroke-opacity: .3; }\nsvg .row { stroke: var(--grid); stroke-width: 1; \
                      fill: none; }\nsvg .inside { fill: var(--page); font-size: 11px; font-weight: 600; }\n\
                      svg .whisker { stroke: var(--c); stroke-width: 1.4; fill: none; }\nsvg .points { \
                      fill: none; stroke: var(--c); stroke-width: 7; stroke-linecap: round; }\n";
