@@ -64,13 +64,11 @@ impl PipelineScenario {
         toml_of(&topology)
     }
 
-    /// As [`resolved_toml`](Self::resolved_toml), with models that have the names that `model` gives
-    /// them, and without the label sweep, which no trial needs.
+    /// The same for a point of a sweep, without the label sweep; `model` gives the name under which the
+    /// model of a policy is kept beside the text.
     pub fn resolved_toml_with(&self, model: impl Fn(&str) -> String) -> String {
-        let mut topology = self.checked.resolved(model);
-        topology.sweep = None;
-        topology.label_sweep = None;
-        toml_of(&topology)
+        let topology = self.checked.resolved(model);
+        toml_of(&PipelineTopology { sweep: None, label_sweep: None, ..topology })
     }
 
     /// The name under which a results directory keeps the label sweep.

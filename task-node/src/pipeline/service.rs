@@ -1,8 +1,9 @@
 //! One trial of the problem `pipeline` as the orchestrator orders it.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use fogbit_policy::pipeline::PipelinePolicy;
+use fogbit_policy::pipeline::{NetPolicy, PipelinePolicy, PlacementNet};
 use fogbit_scenario::pipeline::ApplicationStep;
 use fogbit_scenario::topology::PipelinePolicySpec;
 use fogbit_transport::pipeline::{PipelineOrder, SiteAddress};
@@ -65,6 +66,13 @@ impl PipelineRecorder for Teller<'_, Vec<ApplicationStep>> {
 /// Who places.
 fn policy(order: &PipelineOrder) -> Result<Box<dyn PipelinePolicy>, TrialError> {
     let spec: PipelinePolicySpec = policy_of(&order.head)?;
+    if let Some(bytes) = &order.head.model {
+        let unusable = |error| TrialError::Order(format!("a model that cannot be used: {error}"));
+        let net = PlacementNet::from_bytes(bytes).map_err(unusable)?;
+        let sub_tasks = order.instance.source.most_sub_tasks();
+        net.fits(sub_tasks, order.sites.len()).map_err(unusable)?;
+        return Ok(Box::new(NetPolicy::new(Arc::new(net))));
+    }
     fogbit_policy::pipeline::build(&spec, &order.sites, order.instance.keys.random)
         .ok_or_else(|| TrialError::Order(format!("`{}` cannot be played", spec.kind())))
 }
