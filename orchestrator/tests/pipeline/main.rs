@@ -7,6 +7,7 @@ mod problem;
 
 mod figures;
 mod results;
+mod swept;
 
 use std::path::{Path, PathBuf};
 

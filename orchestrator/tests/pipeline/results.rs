@@ -125,3 +125,34 @@ fn without_decisions_there_is_nothing_to_verify() {
     // The first applications are kept all the same, and one of them is drawn.
     assert!(std::fs::read_to_string(out.join("report.html")).unwrap().contains("id='gantt'"));
 }
+
+/// What a network places is asked of it again: of the model that the run has kept.
+#[test]
+fn networks_are_asked_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    let net = "train = { labels = 400, epochs = 2, batch = 64, hidden = [8] }";
+    let nets = format!(
+        "[policies.small]\nkind = \"imitation\"\n{net}\n[policies.other]\n\
+         kind = \"imitation\"\n{}\n[policies.best]",
+        net.replace("{ ", "{ seed = 2, ")
+    );
+    let file = topology(dir.path(), "[policies.best]", &nets);
+    let summary = play(&file, &["--policy", "small,other,best"], &out);
+    let small = super::policy(&summary, "small");
+    assert!(small["decision"]["median_ns"].as_f64().unwrap() > 0.0, "{small}");
+    let (code, told) = verify(&out);
+    assert_eq!(code, Some(0), "{told}");
+    let model = |name: &str| out.join(format!("models/{name}.safetensors"));
+    let right = std::fs::read(model("small")).unwrap();
+    std::fs::copy(model("other"), model("small")).unwrap();
+    let (code, told) = verify(&out);
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("small-1.csv") && told.contains("placement is not right"), "{told}");
+    std::fs::write(model("small"), &right[..right.len() / 2]).unwrap();
+    assert_eq!(verify(&out).0, Some(2));
+    std::fs::remove_file(model("small")).unwrap();
+    let (code, told) = verify(&out);
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("models/small.safetensors"), "{told}");
+}
