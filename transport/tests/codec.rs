@@ -2,10 +2,17 @@
 
 use fogbit_scenario::Bit;
 use fogbit_scenario::feedback::Outcome;
+use fogbit_scenario::pipeline::{Span, Way};
 use fogbit_transport::codec::{DATA_LIMIT, decode, encode};
+use fogbit_transport::compute::{HEAD_LIMIT, Opening};
+use fogbit_transport::pipeline::{
+    Ended, FLOW_HEAD_LIMIT, FlowEnd, FlowHead, OpenPipeline, Part, PartFlow, PartTask, SiteAddress,
+    SiteReply, SiteRequest,
+};
 use fogbit_transport::token::Tokens;
 use fogbit_transport::wire::{
-    JoinRequest, OpenSession, SeedOrder, SessionReply, SessionRequest, TrialOrder, TrialReport,
+    JoinRequest, OpenSession, SeedOrder, SessionReply, SessionRequest, TrialId, TrialOrder,
+    TrialReport,
 };
 use fogbit_transport::{Role, Token, WireError};
 use proptest::prelude::*;
@@ -53,7 +60,77 @@ fn report() -> impl Strategy<Value = TrialReport> {
     ]
 }
 
+fn flow_end() -> impl Strategy<Value = FlowEnd> {
+    prop_oneof![
+        any::<u32>().prop_map(FlowEnd::SubTask),
+        Just(FlowEnd::Device),
+        any::<u32>().prop_map(FlowEnd::Site),
+    ]
+}
+
+fn part() -> impl Strategy<Value = Part> {
+    let way = any::<(u32, u64, u64)>()
+        .prop_map(|(to, rate_bits_s, delay_ns)| (to, Way { rate_bits_s, delay_ns }));
+    let task = any::<(u32, u64)>().prop_map(|(number, cycles)| PartTask { number, cycles });
+    let flow = (any::<u32>(), flow_end(), flow_end(), any::<u64>())
+        .prop_map(|(flow, from, to, bytes)| PartFlow { flow, from, to, bytes });
+    let all = (
+        prop::collection::vec(way, 0..32),
+        prop::collection::vec(task, 0..20),
+        prop::collection::vec(flow, 0..50),
+    );
+    (any::<u64>(), all).prop_map(|(application, (ways, sub_tasks, flows))| Part {
+        application,
+        state: None,
+        ways,
+        sub_tasks,
+        flows,
+    })
+}
+
+fn site_reply() -> impl Strategy<Value = SiteReply> {
+    let span = any::<[u64; 3]>().prop_map(|[ready_ns, start_ns, end_ns]| Span {
+        ready_ns,
+        start_ns,
+        end_ns,
+    });
+    let ended = (
+        any::<u64>(),
+        prop::collection::vec(span, 0..20),
+        prop::collection::vec(any::<u64>(), 0..20),
+    );
+    prop_oneof![
+        Just(SiteReply::Connected),
+        (any::<u64>(), any::<u32>(), ".*").prop_map(|(application, code, message)| {
+            SiteReply::Refused { application, code, message }
+        }),
+        ended.prop_map(|(application, sub_tasks, arrived_ns)| {
+            SiteReply::Ended(Ended { application, sub_tasks, arrived_ns })
+        }),
+    ]
+}
+
 proptest! {
+    /// So do those between sites.
+    #[test]
+    fn messages_of_sites_come_out_as_they_went_in(
+        part in part(),
+        reply in site_reply(),
+        (application, flow, bytes) in any::<(u64, u32, u64)>(),
+    ) {
+        let request = SiteRequest::Part(Box::new(part));
+        let mut frame = Vec::new();
+        encode(&request, &mut frame, DATA_LIMIT).unwrap();
+        prop_assert_eq!(decode(&frame, DATA_LIMIT).unwrap(), Some((request, frame.len())));
+        let mut frame = Vec::new();
+        encode(&reply, &mut frame, DATA_LIMIT).unwrap();
+        prop_assert_eq!(decode(&frame, DATA_LIMIT).unwrap(), Some((reply, frame.len())));
+        let head = FlowHead { application, flow, bytes };
+        let mut frame = Vec::new();
+        encode(&head, &mut frame, FLOW_HEAD_LIMIT).unwrap();
+        prop_assert_eq!(decode(&frame, FLOW_HEAD_LIMIT).unwrap(), Some((head, frame.len())));
+    }
+
     /// Several messages one after another come out as they went in, wherever the bytes are cut.
     #[test]
     fn messages_come_out_as_they_went_in(
@@ -103,6 +180,10 @@ proptest! {
         let _ = decode::<TrialOrder>(&framed, DATA_LIMIT);
         let _ = decode::<SeedOrder>(&framed, DATA_LIMIT);
         let _ = decode::<JoinRequest>(&framed, DATA_LIMIT);
+        let _ = decode::<Opening>(&framed, DATA_LIMIT);
+        let _ = decode::<SiteRequest>(&framed, DATA_LIMIT);
+        let _ = decode::<SiteReply>(&framed, DATA_LIMIT);
+        let _ = decode::<FlowHead>(&framed, DATA_LIMIT);
     }
 
     /// Tokens survive being written down; nothing else is taken for one.
@@ -173,4 +254,14 @@ fn sizes() {
     let trial = fogbit_transport::wire::TrialId { seed_number: 0, policy: 0 };
     encode(&OpenSession { trial }, &mut bytes, 100).unwrap();
     assert_eq!(size(&mut bytes), 6);
+}
+
+/// As many sites as there may be, with names as long as those in certificates, at long addresses.
+#[test]
+fn the_largest_plan_fits_into_an_opening() {
+    let address = "[2001:db8:1234:5678:9abc:def0:1234:5678]:65535".parse().ok();
+    let site = SiteAddress { name: "n".repeat(63), address };
+    let trial = TrialId { seed_number: u64::MAX, policy: u32::MAX };
+    let open = OpenPipeline { trial, site: 31, sites: vec![site; 32] };
+    encode(&Opening::Pipeline(open), &mut Vec::new(), HEAD_LIMIT).unwrap();
 }

@@ -6,6 +6,7 @@
 //! ([`prepare`](Site::prepare)), and runs it ([`run`](Site::run)). Who takes what runs back
 //! ([`abandon`](Site::abandon)) loses the ways too: no byte of it can meet what comes after.
 
+mod carrier;
 mod error;
 mod part;
 mod progress;

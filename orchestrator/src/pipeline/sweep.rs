@@ -22,6 +22,7 @@ use crate::sweep::plan::{PointPlan, PolicyPlan};
 use crate::sweep::problem::{
     CheckedPoint, Column, PointPlay, SweepProblem, TrialOutcome, TrialWatch, in_real_time,
 };
+use crate::train::pipeline::check_models;
 
 /// The problem `pipeline`.
 #[derive(Debug, Clone, Copy)]
@@ -82,6 +83,7 @@ impl SweepProblem for PipelineSweep {
         if scenario.is_wall() {
             return Err(in_real_time());
         }
+        check_models(&scenario)?;
         let models = KeptModels::of(&scenario)?;
         let files = scenario.model_files().into_iter();
         Ok(CheckedPoint {
@@ -196,13 +198,9 @@ impl PointPlay for Point {
         let slots = told.counts.applications;
         watch.done.fetch_add(watch.weight.saturating_mul(slots), Ordering::Relaxed);
         let metrics = PipelineMetric::ALL.map(|own| metric::value(own, &told));
-        let counts = [
-            told.counts.sub_tasks,
-            told.counts.as_label,
-            told.counts.exact,
-            told.counts.optimal,
-        ]
-        .map(|count| Some(count as f64));
+        let counts =
+            [told.counts.sub_tasks, told.counts.as_label, told.counts.exact, told.counts.optimal]
+                .map(|count| Some(count as f64));
         Ok(TrialOutcome {
             status: trial.status,
             failure: trial.failure,

@@ -182,7 +182,8 @@ impl Replay<'_> {
             if compared.findings.len() >= before + MOST_FINDINGS {
                 return Ok(facts);
             }
-            self.first.check((&trial.policy, trial.seed), &row, compared);
+            let application = self.instance.application(number);
+            self.first.check((&trial.policy, trial.seed), (&row, &application), compared);
         }
         let (planned, complete) =
             (self.instance.applications, trial.slots == self.instance.applications);

@@ -11,9 +11,9 @@ use fogbit_scenario::topology::Problem;
 use super::one_bit::OneBitSweep;
 use super::plan::{PointPlan, PolicyPlan};
 use crate::cascade::sweep::CascadeSweep;
-use crate::pipeline::sweep::PipelineSweep;
 use crate::exit::Failure;
 use crate::harness::metric::Known;
+use crate::pipeline::sweep::PipelineSweep;
 use crate::placement::sweep::PlacementSweep;
 use crate::plan::Status;
 

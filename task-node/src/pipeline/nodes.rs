@@ -130,6 +130,9 @@ impl<'m> NodeSites<'m> {
         for (helper, part) in &mut others {
             helper.tell(&SiteRequest::Begin { application: part.application }).await?;
         }
+        // Those messages go before the input does, which may be a lot to seal: clocks would differ by
+        // that.
+        tokio::task::yield_now().await;
         let device = &mut self.device;
         let here = async {
             let Some(part) = device_part else { return Ok(None) };

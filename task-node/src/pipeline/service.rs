@@ -66,15 +66,19 @@ impl PipelineRecorder for Teller<'_, Vec<ApplicationStep>> {
 /// Who places.
 fn policy(order: &PipelineOrder) -> Result<Box<dyn PipelinePolicy>, TrialError> {
     let spec: PipelinePolicySpec = policy_of(&order.head)?;
-    if let Some(bytes) = &order.head.model {
+    let (instance, sites) = (&order.instance, &order.sites);
+    if let (Some(bytes), true) = (&order.head.model, has_model(&spec)) {
         let unusable = |error| TrialError::Order(format!("a model that cannot be used: {error}"));
         let net = PlacementNet::from_bytes(bytes).map_err(unusable)?;
-        let sub_tasks = order.instance.source.most_sub_tasks();
-        net.fits(sub_tasks, order.sites.len()).map_err(unusable)?;
+        net.fits(instance.source.most_sub_tasks(), sites.len()).map_err(unusable)?;
         return Ok(Box::new(NetPolicy::new(Arc::new(net))));
     }
-    fogbit_policy::pipeline::build(&spec, &order.sites, order.instance.keys.random)
+    fogbit_policy::pipeline::build(&spec, sites, instance.keys.random)
         .ok_or_else(|| TrialError::Order(format!("`{}` cannot be played", spec.kind())))
+}
+
+fn has_model(spec: &PipelinePolicySpec) -> bool {
+    matches!(spec, PipelinePolicySpec::Imitation(_) | PipelinePolicySpec::Distilled(_))
 }
 
 /// Who the sites are, and where: the device is known by the name of this task node.

@@ -21,7 +21,7 @@ use fogbit_transport::{
     server_config,
 };
 use quinn::{Connection, Endpoint};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 /// Longer than anything should take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -42,6 +42,8 @@ pub(crate) struct Joined {
     connection: Connection,
     /// Its greeting lasts as long as it belongs to the run.
     _greeting: (FrameSender, FrameReceiver),
+    /// Tells the node to end.
+    pub(crate) stop: Arc<Notify>,
 }
 
 /// The orchestrator.
@@ -106,26 +108,30 @@ impl Hub {
         &mut self,
         role: Role,
         name: &str,
-        serve: impl AsyncFnOnce(Member) + Send + 'static,
+        serve: impl AsyncFnOnce(Member, Arc<Notify>) + Send + 'static,
     ) -> Joined {
+        let stop = Arc::new(Notify::new());
+        let stopped = Arc::clone(&stop);
         let options = self.options(role, name);
         let node = std::thread::Builder::new().name(name.into());
         let node = node.spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.unwrap().block_on(async {
-                serve(Member::join(&options).await.expect("a place")).await;
+                serve(Member::join(&options).await.expect("a place"), stopped).await;
             });
         });
         // It ends when the run does.
         drop(node.unwrap());
-        soon(self.joined.recv()).await.expect("it joins")
+        let joined = soon(self.joined.recv()).await.expect("it joins");
+        Joined { stop, ..joined }
     }
 
     pub(crate) async fn start_helper(&mut self, name: &str) -> Joined {
-        let serve = async |member| {
+        let serve = async |member, stop: Arc<Notify>| {
             let metrics = HelperMetrics::new(&prometheus::Registry::new()).unwrap();
             // The end of a test is nobody's fault.
-            let _ = fogbit_node::serve(member, metrics, std::future::pending()).await;
+            let stop = async move { stop.notified().await };
+            let _ = fogbit_node::serve(member, metrics, stop).await;
         };
         self.start(Role::Helper, name, serve).await
     }
@@ -161,28 +167,46 @@ impl Hub {
     }
 
     /// Has a task node play `policy` (JSON) and gives what it told.
-    pub(crate) async fn play(
-        &mut self,
+    pub(crate) async fn play(&mut self, policy: &str, instance: PipelineInstance) -> Told {
+        let player = self.start_player().await;
+        let told = self.order(&player, 0, policy, instance).await;
+        self.others.push(player);
+        told
+    }
+
+    pub(crate) async fn start_player(&mut self) -> Joined {
+        let serve = async |member, stop: Arc<Notify>| {
+            let metrics = TaskNodeMetrics::new(&prometheus::Registry::new()).unwrap();
+            let stop = async move { stop.notified().await };
+            let external = ExternalFolder::default();
+            let _ = fogbit_task_node::serve(member, metrics, external, stop).await;
+        };
+        self.start(Role::TaskNode, PLAYER, serve).await
+    }
+
+    /// Has `player` play the policy of this number.
+    pub(crate) async fn order(
+        &self,
+        player: &Joined,
+        number: u32,
         policy: &str,
         instance: PipelineInstance,
-    ) -> (Vec<ApplicationStep>, Option<String>) {
-        let serve = async |member| {
-            let metrics = TaskNodeMetrics::new(&prometheus::Registry::new()).unwrap();
-            let external = ExternalFolder::default();
-            let never = std::future::pending();
-            let _ = fogbit_task_node::serve(member, metrics, external, never).await;
-        };
-        let node = self.start(Role::TaskNode, PLAYER, serve).await;
+    ) -> Told {
         let helpers = self.helpers.iter().map(|node| (node.name.clone(), node.listens.unwrap()));
         let helpers: Vec<(String, SocketAddr)> = helpers.collect();
         let sites = std::iter::once("device").chain(helpers.iter().map(|(name, _)| name.as_str()));
         let order = PipelineOrder {
-            head: OrderHead { trial: TRIAL, name: "p0".into(), policy: policy.into(), model: None },
+            head: OrderHead {
+                trial: TrialId { policy: number, ..TRIAL },
+                name: format!("p{number}"),
+                policy: policy.into(),
+                model: None,
+            },
             instance,
             sites: sites.map(str::to_owned).collect(),
             helpers,
         };
-        let (send, receive) = node.connection.open_bi().await.unwrap();
+        let (send, receive) = player.connection.open_bi().await.unwrap();
         let mut send = FrameSender::new(send, CONTROL_LIMIT);
         let mut receive = FrameReceiver::new(receive, CONTROL_LIMIT);
         send.send(&TaskNodeOrder::Pipeline(Box::new(order))).await.unwrap();
@@ -192,15 +216,15 @@ impl Hub {
             match report {
                 Report::Steps(more) => steps.extend(more),
                 Report::Link(check) => panic!("{check:?}"),
-                Report::Done { .. } => {
-                    self.others.push(node);
-                    return (steps, None);
-                }
+                Report::Done { .. } => return (steps, None),
                 Report::Failed { message } => return (steps, Some(message)),
             }
         }
     }
 }
+
+/// The steps of a trial, and why it failed if it did.
+pub(crate) type Told = (Vec<ApplicationStep>, Option<String>);
 
 impl Drop for Hub {
     fn drop(&mut self) {
@@ -232,5 +256,11 @@ async fn admit(
     let Hello { listens, .. } = receive.expect().await.unwrap();
     send.send(&Welcome { run: "test".into() }).await.unwrap();
     let name = PeerName::of_connection(&connection).unwrap().name;
-    let _ = tell.send(Joined { name, listens, connection, _greeting: (send, receive) });
+    let _ = tell.send(Joined {
+        name,
+        listens,
+        connection,
+        _greeting: (send, receive),
+        stop: Arc::default(),
+    });
 }

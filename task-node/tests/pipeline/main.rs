@@ -3,4 +3,5 @@
 
 mod hub;
 mod measured;
+mod plan;
 mod sessions;

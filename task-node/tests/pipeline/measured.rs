@@ -1,15 +1,19 @@
 //! What is measured, beside what the model says.
 
+use std::time::Duration;
+
 use fogbit_scenario::draw::{Key, Purpose};
 use fogbit_scenario::pipeline::{
     Application, ApplicationFate, ApplicationSource, ApplicationStep, ConditionDraws, CostTable,
     Flow, Measured, PipelineInstance, PipelineKeys, Schedule, Scheduler, SiteDraws, SiteSet,
-    SubTask, WayDraws,
+    SubTask, Way, WayDraws,
 };
 use fogbit_scenario::topology::Range;
 use fogbit_transport::CloseCode;
+use fogbit_transport::pipeline::{FlowEnd, Part, SiteReply, SiteRequest};
 
-use crate::hub::Hub;
+use crate::hub::{Hub, soon};
+use crate::plan::{Plan, flow, part, task};
 
 pub(crate) const SECOND: u64 = 1_000_000_000;
 
@@ -153,27 +157,43 @@ async fn delays_are_those_of_the_model() {
     assert!(ratios[0] > 0.98 && ratios[6] < 1.15, "{ratios:?}");
 }
 
-/// What is sent back to a giver of data takes nothing from the way in the other direction, however slow
-/// that is: 2 MB at 60 to 100 Mbit/s one way, while the other has 0.3.
+/// What is sent back to the giver of data takes nothing from the way in the other direction, however slow
+/// that is: 3 MB come at 50 Mbit/s while 20 KB go at 0.5.
 #[tokio::test]
 async fn a_fast_way_takes_nothing_from_a_slow_one() {
-    let mut hub = Hub::with_sites(2, true).await;
-    // Both begin at once, on site 1 and on site 2, and each gives to the other.
-    let crossing = application(
-        &[(1, 1), (1, 2), (1, 2), (1, 1)],
-        &[(Some(0), Some(2), 2000), (Some(1), Some(3), 8), (Some(2), None, 1), (Some(3), None, 1)],
-    );
-    let mut instance = instance(vec![crossing], 3, Some(20 * SECOND));
-    for site in &mut instance.conditions.sites {
-        site.busy_ms = range(0.0, 0.0);
-    }
-    // Both directions of a link are alike, so that the device has the slow ones.
-    instance.conditions.ways[2].mbit_s = range(60.0, 100.0);
-    let (steps, failed) = hub.play(RANDOM, instance.clone()).await;
-    assert_eq!((failed, steps.len()), (None, 3));
-    let ratios = ratios(&instance, &steps);
-    println!("measured over modelled: {ratios:.4?}");
-    assert!(ratios.iter().all(|ratio| (0.98..1.15).contains(ratio)), "{ratios:?}");
+    use FlowEnd::{Device, Site, SubTask};
+    let mut plan = Plan::new(1, true).await;
+    let flows = [
+        flow(0, Device, Site(1), 3_000_000),
+        flow(1, Site(1), Device, 20_000),
+        flow(0, Site(0), SubTask(0), 3_000_000),
+        flow(1, SubTask(1), Site(0), 20_000),
+    ];
+    let way = |rate_bits_s| Way { rate_bits_s, delay_ns: 20_000_000 };
+    let here = Part {
+        ways: vec![(1, way(50_000_000))],
+        sub_tasks: vec![],
+        flows: flows[..2].to_vec(),
+        ..part()
+    };
+    let there = Part {
+        ways: vec![(0, way(500_000))],
+        sub_tasks: vec![task(0), task(1)],
+        flows: flows[2..].to_vec(),
+        ..part()
+    };
+    let session = &mut plan.sessions[0];
+    let ready = session.answer(SiteRequest::Part(Box::new(there))).await;
+    assert_eq!(ready, SiteReply::Ready { application: 1 });
+    plan.device.prepare(here).unwrap();
+    session.send.send(&SiteRequest::Begin { application: 1 }).await.unwrap();
+    let here = soon(plan.device.run(1)).await.unwrap();
+    let SiteReply::Ended(there) = session.hear().await.unwrap() else { panic!("it is done") };
+    // 1 ms of work, 160 kbit at 0.5 Mbit/s, 20 ms; and 24 Mbit at 50 Mbit/s, 20 ms.
+    let slow = here.arrived_ns[0] as f64 / 341e6;
+    let fast = there.arrived_ns[0] as f64 / 500e6;
+    println!("measured over modelled: slow {slow:.4}, fast {fast:.4}");
+    assert!((0.98..1.15).contains(&slow) && (0.98..1.15).contains(&fast), "{slow}, {fast}");
 }
 
 /// In virtual time everything runs where it is placed and takes no time.
@@ -241,4 +261,43 @@ async fn a_helper_node_that_is_not_there_fails_the_trial() {
     let (steps, failed) = hub.play(RANDOM, instance(vec![away()], 2, Some(SECOND))).await;
     assert_eq!(steps, []);
     assert!(failed.as_ref().is_some_and(|message| message.contains("h2")), "{failed:?}");
+}
+
+/// One that dies in the midst of an application does so too.
+#[tokio::test]
+async fn a_helper_node_that_dies_fails_the_trial() {
+    let mut hub = Hub::with_sites(2, true).await;
+    let endless = application(&[(1, 0), (60_000, 1)], &[(Some(0), Some(1), 1)]);
+    let instance = instance(vec![endless], 1, Some(600 * SECOND));
+    let player = hub.start_player().await;
+    let played = hub.order(&player, 0, RANDOM, instance);
+    let dying = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        hub.helpers[0].stop.notify_one();
+    };
+    let ((steps, failed), ()) = tokio::join!(played, dying);
+    assert_eq!(steps, []);
+    assert!(failed.as_ref().is_some_and(|message| message.contains("h1")), "{failed:?}");
+}
+
+/// Policies of a seed are played side by side in virtual time, each with sessions of its own.
+#[tokio::test]
+async fn trials_share_helper_nodes_in_virtual_time() {
+    let mut hub = Hub::with_sites(3, false).await;
+    let mut instance = instance(vec![fork(), away()], 100, None);
+    // The third helper node is one that nothing is ever placed on.
+    let spare = instance.conditions.sites[2].clone();
+    instance.conditions.sites.push(spare);
+    for site in 0..3 {
+        let way = instance.conditions.ways[0].clone();
+        instance.conditions.ways.push(WayDraws { between: [site, 3], ..way });
+    }
+    let player = hub.start_player().await;
+    let both = tokio::join!(
+        hub.order(&player, 0, RANDOM, instance.clone()),
+        hub.order(&player, 1, r#"{"kind":"greedy"}"#, instance),
+    );
+    assert_eq!(both.0.1, None);
+    assert_eq!(fates(&both.0.0), [ApplicationFate::Done; 100]);
+    assert_eq!(both.0, both.1, "there is one site for each sub-task");
 }

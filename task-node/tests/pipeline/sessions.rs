@@ -1,145 +1,20 @@
 //! Sessions at a site: who may open what, and what becomes of requests that make no sense.
 
-use fogbit_node::pipeline::{MOST_BYTES, MOST_DELAY_NS, MOST_SUB_TASKS, Site, SitePlan};
+use fogbit_node::pipeline::{MOST_BYTES, MOST_DELAY_NS, MOST_SUB_TASKS};
 use fogbit_scenario::pipeline::{SiteState, Way};
-use fogbit_scenario::work::{ComputeSpec, Execution, Work, WorkKind};
-use fogbit_transport::codec::{DATA_LIMIT, FrameReceiver, FrameSender};
+use fogbit_scenario::work::{Work, WorkKind};
+use fogbit_transport::codec::{DATA_LIMIT, FrameSender};
 use fogbit_transport::compute::{ComputeRequest, Opening};
 use fogbit_transport::pipeline::{
-    Ended, FlowEnd, FlowHead, Leads, OpenPipeline, OpenWay, Part, PartFlow, PartTask, SiteAddress,
-    SiteReply, SiteRequest, WayOpened,
+    Ended, FlowEnd, FlowHead, Leads, OpenPipeline, OpenWay, Part, PartFlow, SiteAddress, SiteReply,
+    SiteRequest, WayOpened,
 };
 use fogbit_transport::wire::TrialId;
-use fogbit_transport::{CloseCode, Member, Role, WireError};
-use quinn::Connection;
+use fogbit_transport::{CloseCode, Member, Role};
 use tokio::sync::mpsc;
 
 use crate::hub::{Hub, PLAYER, TRIAL, soon};
-
-/// A stream to a helper node.
-struct Session {
-    connection: Connection,
-    send: FrameSender,
-    receive: FrameReceiver,
-}
-
-impl Session {
-    async fn with(connection: Connection, opening: Opening) -> Session {
-        let (send, receive) = connection.open_bi().await.unwrap();
-        let mut send = FrameSender::new(send, DATA_LIMIT);
-        send.send(&opening).await.unwrap();
-        Session { connection, send, receive: FrameReceiver::new(receive, DATA_LIMIT) }
-    }
-
-    /// Asks helper node h1, or whoever is site `site`, for the session of `trial`.
-    async fn ask(member: &Member, trial: TrialId, site: u32, sites: Vec<SiteAddress>) -> Session {
-        let SiteAddress { name, address } = &sites[site as usize];
-        let connection = soon(member.connect(name, address.unwrap())).await.unwrap();
-        let open = OpenPipeline { trial, site, sites };
-        Session::with(connection, Opening::Pipeline(open)).await
-    }
-
-    async fn open(member: &Member, site: u32, sites: Vec<SiteAddress>) -> Session {
-        let mut session = Session::ask(member, TRIAL, site, sites).await;
-        assert_eq!(session.hear().await.unwrap(), SiteReply::Opened);
-        session
-    }
-
-    async fn hear(&mut self) -> Result<SiteReply, WireError> {
-        soon(self.receive.expect()).await
-    }
-
-    async fn answer(&mut self, request: SiteRequest) -> SiteReply {
-        self.send.send(&request).await.unwrap();
-        self.hear().await.unwrap()
-    }
-
-    /// The code with which it was closed.
-    async fn code(&mut self) -> Option<CloseCode> {
-        self.hear().await.expect_err("it was closed").code()
-    }
-}
-
-/// A device and helper nodes whose sessions are open, with all ways.
-struct Plan {
-    device: Site,
-    sessions: Vec<Session>,
-    member: Member,
-    _hub: Hub,
-}
-
-impl Plan {
-    async fn new(helpers: u32, real_time: bool) -> Plan {
-        let mut hub = Hub::with_sites(helpers, real_time).await;
-        let member = hub.member(Role::TaskNode, PLAYER).await;
-        let sites = hub.sites(PLAYER);
-        let mut sessions = Vec::new();
-        for site in 1..=helpers {
-            sessions.push(Session::open(&member, site, sites.clone()).await);
-        }
-        let plan = SitePlan { trial: TRIAL, own: 0, sites, real_time };
-        let mut device = Site::new(plan).unwrap();
-        for session in &mut sessions {
-            session.send.send(&SiteRequest::Connect).await.unwrap();
-        }
-        let (_none, mut incoming) = mpsc::channel(1);
-        soon(device.connect(&member, &mut incoming)).await.unwrap();
-        for session in &mut sessions {
-            assert_eq!(session.hear().await.unwrap(), SiteReply::Connected);
-        }
-        Plan { device, sessions, member: member, _hub: hub }
-    }
-}
-
-fn flow(flow: u32, from: FlowEnd, to: FlowEnd, bytes: u64) -> PartFlow {
-    PartFlow { flow, from, to, bytes }
-}
-
-fn task(number: u32) -> PartTask {
-    PartTask { number, cycles: 1_000_000 }
-}
-
-fn state() -> SiteState {
-    let compute = ComputeSpec {
-        frequency_ghz: 1.0,
-        load: 0.0,
-        service_overhead_ns: 0,
-        workers: 1,
-        queue_limit: 0,
-        payload_limit: 0,
-        execution: Execution::Timed,
-    };
-    SiteState { compute, busy_ns: 0 }
-}
-
-const WAY: Way = Way { rate_bits_s: 10_000_000, delay_ns: 1_000_000 };
-
-/// Site 1's part of a chain: sub-task 0 takes input, gives to sub-task 2 here, which gives output.
-fn part() -> Part {
-    use FlowEnd::{Site, SubTask};
-    Part {
-        application: 1,
-        state: Some(state()),
-        ways: vec![(0, WAY)],
-        sub_tasks: vec![task(0), task(2)],
-        flows: vec![
-            flow(0, Site(0), SubTask(0), 1000),
-            flow(1, SubTask(0), SubTask(2), 1000),
-            flow(2, SubTask(2), Site(0), 1000),
-        ],
-    }
-}
-
-/// The device's part of the same.
-fn device_part() -> Part {
-    use FlowEnd::{Device, Site};
-    Part {
-        ways: vec![(1, WAY)],
-        sub_tasks: vec![],
-        flows: vec![flow(0, Device, Site(1), 1000), flow(2, Site(1), Device, 1000)],
-        ..part()
-    }
-}
+use crate::plan::{Plan, Session, WAY, device_part, flow, part, state, task};
 
 #[tokio::test]
 async fn only_the_player_opens_the_session_of_a_trial_and_once() {

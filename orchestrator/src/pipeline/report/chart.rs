@@ -28,7 +28,8 @@ fn overlap(a: Box4, b: Box4) -> f64 {
 /// those before it, and lies within `within` as far as possible.
 pub(super) fn names(out: &mut String, dots: &[Named], lines: &[Box4], within: Box4) {
     let of_dot = |dot: &Named| [dot.x - 6.0, dot.y - 6.0, dot.x + 6.0, dot.y + 6.0];
-    let mut taken: Vec<Box4> = dots.iter().map(of_dot).chain(lines.iter().copied()).collect();
+    let marks: Vec<Box4> = dots.iter().map(of_dot).chain(lines.iter().copied()).collect();
+    let mut texts: Vec<Box4> = Vec::new();
     for dot in dots {
         let width = CHARACTER * dot.text.chars().count() as f64;
         let at = |x: f64, y: f64| [x, y - LINE / 2.0, x + width, y + LINE / 2.0];
@@ -45,12 +46,12 @@ pub(super) fn names(out: &mut String, dots: &[Named], lines: &[Box4], within: Bo
             ]
         });
         let cost = |own: &Box4| {
-            let hidden: f64 = taken.iter().map(|other| overlap(*own, *other)).sum();
-            let inside = overlap(*own, within);
-            hidden + 4.0 * (width * LINE - inside)
+            let hidden = |by: &[Box4]| by.iter().map(|other| overlap(*own, *other)).sum::<f64>();
+            let outside = width * LINE - overlap(*own, within);
+            4.0 * hidden(&marks) + 2.0 * hidden(&texts) + 4.0 * outside
         };
         let best = places.min_by(|a, b| cost(a).total_cmp(&cost(b))).expect("there are places");
-        taken.push(best);
+        texts.push(best);
         label(out, "end", best[0], (best[1] + best[3]) / 2.0 + 4.0, "start", &dot.text);
     }
 }

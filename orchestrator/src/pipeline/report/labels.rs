@@ -42,7 +42,7 @@ pub(super) fn figure(data: &Data) -> String {
     let entries: Vec<(String, String)> = models
         .iter()
         .zip(&looks)
-        .map(|(model, look)| (format!("line {look}"), escape(model)))
+        .map(|(model, look)| (format!("line {look}"), escape(&shown(model))))
         .collect();
     let entries: Vec<(&str, String)> =
         entries.iter().map(|(class, name)| (class.as_str(), name.clone())).collect();
@@ -73,9 +73,20 @@ fn models(rows: &[LabelRow]) -> Vec<&str> {
     models
 }
 
+/// A model in words.
+fn shown(model: &str) -> String {
+    match model {
+        _ if ALONE.contains(&model) => "student without a teacher".into(),
+        DISTILLED => "distilled student".into(),
+        other => other.to_owned(),
+    }
+}
+
 /// The colour of the policy of that name, or else the next one.
 fn look(data: &Data, index: usize, model: &str) -> String {
-    let own = data.index_of(model).map(|policy| data.looks[policy].clone());
+    let names: &[&str] = if ALONE.contains(&model) { &ALONE } else { &[model] };
+    let policy = names.iter().find_map(|name| data.index_of(name));
+    let own = policy.map(|policy| data.looks[policy].clone());
     own.unwrap_or_else(|| format!("c{} d{}", index % 6, (index / 6).min(2)))
 }
 
@@ -145,7 +156,7 @@ fn line(
             upright(&mut dots, look, x, (at(high), at(low)));
         }
         put!(dots, "<circle class='dot {look}' cx='{x:.1}' cy='{y:.1}' r='3.5'><title>");
-        let (name, number) = (escape(model), grouped(*labels));
+        let (name, number) = (escape(&shown(model)), grouped(*labels));
         put!(dots, "{name}, {number} labels: {}</title></circle>\n", fixed(of.mean, 4));
     }
     put!(out, "<path class='line {look}' d='{path}'/>\n{dots}");

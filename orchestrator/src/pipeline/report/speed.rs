@@ -7,7 +7,7 @@ use crate::report::axis::{Axis, Scale};
 use crate::report::figures::frame;
 use crate::report::markup::{escape, fixed, put};
 use crate::report::panel::{Panel, open};
-use crate::report::plot::WIDTH;
+use crate::report::plot::{CHARACTER, WIDTH};
 
 const TITLE: &str = "Decision time and delay";
 
@@ -112,7 +112,9 @@ fn svg(dots: &[Dot<'_>], highest: f64) -> (String, bool) {
     let ticks: Vec<(f64, String)> =
         ticks.into_iter().map(|(ns, _)| (ns, round_duration(ns))).collect();
     chart_frame(out, &panel, &ticks, true);
-    let mut lines: Vec<Box4> = Vec::new();
+    // What the upright axis measures stands above it.
+    let title = CHARACTER * panel.y.title.len() as f64;
+    let mut lines: Vec<Box4> = vec![[0.0, panel.top - 26.0, title, panel.top - 6.0]];
     let mut named = Vec::new();
     for dot in dots {
         let (x, y) = (panel.at_x(dot.median_ns), panel.at_y(dot.ratio.min(high)));

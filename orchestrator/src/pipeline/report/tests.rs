@@ -237,6 +237,24 @@ fn measured_times_are_told_and_verified() {
     let compared = crate::pipeline::verify::verify(&dir.path().join("out")).unwrap();
     assert_eq!(compared.findings, []);
     assert_eq!((compared.trials, compared.slots), (8, 8 * 40));
+    // A schedule whose end is another one, and one with a part too few.
+    let path = dir.path().join("out/applications.json");
+    let right: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let schedule = "/policies/greedy/4/measured/schedule";
+    for part in ["/flows/0/end_ns", "/sub_tasks/1/start_ns", "/flows", "/sub_tasks"] {
+        let mut changed = right.clone();
+        let value = changed.pointer_mut(&format!("{schedule}{part}")).unwrap();
+        match value {
+            Value::Array(spans) => drop(spans.pop()),
+            number => *number = Value::from(99_000_000_000_u64),
+        }
+        std::fs::write(&path, changed.to_string()).unwrap();
+        let compared = crate::pipeline::verify::verify(&dir.path().join("out")).unwrap();
+        let told = "applications.json: application 5 of greedy: schedule";
+        let found = compared.findings.iter();
+        let found = found.map(|own| format!("{}: {}", own.place, own.difference));
+        assert!(found.clone().any(|own| own.starts_with(told)), "{part}: {:?}", compared.findings);
+    }
 }
 
 /// Every figure of the summary that is not measured is computed anew, and whatever was changed is found.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use fogbit_scenario::pipeline::PipelineScenario;
+use fogbit_scenario::pipeline::{Application, Measured, PipelineScenario, Schedule};
 
 use super::sums::{Fact, is_quantile};
 use super::unreadable;
@@ -45,7 +45,7 @@ impl FirstChecked {
     pub(super) fn check(
         &mut self,
         (policy, seed): (&str, u64),
-        row: &Decision,
+        (row, application): (&Decision, &Application),
         compared: &mut Compared,
     ) {
         if seed != self.seed || row.application > MOST_KEPT {
@@ -61,9 +61,10 @@ impl FirstChecked {
             ("placement", placed(&told.placement).as_ref() == Some(&row.placement)),
             ("label", placed(&told.label).as_ref() == Some(&row.label)),
             ("measured", measured_ns == row.measured_ns),
+            ("schedule", told.measured.as_ref().is_none_or(|own| is_of(own, application))),
         ];
         for (key, _) in right.iter().filter(|(_, right)| !right) {
-            compared.find(&place, format!("{key} is not that of the decision file"));
+            compared.find(&place, format!("{key} is not that of the trial"));
         }
     }
 
@@ -74,6 +75,17 @@ impl FirstChecked {
             compared.find(place, "no trial has it");
         }
     }
+}
+
+/// Whether what was measured of an application has a span for each of its parts, of which the last one
+/// that ends is its end.
+fn is_of(measured: &Measured, application: &Application) -> bool {
+    let Schedule { sub_tasks, flows } = &measured.schedule;
+    let spans = || sub_tasks.iter().chain(flows);
+    sub_tasks.len() == application.sub_tasks().len()
+        && flows.len() == application.flows().len()
+        && spans().all(|span| span.start_ns <= span.end_ns)
+        && spans().map(|span| span.end_ns).max() == Some(measured.delay_ns)
 }
 
 /// Compares every quantile.
