@@ -185,7 +185,7 @@ fn render(rows: &[SweepRow], out: &Path) -> String {
             };
             told[side].push(labels.to_string());
         }
-        let sides = ["helps with", "hurts with", "cannot be told with"];
+        let sides = ["helps with", "hurts with", "cannot be told to do either with"];
         let sides = sides.iter().zip(&told).filter(|(_, own)| !own.is_empty());
         let sides: Vec<String> =
             sides.map(|(side, own)| format!("{side} {} labels", own.join(", "))).collect();
