@@ -14,6 +14,7 @@ mod adam;
 mod architecture;
 pub mod calibration;
 mod checkpoint;
+mod choices;
 mod classifier;
 mod conv;
 mod fit;
@@ -34,6 +35,7 @@ mod vector;
 
 pub use adam::{Adam, AdamState};
 pub use checkpoint::Checkpoint;
+pub use choices::{Choices, Softened};
 pub use classifier::{
     CLASSES, Classifier, ClassifierError, ClassifierScratch, PIXELS, Preparation, SIDE, answer,
     entropy_of, probabilities,

@@ -107,8 +107,8 @@ impl Loss for Distillation<'_> {
         let batch = outputs.chunks_exact(width).zip(slope.chunks_exact_mut(width));
         for (row, (student, slope)) in rows.iter().zip(batch) {
             let teacher = &self.teacher[*row as usize * width..][..width];
-            let student_norm = log_sum_exp(student, scale);
-            let teacher_norm = log_sum_exp(teacher, scale);
+            let student_norm = log_sum_exp(student.iter().copied(), scale);
+            let teacher_norm = log_sum_exp(teacher.iter().copied(), scale);
             for ((student, teacher), slope) in student.iter().zip(teacher).zip(slope) {
                 let student = student * scale - student_norm;
                 let teacher = teacher * scale - teacher_norm;
@@ -142,7 +142,7 @@ fn add_cross_entropy(
     let batch = outputs.chunks_exact(width).zip(slope.chunks_exact_mut(width));
     for (row, (logits, slope)) in rows.iter().zip(batch) {
         let label = labels[*row as usize] as usize;
-        let norm = log_sum_exp(logits, 1.0);
+        let norm = log_sum_exp(logits.iter().copied(), 1.0);
         sum += f64::from(norm - logits[label]);
         for (slope, logit) in slope.iter_mut().zip(logits) {
             *slope += factor * libm::expf(logit - norm);
@@ -153,9 +153,9 @@ fn add_cross_entropy(
 }
 
 /// `ln(sum of exp(scale * z))`, with the largest taken out so that nothing overflows.
-fn log_sum_exp(logits: &[f32], scale: f32) -> f32 {
-    let largest = logits.iter().fold(f32::NEG_INFINITY, |largest, z| largest.max(z * scale));
-    let sum = logits.iter().fold(0.0, |sum, z| sum + libm::expf(z * scale - largest));
+pub(crate) fn log_sum_exp(logits: impl Iterator<Item = f32> + Clone, scale: f32) -> f32 {
+    let largest = logits.clone().fold(f32::NEG_INFINITY, |largest, z| largest.max(z * scale));
+    let sum = logits.fold(0.0, |sum, z| sum + libm::expf(z * scale - largest));
     largest + libm::logf(sum)
 }
 
@@ -179,7 +179,7 @@ fn check_width(what: &'static str, found: usize, expected: usize) -> Result<(), 
 
 /// Turns logits into probabilities, in place.
 pub fn softmax(logits: &mut [f32]) {
-    let norm = log_sum_exp(logits, 1.0);
+    let norm = log_sum_exp(logits.iter().copied(), 1.0);
     for logit in logits {
         *logit = libm::expf(*logit - norm);
     }
@@ -194,4 +194,14 @@ pub fn argmax(values: &[f32]) -> usize {
         }
     }
     best
+}
+
+/// As [`argmax`], among some of the values; none where there are none.
+pub(crate) fn argmax_open(values: impl Iterator<Item = (usize, f32)>) -> Option<usize> {
+    let better = |best: Option<(usize, f32)>, own: (usize, f32)| match best {
+        Some((_, largest)) if own.1 > largest || largest.is_nan() && !own.1.is_nan() => Some(own),
+        None => Some(own),
+        best => best,
+    };
+    values.fold(None, better).map(|(place, _)| place)
 }

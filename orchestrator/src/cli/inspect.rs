@@ -48,6 +48,7 @@ pub(crate) fn validate(args: ValidateArgs) -> Result<Exit, Failure> {
         }
         Problem::Pipeline => {
             let scenario = args.topology.pipeline(&file)?;
+            crate::train::pipeline::check_models(&scenario)?;
             (scenario.resolved_toml(), said_of_pipeline(&scenario))
         }
         Problem::Cascade => {

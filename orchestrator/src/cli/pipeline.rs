@@ -43,7 +43,7 @@ fn policies(summary: &PipelineSummary) -> Table {
         "decision",
     ];
     if measured {
-        header.extend(["measured\nms", "modelled\nms", "median of\nmeasured/modelled"]);
+        header.extend(["measured\nms", "modelled\nms", "median\nratio"]);
     }
     table.set_header(right(header));
     for policy in &summary.policies {

@@ -9,6 +9,7 @@ use fogbit_scenario::topology::Problem;
 use super::print;
 use crate::cascade;
 use crate::exit::{Exit, Failure};
+use crate::pipeline;
 use crate::placement;
 use crate::results::{EXPERIMENTS, Manifest, ResultsDir, ResultsError, RunStatus, file_time};
 use crate::sweep::dir::PLAN_FILE;
@@ -97,9 +98,7 @@ pub(crate) fn report(args: ReportArgs) -> Result<Exit, Failure> {
             Problem::OneBit => report::render(&args.dir),
             Problem::Placement => placement::report::render(&args.dir),
             Problem::Cascade => cascade::report::render(&args.dir),
-            Problem::Pipeline => {
-                return Err(Failure::usage("pipeline: not there yet"));
-            }
+            Problem::Pipeline => pipeline::report::render(&args.dir),
         },
     };
     let html = html.map_err(Failure::usage)?;
@@ -129,7 +128,9 @@ fn counted(problem: Problem) -> &'static str {
 ///
 /// Of `placement`, which decides about tasks, it is the figures of summary.json, pairs and ranks among
 /// them, of segments.csv and of the curves that are computed anew, from the decision files. Of `cascade`,
-/// which decides about images, every image is, with bucket, decision and loss, and every figure.
+/// which decides about images, every image is, with bucket, decision and loss, and every figure. Of
+/// `pipeline`, which places sub-tasks, every decision is asked of its policy again, every delay and every best
+/// placement computed, and every figure; how long decisions took is taken as it stands.
 ///
 /// Of `one-bit`, which decides in slots, every row of decisions/*.csv is computed anew, by code that
 /// shares nothing with the ledger: the choice (by running the policy), the bit, and both kinds of regret, which
@@ -149,9 +150,7 @@ pub(crate) fn verify(args: VerifyArgs) -> Result<Exit, Failure> {
         Problem::OneBit => verify::verify(&args.dir)?,
         Problem::Placement => placement::verify::verify(&args.dir)?,
         Problem::Cascade => cascade::verify::verify(&args.dir)?,
-        Problem::Pipeline => {
-            return Err(Failure::usage("pipeline: not there yet"));
-        }
+        Problem::Pipeline => pipeline::verify::verify(&args.dir)?,
     };
     for Finding { place, difference } in &verified.findings {
         print(&format!("{place}: {difference}\n"))?;
@@ -169,7 +168,7 @@ pub(crate) fn verify(args: VerifyArgs) -> Result<Exit, Failure> {
     Ok(Exit::Difference)
 }
 
-/// Name the first decision in which two runs part: a slot, a task or an image
+/// Name the first decision in which two runs part: a slot, a task, an image or an application
 ///
 /// Compares the decisions of every trial that is in either run, which have to be of one problem. Exit
 /// code 1 if any differs.
@@ -188,6 +187,7 @@ pub(crate) fn diff(args: DiffArgs) -> Result<Exit, Failure> {
         [Problem::OneBit, Problem::OneBit] => verify::diff(&args.a, &args.b)?,
         [Problem::Placement, Problem::Placement] => placement::verify::diff(&args.a, &args.b)?,
         [Problem::Cascade, Problem::Cascade] => cascade::verify::diff(&args.a, &args.b)?,
+        [Problem::Pipeline, Problem::Pipeline] => pipeline::verify::diff(&args.a, &args.b)?,
         [a, b] => {
             let message = format!("one run is of `{}`, the other of `{}`", a.name(), b.name());
             return Err(Failure::usage(message).help("only runs of one problem can be compared"));

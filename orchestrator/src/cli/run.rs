@@ -3,6 +3,7 @@
 mod cascade;
 mod ending;
 mod one_bit;
+mod pipeline;
 mod placement;
 mod play;
 mod shown;
@@ -170,6 +171,6 @@ pub(crate) fn run(args: RunArgs) -> Result<Exit, Failure> {
         Problem::OneBit => one_bit::run(&args, &file),
         Problem::Placement => placement::run(&args, &file),
         Problem::Cascade => cascade::run(&args, &file),
-        Problem::Pipeline => Err(crate::exit::Failure::usage("pipeline: not there yet")),
+        Problem::Pipeline => pipeline::run(&args, &file),
     }
 }

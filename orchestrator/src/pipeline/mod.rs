@@ -5,15 +5,19 @@
 //! [`PipelineCollector`](collect::PipelineCollector), seed by seed and within a seed in the order of
 //! the policies. What follows does not know of backends.
 
+pub mod backend;
 pub mod collect;
 pub mod files;
 pub mod labels;
 pub mod ledger;
 pub mod metric;
 pub mod plan;
+pub mod policies;
 pub mod read;
 pub mod record;
 pub mod report;
 pub mod summary;
+pub mod sweep;
 pub mod tally;
 pub mod timing;
+pub mod verify;

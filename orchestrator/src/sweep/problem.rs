@@ -13,6 +13,7 @@ use super::plan::{PointPlan, PolicyPlan};
 use crate::cascade::sweep::CascadeSweep;
 use crate::exit::Failure;
 use crate::harness::metric::Known;
+use crate::pipeline::sweep::PipelineSweep;
 use crate::placement::sweep::PlacementSweep;
 use crate::plan::Status;
 
@@ -202,6 +203,6 @@ pub fn of(problem: Problem) -> &'static dyn SweepProblem {
         Problem::OneBit => &OneBitSweep,
         Problem::Placement => &PlacementSweep,
         Problem::Cascade => &CascadeSweep,
-        Problem::Pipeline => unimplemented!("sweeps of pipeline"),
+        Problem::Pipeline => &PipelineSweep,
     }
 }

@@ -3,5 +3,6 @@
 pub mod classifiers;
 pub mod dqn;
 mod kept;
+pub mod pipeline;
 pub mod placement;
 pub mod progress;

@@ -46,6 +46,26 @@ impl TrainingProgress {
         TrainingProgress::counting(name, "iteration", iterations, quiet)
     }
 
+    /// Begins to show the making of so many labels.
+    pub fn labels(name: &str, labels: u32, quiet: bool) -> TrainingProgress {
+        TrainingProgress::counting(name, "label", labels, quiet)
+    }
+
+    /// Begins to show the training of so many networks.
+    pub fn networks(name: &str, networks: u32, quiet: bool) -> TrainingProgress {
+        TrainingProgress::counting(name, "network", networks, quiet)
+    }
+
+    /// So many are done, of what takes about the same time each.
+    pub fn done(&mut self, number: u64) {
+        let first = *self.first.get_or_insert(number.saturating_sub(1) as u32);
+        self.show(number, |progress| {
+            let own = (number as u32).saturating_sub(first).max(1);
+            let left = f64::from(progress.count.saturating_sub(number as u32)) / f64::from(own);
+            format!("{} left", HumanDuration(progress.started.elapsed().mul_f64(left)))
+        });
+    }
+
     fn counting(name: &str, unit: &'static str, count: u32, quiet: bool) -> TrainingProgress {
         let shown = match (quiet, std::io::stderr().is_terminal()) {
             (true, _) => Shown::Nothing,

@@ -151,6 +151,21 @@ fn placement() {
     forge(&out, "/policies/0/parameters/shadow_share");
 }
 
+#[test]
+fn pipeline() {
+    let dir = tempfile::tempdir().unwrap();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../topologies/pipeline-graphs.toml");
+    let (resolved, out) = (dir.path().join("resolved"), dir.path().join("out"));
+    let few =
+        ["--backend", "sim", "--policy", "all-edge", "--seeds", "2", "--set", "applications=12"];
+    run(&shipped, &few, &resolved);
+    let text = std::fs::read_to_string(resolved.join("topology.toml")).unwrap();
+    assert!(!text.contains("[[expect]]"), "{text}");
+    let expect = expectations("delay_ratio", "all-edge", "", "1000.0");
+    play_failing(&written(dir.path(), &(text + &expect)), &out);
+    forge(&out, "/policies/0/parameters/site");
+}
+
 /// A damaged topology is named, and not taken for a broken summary.
 #[test]
 fn a_damaged_topology_is_named() {

@@ -46,8 +46,12 @@ fn lasting(dir: &Path, folders: &[&str], single: &[&str]) -> BTreeMap<String, Ve
     all
 }
 
-/// A summary without wall time, which policies may tell under the key `speed`.
+/// A summary without wall time, which policies may tell under the key `speed`, and `exhaustive` of
+/// search.
 fn without_times(mut summary: Value, speed: Option<&str>) -> Value {
+    if let Some(exhaustive) = summary.get_mut("exhaustive") {
+        *exhaustive = Value::Null;
+    }
     summary["run"]["seconds"] = Value::Null;
     for trial in summary["trials"].as_array_mut().unwrap() {
         trial["seconds"] = Value::Null;

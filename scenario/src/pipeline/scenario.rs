@@ -64,6 +64,13 @@ impl PipelineScenario {
         toml_of(&topology)
     }
 
+    /// The same for a point of a sweep, without the label sweep; `model` gives the name under which the
+    /// model of a policy is kept beside the text.
+    pub fn resolved_toml_with(&self, model: impl Fn(&str) -> String) -> String {
+        let topology = self.checked.resolved(model);
+        toml_of(&PipelineTopology { sweep: None, label_sweep: None, ..topology })
+    }
+
     /// The name under which a results directory keeps the label sweep.
     pub const KEPT_LABEL_SWEEP: &str = "label-sweep.csv";
 

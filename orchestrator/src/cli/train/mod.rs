@@ -6,6 +6,9 @@ mod classifiers_shown;
 mod dqn;
 mod dqn_shown;
 mod keeper;
+mod pipeline;
+mod pipeline_shown;
+mod pipeline_sweep;
 mod placement;
 mod shown;
 
@@ -31,13 +34,15 @@ use crate::exit::{Exit, Failure};
     fogbit train placement topologies/learned.toml --out topologies/m.safetensors    and keep it\n  \
     fogbit run topologies/learned.toml --set policies.learned.model=m.safetensors\n  \
     fogbit train classifiers --out classifiers      weak and strong model of the problem cascade\n  \
-    fogbit train dqn topologies/cascade.toml --out topologies/my.safetensors    the deep Q-network\n\n\
+    fogbit train dqn topologies/cascade.toml --out topologies/my.safetensors    the deep Q-network\n  \
+    fogbit train pipeline topologies/pipeline.toml --policy distilled   a small network, taught by a large one\n\n\
     A model is looked for beside the topology file."
 )]
 pub(crate) enum TrainCommand {
     Placement(Box<placement::TrainPlacementArgs>),
     Classifiers(classifiers::TrainClassifiersArgs),
     Dqn(Box<dqn::TrainDqnArgs>),
+    Pipeline(Box<pipeline::TrainPipelineArgs>),
 }
 
 pub(crate) fn train(command: TrainCommand) -> Result<Exit, Failure> {
@@ -45,6 +50,7 @@ pub(crate) fn train(command: TrainCommand) -> Result<Exit, Failure> {
         TrainCommand::Placement(args) => placement::train(*args),
         TrainCommand::Classifiers(args) => classifiers::train(&args),
         TrainCommand::Dqn(args) => dqn::train(*args),
+        TrainCommand::Pipeline(args) => pipeline::train(*args),
     }
 }
 

@@ -56,8 +56,11 @@ pub(super) fn figure(data: &Data) -> String {
     let (application, conditions) = (instance.application(number), instance.conditions(number));
     let blocks: Vec<Block<'_>> =
         [&best, &other].into_iter().flat_map(|side| bench.blocks(side, number)).collect();
-    let chart = Chart::new(data, &application, &conditions, &blocks);
-    let caption = caption(data, number, (&best, &other), &blocks);
+    let named = scenario.names_of(number);
+    let names = named.map_or(&[][..], |(_, sub_tasks)| sub_tasks);
+    let chart = Chart::new(data, (&application, names), &conditions, &blocks);
+    let name = named.map(|(name, _)| name);
+    let caption = caption(data, (number, name), (&best, &other), &blocks);
     frame("gantt", TITLE, &signs(&other.look), &chart.svg(&blocks), &caption)
 }
 
@@ -156,7 +159,7 @@ impl Bench<'_> {
 
 fn caption(
     data: &Data,
-    number: u64,
+    (number, name): (u64, Option<&str>),
     (best, other): (&Side, &Side),
     blocks: &[Block<'_>],
 ) -> String {
@@ -171,12 +174,13 @@ fn caption(
         false => "",
     };
     format!(
-        "Application {} of seed {}, of the first {}: {why}. Rows are sites and the ways between \
+        "Application {}{} of seed {}, of the first {}: {why}. Rows are sites and the ways between \
          them; a sub-task stands with its number at its site, data on its way. A thin bar is time \
          spent waiting for the site or the way, dashes are the way’s propagation delay, grey is the \
          work of others.{measured} Computed from <code>topology.toml</code> and \
          <a href='{APPLICATIONS_FILE}'><code>{APPLICATIONS_FILE}</code></a>.",
         grouped(number),
+        name.map_or(String::new(), |name| format!(" ({})", escape(name))),
         data.first.seed,
         grouped(other.placed.len() as u64)
     )
@@ -186,7 +190,7 @@ fn signs(look: &str) -> String {
     let entries = [
         (format!("line {look}"), "runs, or is sent"),
         (format!("fly {look}"), "propagates"),
-        (format!("whisker {look}"), "waits"),
+        (format!("line faint {look}"), "waits"),
     ];
     let entries: Vec<(&str, String)> =
         entries.iter().map(|(class, text)| (class.as_str(), (*text).to_owned())).collect();
@@ -212,6 +216,8 @@ impl Row {
 /// What all blocks share: the application, its rows, and the axis of time.
 struct Chart<'d> {
     application: &'d Application,
+    /// Names of its sub-tasks; empty where they have none.
+    names: &'d [String],
     conditions: &'d Conditions,
     rows: Vec<(Row, String)>,
     left: f64,
@@ -230,12 +236,12 @@ fn ends(application: &Application, flow: usize, placement: &[u8]) -> (usize, usi
 impl<'d> Chart<'d> {
     fn new(
         data: &Data,
-        application: &'d Application,
+        (application, names): (&'d Application, &'d [String]),
         conditions: &'d Conditions,
         blocks: &[Block<'_>],
     ) -> Chart<'d> {
-        let names = data.summary.run.sites();
-        let mut used: BTreeSet<Row> = (0..names.len()).map(Row::Site).collect();
+        let sites = data.summary.run.sites();
+        let mut used: BTreeSet<Row> = (0..sites.len()).map(Row::Site).collect();
         for block in blocks {
             for flow in 0..application.flows().len() {
                 let (from, to) = ends(application, flow, block.placement);
@@ -244,7 +250,7 @@ impl<'d> Chart<'d> {
                 }
             }
         }
-        let name = |site: usize| shortened(names.get(site).copied().unwrap_or("?"), 14);
+        let name = |site: usize| shortened(sites.get(site).copied().unwrap_or("?"), 14);
         let rows: Vec<(Row, String)> = used
             .into_iter()
             .map(|row| match row {
@@ -256,7 +262,7 @@ impl<'d> Chart<'d> {
         let delays = blocks.iter().map(|block| block.delay_ns);
         let end_ms = milliseconds(delays.max().unwrap_or(0)) * 1.01;
         let left = 18.0 + CHARACTER * longest as f64;
-        Chart { application, conditions, rows, left, right: WIDTH - 16.0, end_ms }
+        Chart { application, names, conditions, rows, left, right: WIDTH - 16.0, end_ms }
     }
 
     fn at(&self, ns: u64) -> f64 {
@@ -308,21 +314,20 @@ impl<'d> Chart<'d> {
         let own = block.placement.iter().zip(&block.schedule.sub_tasks).enumerate();
         let own = || own.clone().filter(|(_, (at, _))| usize::from(**at) == site);
         for (number, (_, span)) in own() {
-            let title = format!(
-                "sub-task {} waits for {}",
-                number + 1,
-                spell(span.ready_ns, span.start_ns)
-            );
+            let waits = spell(span.ready_ns, span.start_ns);
+            let title = format!("{} waits for {waits}", self.name(number));
             let class = format!("wait {}", block.look);
             self.bar(out, &class, (span.ready_ns, span.start_ns), (y + 22.0, 4.0), &title);
         }
         for (number, (_, span)) in own() {
-            let title = format!("sub-task {}: {}", number + 1, spell(span.start_ns, span.end_ns));
+            let title = format!("{}: {}", self.name(number), spell(span.start_ns, span.end_ns));
             let class = format!("run {}", block.look);
             self.bar(out, &class, (span.start_ns, span.end_ns), (y + 4.0, 17.0), &title);
             let (from, to) = (self.at(span.start_ns), self.at(span.end_ns));
-            let text = (number + 1).to_string();
-            if to - from > 4.0 + CHARACTER * text.len() as f64 {
+            let fits = |text: &String| to - from > 4.0 + CHARACTER * text.chars().count() as f64;
+            let name = self.names.get(number).map(|name| format!("{} {name}", number + 1));
+            let text = name.filter(fits).or_else(|| Some((number + 1).to_string()).filter(fits));
+            if let Some(text) = text {
                 label(out, "inside", (from + to) / 2.0, y + 16.5, "middle", &text);
             }
         }
@@ -346,6 +351,12 @@ impl<'d> Chart<'d> {
             let (from, to, middle) = (self.at(sent), self.at(end_ns), y + WAY_ROW / 2.0);
             put!(out, "<path class='{}' d='M{from:.1} {middle:.1}H{to:.1}'/>", class("fly"));
         }
+    }
+
+    /// `sub-task 3`, with its name where it has one.
+    fn name(&self, number: usize) -> String {
+        let name = self.names.get(number).map(|name| format!(" ({name})")).unwrap_or_default();
+        format!("sub-task {}{name}", number + 1)
     }
 
     /// `1 → 3`, `input → 1`, `5 → output`.

@@ -1,8 +1,8 @@
 //! What networks learn from how many labels, and whether a teacher helps them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::chart::upright;
+use super::chart::{frame as chart_frame, upright};
 use super::{Data, not_drawn};
 use crate::pipeline::files::LABEL_SWEEP_FILE;
 use crate::pipeline::read::LabelRow;
@@ -10,7 +10,7 @@ use crate::report::axis::{Axis, Scale};
 use crate::report::figures::frame;
 use crate::report::markup::{escape, fixed, grouped, put};
 use crate::report::panel::{Panel, legend, open, range};
-use crate::report::plot::{WIDTH, label};
+use crate::report::plot::WIDTH;
 use crate::stats::Interval;
 
 const TITLE: &str = "Accuracy against the number of labels";
@@ -42,11 +42,11 @@ pub(super) fn figure(data: &Data) -> String {
     let entries: Vec<(String, String)> = models
         .iter()
         .zip(&looks)
-        .map(|(model, look)| (format!("line {look}"), escape(model)))
+        .map(|(model, look)| (format!("line {look}"), escape(&shown(model))))
         .collect();
     let entries: Vec<(&str, String)> =
         entries.iter().map(|(class, name)| (class.as_str(), name.clone())).collect();
-    let seeds = rows.iter().map(|row| row.seed).collect::<std::collections::BTreeSet<_>>().len();
+    let seeds = rows.iter().map(|row| row.seed).collect::<BTreeSet<_>>().len();
     let caption = format!(
         "Each model was trained anew under each of {} seeds, and judged on applications that none \
          of them saw. Means over the seeds with their 95 % confidence intervals. {} Drawn from \
@@ -73,9 +73,20 @@ fn models(rows: &[LabelRow]) -> Vec<&str> {
     models
 }
 
+/// A model in words.
+fn shown(model: &str) -> String {
+    match model {
+        _ if ALONE.contains(&model) => "student without a teacher".into(),
+        DISTILLED => "distilled student".into(),
+        other => other.to_owned(),
+    }
+}
+
 /// The colour of the policy of that name, or else the next one.
 fn look(data: &Data, index: usize, model: &str) -> String {
-    let own = data.index_of(model).map(|policy| data.looks[policy].clone());
+    let names: &[&str] = if ALONE.contains(&model) { &ALONE } else { &[model] };
+    let policy = names.iter().find_map(|name| data.index_of(name));
+    let own = policy.map(|policy| data.looks[policy].clone());
     own.unwrap_or_else(|| format!("c{} d{}", index % 6, (index / 6).min(2)))
 }
 
@@ -95,7 +106,10 @@ fn over_seeds(values: &BTreeMap<u64, f64>) -> Interval {
 fn svg(rows: &[LabelRow], models: &[&str], looks: &[String]) -> String {
     let labels = || rows.iter().map(|row| row.labels as f64);
     let (few, many) = (labels().fold(f64::INFINITY, f64::min), labels().fold(1.0, f64::max));
-    let mut svg = open(WIDTH, 618.0, "Label accuracy and delay against the number of labels");
+    let numbers: BTreeSet<u64> = rows.iter().map(|row| row.labels).collect();
+    let ticks: Vec<(f64, String)> =
+        numbers.into_iter().map(|own| (own as f64, grouped(own))).collect();
+    let mut svg = open(WIDTH, 584.0, "Label accuracy and delay against the number of labels");
     let out = &mut svg;
     for (index, (title, value, _)) in PANELS.into_iter().enumerate() {
         let top = 30.0 + 278.0 * index as f64;
@@ -114,8 +128,7 @@ fn svg(rows: &[LabelRow], models: &[&str], looks: &[String]) -> String {
             top,
             bottom: top + 232.0,
         };
-        panel.frame(out, false);
-        numbers(out, &panel, rows, index + 1 == PANELS.len());
+        chart_frame(out, &panel, &ticks, index + 1 == PANELS.len());
         for (place, (model, look)) in models.iter().zip(looks).enumerate() {
             // Beside each other, so that intervals of equal numbers of labels can be told apart.
             let aside = 3.0 * (place as f64 - (models.len() as f64 - 1.0) / 2.0);
@@ -124,26 +137,6 @@ fn svg(rows: &[LabelRow], models: &[&str], looks: &[String]) -> String {
     }
     svg.push_str("</svg>\n");
     svg
-}
-
-/// The numbers of labels that there are, along the horizontal axis.
-fn numbers(out: &mut String, panel: &Panel, rows: &[LabelRow], labelled: bool) {
-    let numbers: std::collections::BTreeSet<u64> = rows.iter().map(|row| row.labels).collect();
-    let mut end = f64::NEG_INFINITY;
-    for labels in numbers {
-        let (x, bottom) = (panel.at_x(labels as f64), panel.bottom);
-        put!(out, "<path class='axis' d='M{x:.1} {bottom:.1}v5'/>");
-        let text = grouped(labels);
-        let half = 3.6 * text.len() as f64;
-        if x - half > end + 6.0 {
-            label(out, "tick", x, bottom + 18.0, "middle", &text);
-            end = x + half;
-        }
-    }
-    if labelled {
-        let middle = (panel.left + panel.right) / 2.0;
-        label(out, "name", middle, panel.bottom + 36.0, "middle", &panel.x.title);
-    }
 }
 
 fn line(
@@ -163,7 +156,7 @@ fn line(
             upright(&mut dots, look, x, (at(high), at(low)));
         }
         put!(dots, "<circle class='dot {look}' cx='{x:.1}' cy='{y:.1}' r='3.5'><title>");
-        let (name, number) = (escape(model), grouped(*labels));
+        let (name, number) = (escape(&shown(model)), grouped(*labels));
         put!(dots, "{name}, {number} labels: {}</title></circle>\n", fixed(of.mean, 4));
     }
     put!(out, "<path class='line {look}' d='{path}'/>\n{dots}");

@@ -30,7 +30,7 @@ use crate::results::read as results;
 const STYLE: &str = "svg .busy { fill: var(--rule); }\nsvg .run { fill: var(--c); fill-opacity: .85; \
                      }\nsvg .send { fill: var(--c); fill-opacity: .6; }\nsvg .wait { fill: var(--c); \
                      fill-opacity: .22; }\nsvg .fly { stroke: var(--c); stroke-width: 1; \
-                     stroke-dasharray: 2 2; fill: none; }\nsvg .row { stroke: var(--grid); stroke-width: 1; \
+                     stroke-dasharray: 2 2; fill: none; }\nsvg .run, svg .send { stroke: var(--page); stroke-width: .8; }\nsvg .faint { stroke-opacity: .3; }\nsvg .row { stroke: var(--grid); stroke-width: 1; \
                      fill: none; }\nsvg .inside { fill: var(--page); font-size: 11px; font-weight: 600; }\n\
                      svg .whisker { stroke: var(--c); stroke-width: 1.4; fill: none; }\nsvg .points { \
                      fill: none; stroke: var(--c); stroke-width: 7; stroke-linecap: round; }\n";
@@ -120,15 +120,20 @@ impl Data {
         Named::of(self.index_of(policy).map(|index| self.looks[index].as_str()), policy)
     }
 
-    /// Kind and parameters of a policy that no network decides for, as far as they say more than its
-    /// name; those of a training would fill lines.
+    /// Kind and parameters of a policy, as far as they say more than its name; of a network the sizes of
+    /// its hidden layers, where the topology gives them: all of a training would fill lines.
     fn details(&self, index: usize) -> String {
         let policy = &self.summary.policies[index];
-        match policy.is_learned() {
-            true if policy.kind == policy.name => String::new(),
-            true => policy.kind.clone(),
-            false => details(&policy.name, &policy.kind, &policy.parameters),
+        if !policy.is_learned() {
+            return details(&policy.name, &policy.kind, &policy.parameters);
         }
+        let kind = Some(policy.kind.clone()).filter(|kind| *kind != policy.name);
+        let hidden = policy.parameters["train"]["hidden"].as_array();
+        let hidden = hidden.map(|sizes| {
+            let sizes: Vec<String> = sizes.iter().map(serde_json::Value::to_string).collect();
+            format!("hidden {}", sizes.join("-"))
+        });
+        kind.into_iter().chain(hidden).collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -1,13 +1,13 @@
 //! How long a decision takes, and how good it is.
 
-use super::chart::{Named, names, upright};
+use super::chart::{Box4, Named, frame as chart_frame, names, upright};
 use super::{Data, not_drawn};
 use crate::pipeline::summary::{PolicySummary, duration_text};
 use crate::report::axis::{Axis, Scale};
 use crate::report::figures::frame;
 use crate::report::markup::{escape, fixed, put};
 use crate::report::panel::{Panel, open};
-use crate::report::plot::{WIDTH, label};
+use crate::report::plot::{CHARACTER, WIDTH};
 
 const TITLE: &str = "Decision time and delay";
 
@@ -108,22 +108,24 @@ fn svg(dots: &[Dot<'_>], highest: f64) -> (String, bool) {
     };
     let mut svg = open(WIDTH, 398.0, "Mean delay over the optimum against the time of a decision");
     let out = &mut svg;
-    panel.frame(out, false);
-    for (ns, _) in panel.x.ticks() {
-        let (x, bottom) = (panel.at_x(ns), panel.bottom);
-        put!(out, "<path class='axis' d='M{x:.1} {bottom:.1}v5'/>");
-        label(out, "tick", x, bottom + 18.0, "middle", &round_duration(ns));
-    }
-    label(out, "name", (panel.left + panel.right) / 2.0, 392.0, "middle", &panel.x.title);
+    let ticks = panel.x.ticks();
+    let ticks: Vec<(f64, String)> =
+        ticks.into_iter().map(|(ns, _)| (ns, round_duration(ns))).collect();
+    chart_frame(out, &panel, &ticks, true);
+    // What the upright axis measures stands above it.
+    let title = CHARACTER * panel.y.title.len() as f64;
+    let mut lines: Vec<Box4> = vec![[0.0, panel.top - 26.0, title, panel.top - 6.0]];
     let mut named = Vec::new();
     for dot in dots {
         let (x, y) = (panel.at_x(dot.median_ns), panel.at_y(dot.ratio.min(high)));
         let beyond = dot.ratio > high;
         let end = panel.at_x(dot.p95_ns);
         put!(out, "<path class='whisker {}' d='M{x:.1} {y:.1}H{end:.1}'/>", dot.look);
+        lines.push([x, y - 1.0, end, y + 1.0]);
         if let Some((from, to)) = dot.ends.filter(|_| !beyond) {
             let at = |value: f64| panel.at_y(value.clamp(low, high));
             upright(out, dot.look, x, (at(to), at(from)));
+            lines.push([x - 4.0, at(to), x + 4.0, at(from)]);
         }
         let (hollow, look) = (if beyond { " hollow" } else { "" }, dot.look);
         let title = format!(
@@ -140,7 +142,7 @@ fn svg(dots: &[Dot<'_>], highest: f64) -> (String, bool) {
         };
         named.push(Named { x, y, text });
     }
-    names(out, &named, [panel.left, 4.0, WIDTH, panel.bottom - 2.0]);
+    names(out, &named, &lines, [panel.left, 4.0, WIDTH, panel.bottom - 2.0]);
     svg.push_str("</svg>\n");
     (svg, dots.iter().any(|dot| dot.ratio > high))
 }

@@ -32,7 +32,7 @@ pub(super) fn policies(data: &Data) -> String {
          <th rowspan='2'>decision</th>",
     );
     put!(out, "<th class='group' colspan='{}'>sub-tasks at</th>", sites.len());
-    out.push_str("<th rowspan='2'>applications</th></tr><tr>");
+    out.push_str("</tr><tr>");
     for site in &sites {
         put!(out, "<th class='number'>{}</th>", escape(site));
     }
@@ -87,19 +87,7 @@ fn row(out: &mut String, data: &Data, index: usize, policy: &PolicySummary, site
         let share = policy.whole.site_share.get(site).copied();
         put!(out, "<td>{}</td>", share.map_or(NONE.into(), percent));
     }
-    put!(out, "<td>{}</td></tr>\n", applications(policy));
-}
-
-/// How many applications, and how many of them were lost on the way.
-fn applications(policy: &PolicySummary) -> String {
-    let counts = &policy.whole.counts;
-    let mut text = grouped(counts.applications);
-    for (count, what) in [(counts.timed_out, "timed out"), (counts.refused, "refused")] {
-        if count > 0 {
-            put!(text, "<span class='sub'>{} {what}</span>", grouped(count));
-        }
-    }
-    text
+    out.push_str("</tr>\n");
 }
 
 fn ends(of: Option<&Interval>) -> String {
@@ -109,38 +97,46 @@ fn ends(of: Option<&Interval>) -> String {
     })
 }
 
-/// What was measured beside the model; empty where nobody measured.
+/// What was measured beside the model, and what was lost on the way; empty where nobody measured.
 pub(super) fn measured(data: &Data) -> String {
-    if data.summary.policies.iter().all(|policy| policy.whole.measured.is_none()) {
+    let lost = |policy: &PolicySummary| policy.whole.counts.timed_out + policy.whole.counts.refused;
+    let policies = || data.summary.policies.iter();
+    if policies().all(|policy| policy.whole.measured.is_none() && lost(policy) == 0) {
         return String::new();
     }
     let mut out = String::from(
         "<h2>Measured and modelled</h2>\n<div class='wide'><table class='full'><thead><tr>\
          <th rowspan='2'>policy</th><th class='group' colspan='2'>mean delay, ms</th>\
          <th class='group' colspan='4'>measured over modelled delay</th>\
-         <th rowspan='2'>applications</th></tr><tr><th class='number'>measured</th>\
+         <th class='group' colspan='3'>applications</th></tr><tr><th class='number'>measured</th>\
          <th class='number'>modelled</th><th class='number'>5 %</th>\
          <th class='number'>median</th><th class='number'>95 %</th>\
-         <th class='number'>99 %</th></tr></thead><tbody>\n",
+         <th class='number'>99 %</th><th class='number'>done</th>\
+         <th class='number'>timed out</th><th class='number'>refused</th></tr></thead><tbody>\n",
     );
-    for (index, policy) in data.summary.policies.iter().enumerate() {
-        let Some(MeasuredKpis { mean_delay_ms, mean_modelled_ms, ratio }) = &policy.whole.measured
-        else {
-            continue;
-        };
+    for (index, policy) in policies().enumerate() {
         put!(out, "<tr><td>{}</td>", data.policy_name(index));
-        put!(out, "<td>{}</td><td>{}</td>", fixed(*mean_delay_ms, 2), fixed(*mean_modelled_ms, 2));
-        for quantile in [ratio.p5, ratio.p50, ratio.p95, ratio.p99] {
-            put!(out, "<td>{}</td>", fixed(quantile, 4));
+        let measured = policy.whole.measured.as_ref();
+        let told = measured.map(|MeasuredKpis { mean_delay_ms, mean_modelled_ms, ratio }| {
+            let ms = [*mean_delay_ms, *mean_modelled_ms].map(|ms| fixed(ms, 2));
+            let ratios = [ratio.p5, ratio.p50, ratio.p95, ratio.p99].map(|own| fixed(own, 4));
+            [&ms[..], &ratios[..]].concat()
+        });
+        for text in told.unwrap_or_else(|| vec![NONE.to_owned(); 6]) {
+            put!(out, "<td>{text}</td>");
         }
-        put!(out, "<td>{}</td></tr>\n", grouped(ratio.count));
+        let counts = &policy.whole.counts;
+        for count in [counts.done, counts.timed_out, counts.refused] {
+            put!(out, "<td>{}</td>", grouped(count));
+        }
+        out.push_str("</tr>\n");
     }
     out.push_str(
         "</tbody></table></div>\n<p class='small'>Sub-tasks really ran at their sites, and data \
-         travelled over emulated links, from site to site. Applications that were done; beside the \
-         measured delay the modelled one of the same applications under the same placements. Drawn \
-         from <a href='summary.json'><code>summary.json</code></a> \
-         (<code>policies.whole.measured</code>).</p>\n",
+         travelled over emulated links, from site to site. Measured are applications that were \
+         done; beside their measured delay stands the modelled one of the same applications under \
+         the same placements. Drawn from <a href='summary.json'><code>summary.json</code></a> \
+         (<code>policies.whole</code>).</p>\n",
     );
     out
 }

@@ -54,7 +54,7 @@ fn five_applications() {
         timed_out: 1,
         refused: 1,
         sub_tasks: 15,
-        as_label: 3 + 2 + 0 + 2 + 2,
+        as_label: 3 + 2 + 2 + 2,
         exact: 1,
         optimal: 2,
     };

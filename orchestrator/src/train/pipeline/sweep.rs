@@ -1,0 +1,230 @@
+//! Teacher, student and distilled student from few labels to many.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use fogbit_scenario::pipeline::PipelineScenario;
+use fogbit_scenario::topology::{DistilledPipeline, PipelineTraining};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::fit::{Lesson, PipelineTrainError, Teaching, train};
+use super::judge::Judge;
+use super::labels::{Examples, LabelError, LabelSet, Part};
+use super::learn::Student;
+use super::origin::Origin;
+use super::rows::Rows;
+
+/// The models of a sweep: who teaches, who learns from labels alone, who learns from both.
+pub const MODELS: [&str; 3] = ["teacher", "alone", "distilled"];
+
+/// A row of a label sweep: a network that learnt from so many labels.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SweepRow {
+    /// So many labels.
+    pub labels: u64,
+    /// Seed of labels and training.
+    pub seed: u64,
+    /// One of [`MODELS`].
+    pub model: String,
+    /// Sum of delays over the sum of the least ones, on applications that no network saw.
+    pub delay_ratio: f64,
+    /// Share of their sub-tasks that are placed as in the label.
+    pub label_accuracy: f64,
+    /// Share of the applications that are placed exactly as in the label.
+    pub exact_match: f64,
+}
+
+/// What is swept.
+#[derive(Debug, Clone)]
+pub struct SweepPlan<'s> {
+    /// Where applications come from.
+    pub scenario: &'s PipelineScenario,
+    /// The student, with its teacher.
+    pub student: &'s DistilledPipeline,
+    /// Numbers of labels.
+    pub labels: Vec<u32>,
+    /// Seeds of labels and training.
+    pub seeds: Vec<u64>,
+    /// The least number of rows that a training goes through, however few labels there are; with
+    /// fewer than its epochs come to, there are more epochs.
+    pub least_rows: u64,
+    /// Applications by which all are judged.
+    pub judged: u64,
+}
+
+/// Why a sweep came to no end.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// A training came to nothing.
+    #[error("{labels} labels, seed {seed}: {error}")]
+    Train {
+        /// With so many labels.
+        labels: u32,
+        /// And this seed.
+        seed: u64,
+        /// Why.
+        error: PipelineTrainError,
+    },
+    /// Somebody asked to stop.
+    #[error("the sweep was stopped")]
+    Stopped,
+    /// The file cannot be read or written.
+    #[error("{} cannot be {what}: {error}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// `read` or `written`.
+        what: &'static str,
+        /// Why.
+        error: io::Error,
+    },
+    /// The file holds something else.
+    #[error("{} is no label sweep: {why}", path.display())]
+    Other {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
+}
+
+impl SweepPlan<'_> {
+    /// How `training` goes with so many labels of this seed.
+    fn training(&self, training: &PipelineTraining, labels: u32, seed: u64) -> PipelineTraining {
+        let least = self.least_rows.div_ceil(u64::from(labels)) as u32;
+        PipelineTraining { seed, labels, epochs: training.epochs.max(least), ..training.clone() }
+    }
+
+    /// Trains and judges the three networks of so many labels.
+    fn point(
+        &self,
+        rows: &Rows,
+        (labels, seed): (u32, u64),
+        judge: &Judge,
+        stop: &AtomicBool,
+    ) -> Result<Vec<SweepRow>, PipelineTrainError> {
+        let origin = Origin::of(self.scenario);
+        let watch = |_: &_| match stop.load(Ordering::Relaxed) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        let student = Student::Distilled(self.student);
+        let teacher = Student::Imitation(&self.student.teacher);
+        let mut teaching: Option<Teaching> = None;
+        let mut found = Vec::new();
+        for model in MODELS {
+            let own = if model == "teacher" { teacher } else { student };
+            let training = self.training(own.training(), labels, seed);
+            let from = teaching.as_ref().filter(|_| model == "distilled");
+            let (count, hidden) = (labels as usize, own.hidden());
+            let lesson = Lesson { rows, count, training: &training, hidden, teaching: from };
+            let net = Arc::new(train(&lesson, &origin, watch)?);
+            let judged = judge.net(&net);
+            found.push(SweepRow {
+                labels: u64::from(labels),
+                seed,
+                model: model.into(),
+                delay_ratio: judged.delay_ratio,
+                label_accuracy: judged.label_accuracy,
+                exact_match: judged.exact_match,
+            });
+            if model == "teacher" {
+                let DistilledPipeline { temperature, alpha, .. } = *self.student;
+                teaching = Some(Teaching { teacher: net, temperature, alpha });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Numbers of labels and seeds of which `rows` lacks a model; each seed with its numbers.
+    fn missing(&self, rows: &[SweepRow]) -> Vec<(u64, Vec<u32>)> {
+        let has = |labels: u32, seed: u64| {
+            MODELS.iter().all(|model| {
+                let same = |row: &&SweepRow| (row.labels, row.seed) == (labels.into(), seed);
+                rows.iter().filter(same).any(|row| row.model == *model)
+            })
+        };
+        let of = |seed: &u64| {
+            let labels = self.labels.iter().copied().filter(|labels| !has(*labels, *seed));
+            (*seed, labels.collect::<Vec<u32>>())
+        };
+        self.seeds.iter().map(of).filter(|(_, labels)| !labels.is_empty()).collect()
+    }
+}
+
+/// Plays what is missing of a sweep in `known`, over the cores, and gives all of its rows, by labels, seed
+/// and model. After each point `keep` is given all rows that there are, in this order.
+///
+/// # Errors
+/// If a training comes to nothing, `stop` is set, or `keep` fails.
+pub fn sweep(
+    plan: &SweepPlan<'_>,
+    known: Vec<SweepRow>,
+    stop: &AtomicBool,
+    keep: impl Fn(&[SweepRow]) -> Result<(), SweepError> + Sync,
+) -> Result<Vec<SweepRow>, SweepError> {
+    let stopped = |error: LabelError| match error {
+        LabelError::Stopped => SweepError::Stopped,
+        error => SweepError::Train { labels: 0, seed: 0, error: error.into() },
+    };
+    let judge_seed = plan.student.train.seed;
+    let judge = Judge::new(plan.scenario, judge_seed, plan.judged, stop).map_err(stopped)?;
+    let missing = plan.missing(&known);
+    let wanted = |row: &SweepRow| {
+        let labels = plan.labels.iter().any(|own| u64::from(*own) == row.labels);
+        let whole = !missing.iter().any(|(seed, labels)| {
+            *seed == row.seed && labels.iter().any(|own| u64::from(*own) == row.labels)
+        });
+        labels && plan.seeds.contains(&row.seed) && whole
+    };
+    let all = Mutex::new(BTreeMap::new());
+    let add = |rows: Vec<SweepRow>| {
+        let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+        for row in rows {
+            let place = MODELS.iter().position(|model| *model == row.model);
+            all.insert((row.labels, row.seed, place), row);
+        }
+        // Still locked: a file never loses what it had.
+        keep(&all.values().cloned().collect::<Vec<SweepRow>>())
+    };
+    add(known.into_iter().filter(wanted).collect())?;
+    // The longest first, so that no core is left with one at the end.
+    let mut points: Vec<(u32, u64)> = missing
+        .iter()
+        .flat_map(|(seed, labels)| labels.iter().map(|labels| (*labels, *seed)))
+        .collect();
+    points.sort_by_key(|(labels, seed)| (std::cmp::Reverse(*labels), *seed));
+    points.into_par_iter().with_max_len(1).try_for_each(|(labels, seed)| {
+        let failed = |error| match error {
+            PipelineTrainError::Stopped => SweepError::Stopped,
+            error => SweepError::Train { labels, seed, error },
+        };
+        let examples = Examples::new(plan.scenario, seed, Part::Training);
+        let set = LabelSet::make(&examples, labels.into(), stop, |_| ());
+        let rows = set.and_then(|set| Rows::new(plan.scenario, seed, &set));
+        let rows = rows.map_err(|error| failed(error.into()))?;
+        add(plan.point(&rows, (labels, seed), &judge, stop).map_err(failed)?)
+    })?;
+    Ok(all.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect())
+}
+
+/// The rows of the file at `path`; none where there is no such file.
+///
+/// # Errors
+/// If it cannot be read or holds something else.
+pub fn read_rows(path: &Path) -> Result<Vec<SweepRow>, SweepError> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(SweepError::Io { path: path.into(), what: "read", error }),
+    };
+    let mut csv = csv::Reader::from_reader(text.as_bytes());
+    let rows: Result<Vec<SweepRow>, _> = csv.deserialize().collect();
+    rows.map_err(|error| SweepError::Other { path: path.into(), why: error.to_string() })
+}
