@@ -36,16 +36,11 @@ fn a_network_learns_and_is_the_same_each_time() {
         LabelSet::make(&Examples::new(&scenario, 1, Part::Training), 2000, &GO_ON, |_| ()).unwrap();
     let rows = Rows::new(&scenario, 1, &labels).unwrap();
     let origin = Origin::of(&scenario);
-    let lesson = |training, teaching| Lesson {
-        rows: &rows,
-        count: 2000,
-        training,
-        hidden: &[24, 16],
-        teaching,
-    };
     let training = setting(2000, 20);
+    let (training, hidden) = (&training, &[24, 16]);
+    let lesson = Lesson { rows: &rows, count: 2000, training, hidden, teaching: None };
     let mut losses = Vec::new();
-    let net = train(&lesson(&training, None), &origin, |epoch| {
+    let net = train(&lesson, &origin, |epoch| {
         assert_eq!(epoch.number, losses.len() + 1);
         losses.push(epoch.loss);
         ControlFlow::Continue(())
@@ -53,7 +48,7 @@ fn a_network_learns_and_is_the_same_each_time() {
     .unwrap();
     assert_eq!(losses.len(), 20);
     assert!(losses[19] < 0.7 * losses[0], "{losses:?}");
-    let again = train(&lesson(&training, None), &origin, |_| ControlFlow::Continue(())).unwrap();
+    let again = train(&lesson, &origin, |_| ControlFlow::Continue(())).unwrap();
     assert_eq!(net.to_bytes().unwrap(), again.to_bytes().unwrap());
     assert_eq!(Origin::read(net.metadata()), Some(origin.clone()));
 
@@ -70,13 +65,13 @@ fn a_network_learns_and_is_the_same_each_time() {
     // With a teacher it is another one; alpha = 0 listens to nobody.
     let taught = |alpha| {
         let teaching = Teaching { teacher: Arc::clone(&net), temperature: 3.0, alpha };
-        let lesson = lesson(&training, Some(&teaching));
+        let lesson = Lesson { teaching: Some(&teaching), ..lesson };
         train(&lesson, &origin, |_| ControlFlow::Continue(())).unwrap()
     };
     let weights = |net: &PlacementNet| net.network().clone();
     assert_eq!(weights(&taught(0.0)), weights(&net));
     assert_ne!(weights(&taught(0.7)), weights(&net));
-    let stopped = train(&lesson(&training, None), &origin, |_| ControlFlow::Break(()));
+    let stopped = train(&lesson, &origin, |_| ControlFlow::Break(()));
     assert!(matches!(stopped, Err(PipelineTrainError::Stopped)));
 }
 

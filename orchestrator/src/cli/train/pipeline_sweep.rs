@@ -11,7 +11,8 @@ use fogbit_scenario::topology::DistilledPipeline;
 use serde_json::{Value, json};
 
 use super::choose::look_for_room;
-use super::pipeline::{TrainPipelineArgs, student};
+use super::pipeline::student;
+use super::pipeline_args::TrainPipelineArgs;
 use crate::cli::print;
 use crate::cli::run::Format;
 use crate::exit::{Exit, Failure, tell};
