@@ -28,8 +28,9 @@ use super::site::SitePlan;
 
 /// What has been heard and not been looked at yet; whoever sends more waits.
 const UNHEARD: usize = 256;
-/// All sites open their ways within this time.
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// All sites open their ways within this time. With 31 helper nodes and many policies side by side there are
+/// thousands.
+const CONNECT_WITHIN: Duration = Duration::from_secs(30);
 /// Packets are to be as large as they can be before a flow takes a link; it is not waited for longer.
 const GROW_WITHIN: Duration = Duration::from_millis(100);
 /// The UDP payload that packets grow to where the path takes it, as on Ethernet.

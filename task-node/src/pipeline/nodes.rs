@@ -70,18 +70,28 @@ impl<'m> NodeSites<'m> {
         for helper in &mut self.helpers {
             helper.tell(&SiteRequest::Connect).await?;
         }
+        let names = self.names();
         // Nobody opens ways to the device.
         let (_none, mut incoming) = mpsc::channel(1);
-        let connected = self.device.connect(self.member, &mut incoming).await;
-        // A helper node that failed says why; what is seen of it from here says less.
-        for helper in &mut self.helpers {
-            match helper.hear().await? {
-                SiteReply::Connected => {}
-                other => return Err(helper.unexpected(&other)),
+        let here = async {
+            let connected = self.device.connect(self.member, &mut incoming).await;
+            connected.map_err(|error| of_device(&names, error))
+        };
+        let there = async {
+            for helper in &mut self.helpers {
+                match helper.hear().await? {
+                    SiteReply::Connected => {}
+                    other => return Err(helper.unexpected(&other)),
+                }
             }
-        }
-        let names: Vec<String> = self.helpers.iter().map(|helper| helper.name.clone()).collect();
-        connected.map_err(|error| of_device(&names, error))
+            Ok(())
+        };
+        tokio::try_join!(here, there).map(drop)
+    }
+
+    /// The names of the helper nodes, in order.
+    fn names(&self) -> Vec<String> {
+        self.helpers.iter().map(|helper| helper.name.clone()).collect()
     }
 
     /// Tells each site its part; gives the code of the first that refuses.
@@ -121,7 +131,7 @@ impl<'m> NodeSites<'m> {
         &mut self,
         parts: Vec<Option<Part>>,
     ) -> Result<Option<Vec<(Part, Ended)>>, TrialError> {
-        let names: Vec<String> = self.helpers.iter().map(|helper| helper.name.clone()).collect();
+        let names = self.names();
         let mut parts = parts.into_iter();
         let device_part = parts.next().flatten();
         let others = self.helpers.iter_mut().zip(parts);

@@ -1,12 +1,14 @@
 //! What is measured, beside what the model says.
 
+use std::path::Path;
 use std::time::Duration;
 
+use fogbit_scenario::TopologyFile;
 use fogbit_scenario::draw::{Key, Purpose};
 use fogbit_scenario::pipeline::{
     Application, ApplicationFate, ApplicationSource, ApplicationStep, ConditionDraws, CostTable,
-    Flow, Measured, PipelineInstance, PipelineKeys, Schedule, Scheduler, SiteDraws, SiteSet,
-    SubTask, Way, WayDraws,
+    Flow, Measured, PipelineInstance, PipelineKeys, PipelineScenario, Schedule, Scheduler,
+    SiteDraws, SiteSet, SubTask, Way, WayDraws,
 };
 use fogbit_scenario::topology::Range;
 use fogbit_transport::CloseCode;
@@ -300,4 +302,20 @@ async fn trials_share_helper_nodes_in_virtual_time() {
     assert_eq!(both.0.1, None);
     assert_eq!(fates(&both.0.0), [ApplicationFate::Done; 100]);
     assert_eq!(both.0, both.1, "there is one site for each sub-task");
+}
+
+/// The topology that ships, as far as a test has time for it.
+#[tokio::test]
+async fn the_topology_that_ships_is_measured_as_modelled() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../topologies/pipeline-real.toml");
+    let file = TopologyFile::read(&path).unwrap_or_else(|faults| panic!("{faults}"));
+    let scenario = PipelineScenario::from_file(&file).unwrap_or_else(|faults| panic!("{faults}"));
+    let mut hub = Hub::with_sites(2, true).await;
+    let instance = PipelineInstance { applications: 7, ..scenario.instance(1) };
+    let (steps, failed) = hub.play(RANDOM, instance.clone()).await;
+    assert_eq!((failed, steps.len()), (None, 7));
+    let mut ratios = ratios(&instance, &steps);
+    ratios.sort_by(f64::total_cmp);
+    println!("measured over modelled: {ratios:.4?}");
+    assert!(ratios[0] > 0.98 && ratios[3] < 1.15, "{ratios:?}");
 }
