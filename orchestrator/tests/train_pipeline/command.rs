@@ -64,7 +64,7 @@ fn wrong_usage_is_told() {
         (&["--policy", "alone", "--out", &there], "there is such a file"),
         (&["--policy", "alone", "--label-set", &there], "holds no labels"),
         (&["--policy", "alone", "--labels", "300,400"], "one number"),
-        (&["--policy", "alone", "--hidden", "0"], "--hidden 0"),
+        (&["--policy", "alone", "--hidden", "0"], "the size of a hidden layer = 0 is out of range"),
         (&["--policy", "alone", "--teacher", &there], "the policy has none"),
         (&["--policy", "taught", "--teacher", &there], "safetensors"),
         (&["--label-sweep", "--out", &csv, "--policy", "alone"], "`distilled` is called so"),

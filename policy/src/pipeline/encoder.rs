@@ -175,7 +175,7 @@ fn present(value: f64) -> f32 {
 }
 
 /// Exponent and mantissa of a number above 0 as one: the logarithm to the base 2 at its powers, linear
-/// between them. Less than 1 has the value of 1 where it is below anything that is measured.
+/// between them. That of 0 is finite: far below that of anything that is measured.
 #[inline]
 fn log2(value: f64) -> f64 {
     const MANTISSA: u32 = f64::MANTISSA_DIGITS - 1;
@@ -194,8 +194,8 @@ pub struct Encoder {
     speed: Vec<Scale>,
     /// Of the nanoseconds that each site is busy.
     busy: Vec<Scale>,
-    /// Of bits a second and one-way nanoseconds between each two sites.
-    ways: Vec<[Scale; 2]>,
+    /// Each two sites, and the scales of bits a second and of one-way nanoseconds between them.
+    ways: Vec<((usize, usize), [Scale; 2])>,
     cycles: Scale,
     bytes: Scale,
 }
@@ -204,7 +204,7 @@ impl Encoder {
     /// For rows of `encoding`.
     pub fn new(encoding: &Encoding) -> Encoder {
         let times = |[low, high]: [f64; 2], factor: f64| [low * factor, high * factor];
-        let ways = encoding.mbit_s.iter().zip(&encoding.rtt_ms).map(|(rate, rtt)| {
+        let scales = encoding.mbit_s.iter().zip(&encoding.rtt_ms).map(|(rate, rtt)| {
             [Scale::logarithmic(times(*rate, 1e6)), Scale::logarithmic(times(*rtt, 0.5e6))]
         });
         Encoder {
@@ -214,7 +214,7 @@ impl Encoder {
             inputs: encoding.inputs(),
             speed: encoding.ghz.iter().map(|own| Scale::logarithmic(*own)).collect(),
             busy: encoding.busy_ms.iter().map(|own| Scale::new(times(*own, 1e6))).collect(),
-            ways: ways.collect(),
+            ways: pairs(encoding.sites as usize).zip(scales).collect(),
             cycles: Scale::logarithmic(encoding.cycles),
             bytes: Scale::logarithmic(encoding.bytes),
         }
@@ -229,8 +229,11 @@ impl Encoder {
             row.push(speed.of(log2(site.compute.effective_ghz())) as f32);
             row.push(busy.of(site.busy_ns as f64) as f32);
         }
-        for ((first, second), [rate, delay]) in pairs(sites.len()).zip(&self.ways) {
-            let way = conditions.way(first, second);
+        for ((first, second), [rate, delay]) in &self.ways {
+            if *second >= sites.len() {
+                continue;
+            }
+            let way = conditions.way(*first, *second);
             row.push(rate.of(log2(way.rate_bits_s as f64)) as f32);
             row.push(delay.of(log2(way.delay_ns as f64)) as f32);
         }

@@ -182,16 +182,17 @@ impl NetPolicy {
 }
 
 /// The site with the largest value, of those in `sites`; of equal ones the first, and the first of all
-/// where none has a value.
+/// where none has a value. Which it is cannot be foreseen, so nothing is to branch.
 #[inline]
 fn best(values: &[f32], sites: SiteSet) -> u8 {
-    let mut best = None;
-    for (site, value) in values.iter().enumerate().filter(|(site, _)| sites.has(*site)) {
-        if best.is_none_or(|(_, largest)| *value > largest) {
-            best = Some((site, *value));
-        }
+    let mut best = sites.iter().next().unwrap_or(0);
+    let mut largest = f32::NEG_INFINITY;
+    for (site, value) in values.iter().enumerate() {
+        let better = sites.has(site) & (*value > largest);
+        best = if better { site } else { best };
+        largest = if better { *value } else { largest };
     }
-    best.map_or_else(|| sites.iter().next().unwrap_or(0), |(site, _)| site) as u8
+    best as u8
 }
 
 impl PipelinePolicy for NetPolicy {

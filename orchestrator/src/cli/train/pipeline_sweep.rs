@@ -185,10 +185,14 @@ fn render(rows: &[SweepRow], out: &Path) -> String {
             };
             told[side].push(labels.to_string());
         }
-        let sides = ["helps with", "hurts with", "cannot be told with"];
-        let sides = sides.iter().zip(&told).filter(|(_, own)| !own.is_empty());
-        let sides: Vec<String> =
-            sides.map(|(side, own)| format!("{side} {} labels", own.join(", "))).collect();
+        let [helps, hurts, open] = told.map(|own| own.join(", "));
+        let sides = [
+            (!helps.is_empty()).then(|| format!("helps with {helps} labels")),
+            (!hurts.is_empty()).then(|| format!("hurts with {hurts} labels")),
+            (!open.is_empty())
+                .then(|| format!("does neither that one could tell with {open} labels")),
+        ];
+        let sides: Vec<String> = sides.into_iter().flatten().collect();
         let _ = writeln!(text, "a teacher {}\n", sides.join("; "));
     }
     let _ = writeln!(text, "label sweep: {}", out.display());
