@@ -1,17 +1,24 @@
-//! What placing an application of eight sub-tasks takes: all 6,561 placements, branch and bound, greedy.
+//! What placing an application of eight sub-tasks takes: all 6,561 placements, branch and bound, greedy,
+//! and networks of several sizes.
+
+use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use fogbit_policy::pipeline::{BranchAndBound, Greedy, exhaustive};
+use fogbit_neural::{Metadata, Network};
+use fogbit_policy::pipeline::{
+    BranchAndBound, Encoder, Encoding, Greedy, NetPolicy, PlacementNet, exhaustive,
+};
 use fogbit_scenario::draw::{Key, Purpose};
 use fogbit_scenario::pipeline::{
-    Application, ApplicationDraws, ConditionDraws, CostTable, Scheduler, Shape, SiteDraws, WayDraws,
+    Application, ApplicationDraws, ApplicationSource, ConditionDraws, Conditions, CostTable,
+    Scheduler, Shape, SiteDraws, WayDraws,
 };
 use fogbit_scenario::topology::Range;
 
 const APPLICATIONS: usize = 256;
 
-/// Applications of eight sub-tasks, with what they cost.
-fn drawn() -> Vec<(Application, CostTable)> {
+/// How applications of eight sub-tasks are drawn, and what they meet.
+fn draws() -> (ApplicationDraws, ConditionDraws) {
     let range = |min, max| Range { min, max };
     let applications = ApplicationDraws {
         shapes: vec![Shape::Chain, Shape::ForkJoin, Shape::Layered],
@@ -35,11 +42,18 @@ fn drawn() -> Vec<(Application, CostTable)> {
             way([1, 2], range(20.0, 150.0)),
         ],
     };
+    (applications, conditions)
+}
+
+/// Applications of eight sub-tasks, what they meet, and what they cost.
+fn drawn() -> Vec<(Application, Conditions, CostTable)> {
+    let (applications, conditions) = draws();
     let key = Key::derive(1, Purpose::TrainingTasks, 0);
     let one = |number| {
         let application = applications.application(&key.child(0), number);
-        let table = CostTable::new(&application, &conditions.conditions(&key.child(1), number));
-        (application, table)
+        let conditions = conditions.conditions(&key.child(1), number);
+        let table = CostTable::new(&application, &conditions);
+        (application, conditions, table)
     };
     (1..=APPLICATIONS as u64).map(one).collect()
 }
@@ -51,7 +65,7 @@ fn place(criterion: &mut Criterion) {
     let mut each = drawn.iter().cycle();
     group.bench_function("exhaustive", |bencher| {
         bencher.iter(|| {
-            let (application, table) = each.next().expect("it goes round");
+            let (application, _, table) = each.next().expect("it goes round");
             exhaustive(application, table, &mut scheduler).delay_ns
         });
     });
@@ -59,19 +73,49 @@ fn place(criterion: &mut Criterion) {
         (BranchAndBound::default(), Greedy::default(), Vec::new());
     group.bench_function("branch_and_bound", |bencher| {
         bencher.iter(|| {
-            let (application, table) = each.next().expect("it goes round");
+            let (application, _, table) = each.next().expect("it goes round");
             greedy.place(application, table, &mut known);
             search.search(application, table, &known).delay_ns
         });
     });
     group.bench_function("greedy", |bencher| {
         bencher.iter(|| {
-            let (application, table) = each.next().expect("it goes round");
+            let (application, _, table) = each.next().expect("it goes round");
             greedy.place(application, table, &mut known);
         });
     });
     group.finish();
 }
 
-criterion_group!(benches, place);
+/// A decision by a network: what it sees, and with all. How good the network is makes no difference.
+fn decide(criterion: &mut Criterion) {
+    let drawn = drawn();
+    let (applications, conditions) = draws();
+    let encoding = Encoding::of(&ApplicationSource::Drawn(applications), &conditions);
+    let mut group = criterion.benchmark_group("networks_for_eight_sub_tasks");
+    let mut each = drawn.iter().cycle();
+    let (encoder, mut row) = (Encoder::new(&encoding), Vec::new());
+    group.bench_function("encode", |bencher| {
+        bencher.iter(|| {
+            let (application, conditions, _) = each.next().expect("it goes round");
+            encoder.encode(application, conditions, &mut row);
+        });
+    });
+    for hidden in [&[64, 32][..], &[96, 48], &[256, 256, 256]] {
+        let ends = [&[encoding.inputs()], hidden, &[encoding.outputs()]].concat();
+        let network = Network::new(&ends, &Key::derive(1, Purpose::NetworkWeights, 0));
+        let net = PlacementNet::new(network, encoding.clone(), Metadata::new());
+        let mut policy = NetPolicy::new(Arc::new(net.expect("the same ends")));
+        let mut placement = Vec::new();
+        group.bench_function(format!("decide {hidden:?}"), |bencher| {
+            bencher.iter(|| {
+                let (application, conditions, _) = each.next().expect("it goes round");
+                policy.decide(application, conditions, &mut placement);
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, place, decide);
 criterion_main!(benches);

@@ -56,9 +56,13 @@ impl TrainingProgress {
         TrainingProgress::counting(name, "network", networks, quiet)
     }
 
-    /// So many are done, of what takes about the same time each.
+    /// So many are done, of what takes about the same time each. Time begins with the first call: what
+    /// was there before took none.
     pub fn done(&mut self, number: u64) {
-        let first = *self.first.get_or_insert(number.saturating_sub(1) as u32);
+        let Some(first) = self.first else {
+            (self.first, self.started) = (Some(number as u32), Instant::now());
+            return self.show(number, |_| String::new());
+        };
         self.show(number, |progress| {
             let own = (number as u32).saturating_sub(first).max(1);
             let left = f64::from(progress.count.saturating_sub(number as u32)) / f64::from(own);

@@ -111,7 +111,7 @@ fn nobody_beats_search() {
             assert!(ns(3) >= ns(4), "{row:?}");
             let as_label = row[1].bytes().zip(row[2].bytes()).filter(|(a, b)| a == b).count();
             assert_eq!(ns(5), as_label as u64, "{row:?}");
-            assert!(name != "best" || (&row[1] == &row[2] && ns(3) == ns(4)), "{row:?}");
+            assert!(name != "best" || (row[1] == row[2] && ns(3) == ns(4)), "{row:?}");
         }
     }
     let best = policy(&summary, "best");

@@ -1,5 +1,6 @@
 //! Placements of applications: search, branch and bound, greedy.
 
+mod net;
 mod simple;
 
 use fogbit_policy::pipeline::{BranchAndBound, Greedy, exhaustive};
@@ -11,7 +12,7 @@ use fogbit_scenario::pipeline::{
 use fogbit_scenario::topology::Range;
 use fogbit_scenario::work::{ComputeSpec, Execution};
 
-fn range(min: f64, max: f64) -> Range {
+pub(crate) fn range(min: f64, max: f64) -> Range {
     Range { min, max }
 }
 

@@ -1,6 +1,6 @@
 //! Policies that neither search nor learn.
 
-use fogbit_policy::pipeline::{PipelinePolicy, Sight, build};
+use fogbit_policy::pipeline::{Sight, build};
 use fogbit_scenario::draw::{Key, Purpose, Stream};
 use fogbit_scenario::pipeline::{Application, Conditions, Flow, SiteSet, SiteState, SubTask, Way};
 use fogbit_scenario::topology::{FixedPipeline, NoParameters, PipelinePolicySpec};

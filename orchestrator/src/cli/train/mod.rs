@@ -7,6 +7,7 @@ mod dqn;
 mod dqn_shown;
 mod keeper;
 mod pipeline;
+mod pipeline_args;
 mod pipeline_shown;
 mod pipeline_sweep;
 mod placement;
@@ -42,7 +43,7 @@ pub(crate) enum TrainCommand {
     Placement(Box<placement::TrainPlacementArgs>),
     Classifiers(classifiers::TrainClassifiersArgs),
     Dqn(Box<dqn::TrainDqnArgs>),
-    Pipeline(Box<pipeline::TrainPipelineArgs>),
+    Pipeline(Box<pipeline_args::TrainPipelineArgs>),
 }
 
 pub(crate) fn train(command: TrainCommand) -> Result<Exit, Failure> {

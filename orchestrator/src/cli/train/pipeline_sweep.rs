@@ -11,7 +11,8 @@ use fogbit_scenario::topology::DistilledPipeline;
 use serde_json::{Value, json};
 
 use super::choose::look_for_room;
-use super::pipeline::{TrainPipelineArgs, student};
+use super::pipeline::student;
+use super::pipeline_args::TrainPipelineArgs;
 use crate::cli::print;
 use crate::cli::run::Format;
 use crate::exit::{Exit, Failure, tell};
@@ -28,7 +29,7 @@ const LABELS: [u32; 6] = [500, 1_000, 2_000, 5_000, 20_000, 100_000];
 /// Applications by which all networks are judged.
 const JUDGED: u64 = 10_000;
 /// Each training goes through so many rows at least.
-const LEAST_ROWS: u64 = 200_000;
+const LEAST_ROWS: u64 = 250_000;
 
 /// A value of a row.
 type Figure = (&'static str, fn(&SweepRow) -> f64, bool);
