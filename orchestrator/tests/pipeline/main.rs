@@ -1,4 +1,4 @@
-//! Runs of the problem `pipeline` in virtual time: what they print, write, and refuse.
+//! Runs of the problem `pipeline`: what they print, write, and refuse.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -6,6 +6,7 @@ mod common;
 mod problem;
 
 mod figures;
+mod process;
 mod results;
 mod swept;
 

@@ -103,6 +103,16 @@ fn over_seeds(values: &BTreeMap<u64, f64>) -> Interval {
     Interval::of(&values.values().copied().collect::<Vec<_>>())
 }
 
+/// All means, and the ends of their intervals.
+fn reach(rows: &[LabelRow], models: &[&str], value: Value) -> Vec<f64> {
+    let all = models.iter().flat_map(|model| by_labels(rows, model, value).into_values());
+    let ends = all.flat_map(|values| {
+        let of = over_seeds(&values);
+        [Some(of.mean), of.low, of.high]
+    });
+    ends.flatten().collect()
+}
+
 fn svg(rows: &[LabelRow], models: &[&str], looks: &[String]) -> String {
     let labels = || rows.iter().map(|row| row.labels as f64);
     let (few, many) = (labels().fold(f64::INFINITY, f64::min), labels().fold(1.0, f64::max));
@@ -113,7 +123,7 @@ fn svg(rows: &[LabelRow], models: &[&str], looks: &[String]) -> String {
     let out = &mut svg;
     for (index, (title, value, _)) in PANELS.into_iter().enumerate() {
         let top = 30.0 + 278.0 * index as f64;
-        let (low, high) = range(rows.iter().map(value));
+        let (low, high) = range(reach(rows, models, value).into_iter());
         let panel = Panel {
             x: Axis {
                 title: "labels".into(),
