@@ -12,17 +12,30 @@ use crate::pipeline::summary::{PipelineSummary, PolicySummary, duration_text};
 use crate::pipeline::tally::MeasuredKpis;
 use crate::stats::{Interval, MeanSd};
 
+/// Why the run is not to be believed; empty where it is.
+fn held_up(summary: &PipelineSummary) -> String {
+    if summary.run.valid {
+        return String::new();
+    }
+    let measured = || summary.policies.iter().filter_map(|policy| policy.whole.measured.as_ref());
+    let (late, all): (u64, u64) =
+        measured().fold((0, 0), |sum, own| (sum.0 + own.late, sum.1 + own.ratio.count));
+    format!(
+        "This run is INVALID: the host held up the sub-tasks of {late} of {all} applications for more \
+         than 5 % of their delay (1 % of them may be). It was busy with something else: try again \
+         when it is idle.\n"
+    )
+}
+
 /// The results for people.
 pub(crate) fn render(summary: &PipelineSummary, dir: &Path) -> String {
     let mut text = head(&summary.head());
+    text += &held_up(summary);
     let _ = writeln!(text, "{}", policies(summary));
     if let Some(line) = summary.exhaustive_line() {
         let _ = writeln!(text, "{line}");
     }
     notes(&mut text, summary);
-    if let Some(links) = &summary.run.links {
-        let _ = writeln!(text, "{}", links.line());
-    }
     let names: Vec<&str> = summary.policies.iter().map(|p| p.name.as_str()).collect();
     text += &rankings(&names, &summary.ranks, &summary.pairs, &["delay_ratio"]);
     text += &end(&summary.expectations, dir);
@@ -69,7 +82,7 @@ fn policies(summary: &PipelineSummary) -> Table {
 fn beside(measured: Option<&MeasuredKpis>) -> [String; 3] {
     match measured {
         None => ["-", "-", "-"].map(str::to_owned),
-        Some(MeasuredKpis { mean_delay_ms, mean_modelled_ms, ratio }) => [
+        Some(MeasuredKpis { mean_delay_ms, mean_modelled_ms, ratio, .. }) => [
             format!("{mean_delay_ms:.2}"),
             format!("{mean_modelled_ms:.2}"),
             format!("{:.4}", ratio.p50),

@@ -7,7 +7,7 @@ use fogbit_scenario::cascade::CascadeScenario;
 use fogbit_scenario::pipeline::PipelineScenario;
 use fogbit_scenario::placement::PlacementScenario;
 use fogbit_scenario::topology::Problem;
-use fogbit_scenario::{Scenario, TopologyFile};
+use fogbit_scenario::{Faults, Scenario, TopologyFile};
 
 use crate::exit::{Failure, tell};
 use crate::harness::{narrow, wanted_policies};
@@ -98,6 +98,7 @@ impl TopologyArgs {
     /// Validates a topology of the problem `pipeline`, and narrows it down.
     pub(crate) fn pipeline(&self, file: &TopologyFile) -> Result<PipelineScenario, Failure> {
         let mut scenario = PipelineScenario::from_file(file)?;
+        scenario.check_label_sweep().map_err(Faults::from)?;
         narrow(&mut *scenario, &self.selection.policy)?;
         Ok(scenario)
     }

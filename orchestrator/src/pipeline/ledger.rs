@@ -96,13 +96,30 @@ impl PipelineLedger {
         }
     }
 
-    fn write(&mut self, step: &ApplicationStep, label: usize, delay_ns: u64) -> io::Result<()> {
+    fn write(
+        &mut self,
+        step: &ApplicationStep,
+        label: usize,
+        delay_ns: u64,
+        held_up_ns: u64,
+    ) -> io::Result<()> {
         let Some(file) = &mut self.decisions else { return Ok(()) };
         let label = &self.labels.get_or_init(|| labels(&self.instance))[label];
         self.text.clear();
-        DecisionRow { step, delay_ns, label }.append_to(&mut self.text);
+        DecisionRow { step, delay_ns, label, held_up_ns }.append_to(&mut self.text);
         file.write_all(self.text.as_bytes())
     }
+}
+
+/// By how much the sub-tasks of an application took longer than they were to, all together.
+fn held_up_ns(step: &ApplicationStep, table: &CostTable) -> u64 {
+    let Some(measured) = &step.measured else { return 0 };
+    let spans = measured.schedule.sub_tasks.iter().zip(&step.placement).enumerate();
+    let longer = spans.map(|(number, (span, site))| {
+        let took = span.end_ns.saturating_sub(span.start_ns);
+        took.saturating_sub(table.computing_ns(number, usize::from(*site)))
+    });
+    longer.fold(0, u64::saturating_add)
 }
 
 impl ProblemLedger for PipelineLedger {
@@ -129,9 +146,16 @@ impl ProblemLedger for PipelineLedger {
         let delay_ns = self.scheduler.delay_ns(&self.table, &step.placement);
         let label = number as usize - 1;
         let best = &self.labels.get_or_init(|| labels(&self.instance))[label];
-        self.tally.add(&Entry { step, application: &application, delay_ns, label: best });
+        let held_up_ns = held_up_ns(step, &self.table);
+        self.tally.add(&Entry {
+            step,
+            application: &application,
+            delay_ns,
+            label: best,
+            held_up_ns,
+        });
         show(self.watch.as_ref(), step);
-        let written = self.write(step, label, delay_ns);
+        let written = self.write(step, label, delay_ns, held_up_ns);
         written.map_err(|error| LedgerError::write::<Self>(number, error))
     }
 

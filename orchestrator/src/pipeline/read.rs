@@ -98,6 +98,8 @@ pub struct Decision {
     pub fate: ApplicationFate,
     /// The measured delay; none where nobody measured.
     pub measured_ns: Option<u64>,
+    /// By how much its sub-tasks took longer than they were to; none where nobody measured.
+    pub held_up_ns: Option<u64>,
     /// The row as it stands in the file.
     pub line: String,
 }
@@ -149,12 +151,14 @@ fn decision(row: &csv::StringRecord, sites: usize) -> Result<Decision, String> {
             let field = next()?;
             fate_of(field.1).ok_or_else(|| odd(field))?
         },
-        measured_ns: match next()? {
-            (_, "") => None,
-            field => Some(number(field)?),
-        },
+        measured_ns: optional(next()?)?,
+        held_up_ns: optional(next()?)?,
         line: row.iter().collect::<Vec<_>>().join(","),
     })
+}
+
+fn optional(field: (&str, &str)) -> Result<Option<u64>, String> {
+    if field.1.is_empty() { Ok(None) } else { number(field).map(Some) }
 }
 
 fn number<T: std::str::FromStr>((name, text): (&str, &str)) -> Result<T, String> {

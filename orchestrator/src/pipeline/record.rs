@@ -8,7 +8,7 @@ use fogbit_scenario::pipeline::{ApplicationFate, ApplicationStep};
 use super::tally::as_label;
 
 /// The columns.
-pub const COLUMNS: [&str; 8] = [
+pub const COLUMNS: [&str; 9] = [
     "application",
     "placement",
     "label",
@@ -17,6 +17,7 @@ pub const COLUMNS: [&str; 8] = [
     "as_label",
     "fate",
     "measured_ns",
+    "held_up_ns",
 ];
 
 /// The head of the file.
@@ -69,12 +70,14 @@ pub struct DecisionRow<'s> {
     pub delay_ns: u64,
     /// Its best placement.
     pub label: &'s Optimum,
+    /// By how much its sub-tasks took longer than they were to, in nanoseconds.
+    pub held_up_ns: u64,
 }
 
 impl DecisionRow<'_> {
     /// Appends it to `text`. What was measured is left out where nobody did.
     pub fn append_to(&self, text: &mut String) {
-        let DecisionRow { step, delay_ns, label } = *self;
+        let DecisionRow { step, delay_ns, label, held_up_ns } = *self;
         let _ = write!(
             text,
             "{},{},{},{delay_ns},{},{},{},",
@@ -85,10 +88,12 @@ impl DecisionRow<'_> {
             as_label(&step.placement, &label.placement),
             fate_text(step.fate)
         );
-        if let Some(measured) = &step.measured {
-            let _ = write!(text, "{}", measured.delay_ns);
+        match &step.measured {
+            Some(measured) => {
+                let _ = writeln!(text, "{},{held_up_ns}", measured.delay_ns);
+            }
+            None => text.push_str(",\n"),
         }
-        text.push('\n');
     }
 }
 

@@ -26,6 +26,9 @@ pub struct Entry<'e> {
     pub delay_ns: u64,
     /// Its best placement.
     pub label: &'e Optimum,
+    /// By how much its sub-tasks took longer than they were to, all together, in nanoseconds; 0 where
+    /// nobody measured.
+    pub held_up_ns: u64,
 }
 
 impl Entry<'_> {
@@ -109,10 +112,19 @@ pub struct MeasuredTally {
     modelled_ns: u128,
     /// Measured over modelled delay.
     ratio: Sample,
+    /// Applications that the host held up.
+    late: u64,
+}
+
+/// Whether the host held up the sub-tasks of an application for more than a twentieth of its measured
+/// delay: work is timed, so it was busy with something else.
+pub fn is_late(held_up_ns: u64, measured_ns: u64) -> bool {
+    u128::from(held_up_ns) * 20 > u128::from(measured_ns)
 }
 
 impl MeasuredTally {
-    fn add(&mut self, measured_ns: u64, modelled_ns: u64) {
+    fn add(&mut self, measured_ns: u64, modelled_ns: u64, held_up_ns: u64) {
+        self.late += u64::from(is_late(held_up_ns, measured_ns));
         self.delay_ns += u128::from(measured_ns);
         self.modelled_ns += u128::from(modelled_ns);
         self.ratio.add(ratio(measured_ns, modelled_ns));
@@ -122,6 +134,7 @@ impl MeasuredTally {
         self.delay_ns += other.delay_ns;
         self.modelled_ns += other.modelled_ns;
         self.ratio.merge(&other.ratio);
+        self.late += other.late;
     }
 
     fn kpis(&self) -> Option<MeasuredKpis> {
@@ -130,6 +143,7 @@ impl MeasuredTally {
         Some(MeasuredKpis {
             mean_delay_ms: mean(self.delay_ns),
             mean_modelled_ms: mean(self.modelled_ns),
+            late: self.late,
             ratio,
         })
     }
@@ -186,7 +200,7 @@ impl Tally {
         self.delays_ms.add(milliseconds(delay_ns));
         self.ratios.add(entry.ratio());
         if let Some(measured) = step.measured.as_ref().filter(|_| is_done(step)) {
-            self.measured.add(measured.delay_ns, delay_ns);
+            self.measured.add(measured.delay_ns, delay_ns, entry.held_up_ns);
         }
         if step.application <= MOST_KEPT {
             self.first.push(KeptApplication {
@@ -219,6 +233,11 @@ impl Tally {
         self.delay_ns.saturating_sub(self.optimum_ns) as f64 / 1e6
     }
 
+    /// What was measured; none where nobody did.
+    pub fn measured_kpis(&self) -> Option<MeasuredKpis> {
+        self.measured.kpis()
+    }
+
     /// Its figures, of applications over so many sites.
     pub fn kpis(&self, sites: usize) -> Kpis {
         let counts = self.counts;
@@ -242,7 +261,7 @@ impl Tally {
             },
             delay_ms: self.delays_ms.distribution(),
             ratio: self.ratios.distribution(),
-            measured: self.measured.kpis(),
+            measured: self.measured_kpis(),
         }
     }
 }
@@ -286,6 +305,8 @@ pub struct MeasuredKpis {
     pub mean_delay_ms: f64,
     /// Mean modelled delay of the same applications.
     pub mean_modelled_ms: f64,
+    /// How many of them the host held up ([`is_late`]).
+    pub late: u64,
     /// How measured over modelled delays are spread.
     pub ratio: Distribution,
 }

@@ -229,6 +229,7 @@ impl Replay<'_> {
             ("as_label", row.as_label == as_label),
             ("fate", self.nodes || row.fate == ApplicationFate::Done),
             ("measured_ns", row.measured_ns.is_some() == self.is_measured(row.fate)),
+            ("held_up_ns", row.held_up_ns.is_some() == row.measured_ns.is_some()),
         ];
         match right.iter().find(|(_, right)| !right) {
             None => Ok(fact(row, &application, as_label, self.sites)),
@@ -253,6 +254,7 @@ fn fact(row: &Decision, application: &Application, as_label: u64, sites: usize) 
         optimum_ns: row.optimum_ns,
         fate: row.fate,
         measured_ns: row.measured_ns,
+        held_up_ns: row.held_up_ns,
         at_site: (0..sites).map(|site| at(site) as u64).collect(),
     }
 }

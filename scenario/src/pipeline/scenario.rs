@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::generator::ConditionDraws;
 use super::instance::{ApplicationSource, PipelineInstance};
 use crate::checked::{Checked, NamesModel, kept_model, scenario_of, toml_of};
+use crate::fault::{Fault, Place};
 use crate::scenario::trace_path;
 use crate::topology::{
     PipelineClock, PipelineExpect, PipelinePolicySpec, PipelineTopology, Problem,
@@ -21,6 +22,8 @@ pub struct PipelineScenario {
     pub(crate) sites: Vec<String>,
     /// Of each given application its name, and those of its sub-tasks by number.
     pub(crate) names: Vec<(String, Vec<String>)>,
+    /// Where the file names its label sweep.
+    pub(crate) label_sweep_place: Place,
 }
 
 scenario_of!(
@@ -77,6 +80,20 @@ impl PipelineScenario {
     /// The file of the label sweep, if the topology names one.
     pub fn label_sweep(&self) -> Option<PathBuf> {
         Some(trace_path(&self.path, self.topology.label_sweep.as_ref()?))
+    }
+
+    /// Whether the label sweep is there. Only runs need it: a scenario is valid without, so that
+    /// networks can be trained, and the sweep be made, before there is one.
+    ///
+    /// # Errors
+    /// If it is missing, with its place.
+    pub fn check_label_sweep(&self) -> Result<(), Fault> {
+        let Some(file) = self.label_sweep().filter(|file| !file.is_file()) else { return Ok(()) };
+        let help = "what `fogbit train pipeline --label-sweep` wrote, relative to this file; or leave it \
+                    out: the report then has no accuracy against the number of labels";
+        let place = Some(Box::new(self.label_sweep_place.clone()));
+        let fault = Fault::new(format!("there is no file {}", file.display())).help(help);
+        Err(Fault { place, ..fault })
     }
 
     /// Length of each trial in applications.

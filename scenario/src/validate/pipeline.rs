@@ -12,7 +12,6 @@ use crate::pipeline::{
     ApplicationDraws, ApplicationSource, ConditionDraws, PipelineScenario, SiteDraws, SiteSet,
     WayDraws,
 };
-use crate::scenario::trace_path;
 use crate::topology::places::{Places, Step, way};
 use crate::topology::{
     ApplicationMix, PipelineClock, PipelinePolicySpec, PipelineSite, PipelineTopology,
@@ -50,7 +49,6 @@ pub(crate) fn validate_pipeline(
     let given = check.graphs(&topology.graphs, &sites);
     check.application_mix(&topology);
     check.pipeline_policies(&topology, &sites, path);
-    check.label_sweep(&topology, path);
     check.plain_expectations(&topology.expectations, topology.policies.keys());
     check.sweep();
     let (applications, names) = given.into_iter().unzip();
@@ -63,7 +61,8 @@ pub(crate) fn validate_pipeline(
     }
     let conditions = ConditionDraws { sites: all_sites(&topology).map(site_draws).collect(), ways };
     let checked = Checked::new(topology, places, path);
-    Ok(PipelineScenario { checked, source, conditions, sites, names })
+    let label_sweep_place = places.of(&way!["label_sweep"]);
+    Ok(PipelineScenario { checked, source, conditions, sites, names, label_sweep_place })
 }
 
 /// The device, then the helper nodes.
@@ -292,19 +291,6 @@ impl Check<'_, '_> {
         let rate = below(place, "learning_rate");
         self.within(rate, "learning_rate", train.learning_rate, 1e-9, 10.0);
         self.within(below(place, "cost_weight"), "cost_weight", train.cost_weight, 0.0, 1000.0);
-    }
-
-    fn label_sweep(&mut self, topology: &PipelineTopology, path: &Path) {
-        let Some(name) = &topology.label_sweep else { return };
-        let file = trace_path(path, name);
-        if !file.is_file() {
-            self.fail(
-                way!["label_sweep"],
-                format!("there is no file {}", file.display()),
-                "what `fogbit train pipeline --label-sweep` wrote, relative to this file; or leave it \
-                 out: the report then has no accuracy against the number of labels",
-            );
-        }
     }
 
     /// Exhaustive search has an end that somebody waits for.

@@ -233,5 +233,8 @@ fn policies_are_checked() {
     let alpha = with("\n[policies.net]\nkind = \"distilled\"\nalpha = 1.5\n");
     refused(&alpha, "alpha = 1.5", "1.5", "from 0 to 1");
     let sweep = HEAD.replace("applications = 10", "applications = 10\nlabel_sweep = \"x.csv\"");
-    refused(&sweep, "there is no file x.csv", "\"x.csv\"", "--label-sweep");
+    let fault = read(&sweep).expect("to train for it").check_label_sweep().expect_err("missing");
+    let place = fault.place.as_ref().expect("a place");
+    assert_eq!(&place.source.text[place.span.clone()], "\"x.csv\"");
+    assert!(fault.help.is_some_and(|help| help.contains("--label-sweep")), "{}", fault.message);
 }

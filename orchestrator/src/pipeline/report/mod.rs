@@ -19,7 +19,7 @@ use super::summary::{PipelineSummary, PolicySummary};
 use crate::harness::ProblemSummary;
 use crate::report::pairs::Named;
 use crate::report::{
-    ReportError, banner, details, footer_of, links, look, page, pairs, policy_name, ranking,
+    ReportError, banner, details, footer_of, look, page, pairs, policy_name, ranking,
     tables as common,
 };
 use crate::results::Manifest;
@@ -57,7 +57,6 @@ pub fn render_with(dir: &Path, manifest: Manifest) -> Result<String, ReportError
     out.push_str(&banner(&data.summary.head(), &data.manifest, policies, trials));
     out.push_str(&tables::policies(&data));
     out.push_str(&tables::measured(&data));
-    out.push_str(&links::section(data.links.as_ref()));
     out.push_str(&ranks(&data));
     out.push_str(&differences(&data));
     out.push_str(&common::verdicts(&data.summary.expectations));
@@ -83,7 +82,6 @@ struct Data {
     first: FirstApplications,
     /// None where the topology names no label sweep; an error where it cannot be read.
     labels: Option<Result<Vec<LabelRow>, String>>,
-    links: Option<serde_json::Value>,
     /// None where the topology cannot be read any more.
     scenario: Option<PipelineScenario>,
 }
@@ -100,7 +98,6 @@ impl Data {
             labels: labels
                 .is_file()
                 .then(|| read::label_sweep(&labels).map_err(|error| error.to_string())),
-            links: crate::links::read(dir)?,
             scenario: file.and_then(|file| PipelineScenario::from_file(&file).ok()),
             summary,
             manifest,

@@ -108,25 +108,28 @@ pub(super) fn measured(data: &Data) -> String {
         "<h2>Measured and modelled</h2>\n<div class='wide'><table class='full'><thead><tr>\
          <th rowspan='2'>policy</th><th class='group' colspan='2'>mean delay, ms</th>\
          <th class='group' colspan='4'>measured over modelled delay</th>\
-         <th class='group' colspan='3'>applications</th></tr><tr><th class='number'>measured</th>\
+         <th class='group' colspan='4'>applications</th></tr><tr><th class='number'>measured</th>\
          <th class='number'>modelled</th><th class='number'>5 %</th>\
          <th class='number'>median</th><th class='number'>95 %</th>\
          <th class='number'>99 %</th><th class='number'>done</th>\
-         <th class='number'>timed out</th><th class='number'>refused</th></tr></thead><tbody>\n",
+         <th class='number'>timed out</th><th class='number'>refused</th>\
+         <th class='number'>held up</th></tr></thead><tbody>\n",
     );
     for (index, policy) in policies().enumerate() {
         put!(out, "<tr><td>{}</td>", data.policy_name(index));
         let measured = policy.whole.measured.as_ref();
-        let told = measured.map(|MeasuredKpis { mean_delay_ms, mean_modelled_ms, ratio }| {
-            let ms = [*mean_delay_ms, *mean_modelled_ms].map(|ms| fixed(ms, 2));
-            let ratios = [ratio.p5, ratio.p50, ratio.p95, ratio.p99].map(|own| fixed(own, 4));
-            [&ms[..], &ratios[..]].concat()
-        });
+        let told =
+            measured.map(|MeasuredKpis { mean_delay_ms, mean_modelled_ms, ratio, .. }| {
+                let ms = [*mean_delay_ms, *mean_modelled_ms].map(|ms| fixed(ms, 2));
+                let ratios = [ratio.p5, ratio.p50, ratio.p95, ratio.p99].map(|own| fixed(own, 4));
+                [&ms[..], &ratios[..]].concat()
+            });
         for text in told.unwrap_or_else(|| vec![NONE.to_owned(); 6]) {
             put!(out, "<td>{text}</td>");
         }
         let counts = &policy.whole.counts;
-        for count in [counts.done, counts.timed_out, counts.refused] {
+        let late = measured.map_or(0, |own| own.late);
+        for count in [counts.done, counts.timed_out, counts.refused, late] {
             put!(out, "<td>{}</td>", grouped(count));
         }
         out.push_str("</tr>\n");
@@ -135,7 +138,8 @@ pub(super) fn measured(data: &Data) -> String {
         "</tbody></table></div>\n<p class='small'>Sub-tasks really ran at their sites, and data \
          travelled over emulated links, from site to site. Measured are applications that were \
          done; beside their measured delay stands the modelled one of the same applications under \
-         the same placements. Drawn from <a href='summary.json'><code>summary.json</code></a> \
+         the same placements. The host held up the sub-tasks of some for more than 5 % of their delay; \
+         if these are more than 1 %, the run is invalid. Drawn from <a href='summary.json'><code>summary.json</code></a> \
          (<code>policies.whole</code>).</p>\n",
     );
     out

@@ -29,7 +29,13 @@ fn tally(told: &[Told]) -> Tally {
             measured,
         };
         let (delay_ns, label) = (*delay_ns, &label);
-        tally.add(&Entry { step: &step, application: &application, delay_ns, label });
+        tally.add(&Entry {
+            step: &step,
+            application: &application,
+            delay_ns,
+            label,
+            held_up_ns: 0,
+        });
     }
     tally
 }

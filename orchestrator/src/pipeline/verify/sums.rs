@@ -17,6 +17,8 @@ pub(super) struct Fact {
     pub(super) optimum_ns: u64,
     pub(super) fate: ApplicationFate,
     pub(super) measured_ns: Option<u64>,
+    /// By how much the host held its sub-tasks up.
+    pub(super) held_up_ns: Option<u64>,
     /// Sub-tasks at each site.
     pub(super) at_site: Vec<u64>,
 }
@@ -29,6 +31,12 @@ fn over(delay_ns: u64, other_ns: u64) -> f64 {
 impl Fact {
     pub(super) fn ratio(&self) -> f64 {
         over(self.delay_ns, self.optimum_ns)
+    }
+
+    /// Whether it was held up for more than 5 % of its measured delay.
+    pub(super) fn is_late(&self) -> bool {
+        let times = self.held_up_ns.zip(self.measured_ns);
+        times.is_some_and(|(held_up, measured)| u128::from(held_up) * 20 > u128::from(measured))
     }
 
     pub(super) fn delay_ms(&self) -> f64 {
@@ -50,6 +58,7 @@ fn figures(facts: &[Fact]) -> Vec<(&'static str, Option<f64>)> {
     let (delay, best) = (sum(&|fact| fact.delay_ns as f64), sum(&|fact| fact.optimum_ns as f64));
     let measured = sum(&|fact| fact.measured_ns.map_or(0.0, |ns| ns as f64));
     let modelled = sum(&|fact| fact.measured_ns.map_or(0.0, |_| fact.delay_ns as f64));
+    let late = count(&|fact| fact.is_late());
     let timed = count(&|fact| fact.measured_ns.is_some());
     vec![
         ("applications", Some(all)),
@@ -68,6 +77,7 @@ fn figures(facts: &[Fact]) -> Vec<(&'static str, Option<f64>)> {
         ("optimal_share", share(optimal, all)),
         ("measured/mean_delay_ms", share(measured * 1e-6, timed)),
         ("measured/mean_modelled_ms", share(modelled * 1e-6, timed)),
+        ("measured/late", (timed > 0.0).then_some(late)),
     ]
 }
 
