@@ -34,11 +34,6 @@ impl PipelinePlan {
             scenario: Arc::new(scenario),
         }
     }
-
-    /// The name of a policy.
-    pub fn name(&self, policy: usize) -> &str {
-        &self.policies[policy].name
-    }
 }
 
 /// The heuristic that needs neither search nor training: the first policy of kind `greedy`.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use fogbit_policy::pipeline::{NetPolicy, PipelinePolicy, build};
+use fogbit_policy::pipeline::{PipelinePolicy, build};
 use fogbit_scenario::pipeline::PipelineInstance;
 
 use super::plan::PipelinePlan;
@@ -42,7 +42,7 @@ impl Policies {
     pub fn of(&self, policy: usize, instance: &PipelineInstance) -> Box<dyn PipelinePolicy> {
         let planned = &self.plan.policies[policy];
         if let Some(prepared) = self.models.0.get(&planned.name) {
-            return Box::new(NetPolicy::new(Arc::clone(&prepared.model)));
+            return Box::new(prepared.policy());
         }
         build(&planned.spec, self.plan.scenario.sites(), instance.keys.random)
             .expect("a policy without a model is made of what the topology says")

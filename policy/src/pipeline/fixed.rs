@@ -2,8 +2,7 @@
 
 use super::{PipelinePolicy, Sight};
 
-/// All sub-tasks at one site; one that may not run there runs on the device, or at the first site
-/// where it may.
+/// All sub-tasks at one site; one that may not run there runs at the first site where it may.
 #[derive(Debug, Clone)]
 pub struct FixedPlacement {
     site: usize,

@@ -45,7 +45,7 @@ pub use crate::Entry;
 pub const CATALOGUE: &[Entry] = &[
     Entry {
         kind: "fixed",
-        summary: "all sub-tasks at one site, or on the device where they may not run there",
+        summary: "all sub-tasks at one site; one that may not run there at the first site where it may",
         parameters: "site",
     },
     Entry { kind: "random", summary: "each sub-task at a site that is drawn", parameters: "" },

@@ -211,7 +211,7 @@ pub struct SiteLink {
 tagged_enum! {
     /// A policy of the problem `pipeline`, and its parameters.
     pub enum PipelinePolicySpec {
-        /// Every sub-task runs at one site, or on the device where it may not.
+        /// Every sub-task runs at one site; one that may not, at the first site where it may.
         Fixed(FixedPipeline) = "fixed",
         /// Each sub-task runs at a site that is drawn.
         Random(NoParameters) = "random",

@@ -29,13 +29,14 @@ use crate::train::pipeline::Student;
 /// its teacher and without: does a teacher help, and when?
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
-    fogbit train pipeline topologies/pipeline.toml --policy teacher --out teacher.safetensors\n  \
-    fogbit train pipeline topologies/pipeline.toml --policy distilled --teacher teacher.safetensors\n  \
+    fogbit train pipeline topologies/pipeline.toml --policy teacher --out topologies/t.safetensors\n  \
+    fogbit train pipeline topologies/pipeline.toml --policy distilled --teacher topologies/t.safetensors\n  \
     fogbit train pipeline topologies/pipeline.toml --policy alone --labels 5000 --epochs 100\n  \
     fogbit train pipeline topologies/pipeline.toml --policy teacher --label-set labels.bin --only-labels\n  \
     fogbit train pipeline topologies/pipeline.toml --label-sweep --out label-sweep.csv\n  \
-    fogbit run topologies/pipeline.toml --set policies.teacher.model=teacher.safetensors\n\n\
-    A model is looked for beside the topology file.")]
+    fogbit run topologies/pipeline.toml --set policies.teacher.model=t.safetensors\n\n\
+    A model is looked for beside the topology file. Flags of a training (--labels, --epochs and the\n\
+    like) are those of the network itself; its teacher has keys of its own in the topology.")]
 pub(crate) struct TrainPipelineArgs {
     /// The topology file (TOML) of a problem `pipeline`, for example topologies/pipeline.toml
     file: PathBuf,

@@ -189,8 +189,7 @@ fn render(rows: &[SweepRow], out: &Path) -> String {
         let sides = [
             (!helps.is_empty()).then(|| format!("helps with {helps} labels")),
             (!hurts.is_empty()).then(|| format!("hurts with {hurts} labels")),
-            (!open.is_empty())
-                .then(|| format!("does neither that one could tell with {open} labels")),
+            (!open.is_empty()).then(|| format!("with {open} labels it cannot be told")),
         ];
         let sides: Vec<String> = sides.into_iter().flatten().collect();
         let _ = writeln!(text, "a teacher {}\n", sides.join("; "));
