@@ -7,7 +7,7 @@ use fogbit_scenario::cascade::CascadeScenario;
 use fogbit_scenario::pipeline::PipelineScenario;
 use fogbit_scenario::placement::PlacementScenario;
 use fogbit_scenario::topology::Problem;
-use fogbit_scenario::{Faults, Scenario, TopologyFile};
+use fogbit_scenario::{Fault, Faults, Scenario, TopologyFile};
 
 use crate::exit::{Failure, tell};
 use crate::harness::{narrow, wanted_policies};
@@ -99,6 +99,12 @@ impl TopologyArgs {
     pub(crate) fn pipeline(&self, file: &TopologyFile) -> Result<PipelineScenario, Failure> {
         let mut scenario = PipelineScenario::from_file(file)?;
         scenario.check_label_sweep().map_err(Faults::from)?;
+        if let Some(path) = scenario.label_sweep() {
+            crate::pipeline::read::label_sweep(&path).map_err(|error| {
+                let help = "what `fogbit train pipeline --label-sweep` wrote";
+                Faults::from(scenario.label_sweep_fault(Fault::new(error.to_string()).help(help)))
+            })?;
+        }
         narrow(&mut *scenario, &self.selection.policy)?;
         Ok(scenario)
     }

@@ -5,11 +5,12 @@
 
 use std::io::{self, Write};
 
+use fogbit_policy::pipeline::Optimum;
 use fogbit_scenario::pipeline::{
     Application, ApplicationFate, ApplicationStep, CostTable, PipelineInstance, Scheduler,
 };
 
-use super::labels::{SeedLabels, labels};
+use super::labels::SeedLabels;
 use super::record::{DecisionRow, header};
 use super::tally::{Entry, Tally};
 use crate::harness::{LedgerError, ProblemLedger, Told, Watch, show};
@@ -99,12 +100,11 @@ impl PipelineLedger {
     fn write(
         &mut self,
         step: &ApplicationStep,
-        label: usize,
+        label: &Optimum,
         delay_ns: u64,
         held_up_ns: u64,
     ) -> io::Result<()> {
         let Some(file) = &mut self.decisions else { return Ok(()) };
-        let label = &self.labels.get_or_init(|| labels(&self.instance))[label];
         self.text.clear();
         DecisionRow { step, delay_ns, label, held_up_ns }.append_to(&mut self.text);
         file.write_all(self.text.as_bytes())
@@ -144,18 +144,17 @@ impl ProblemLedger for PipelineLedger {
         self.table.fill(&application, &self.instance.conditions(number));
         self.scheduler.take(&application);
         let delay_ns = self.scheduler.delay_ns(&self.table, &step.placement);
-        let label = number as usize - 1;
-        let best = &self.labels.get_or_init(|| labels(&self.instance))[label];
+        let label = self.labels.label(&self.instance, number);
         let held_up_ns = held_up_ns(step, &self.table);
         self.tally.add(&Entry {
             step,
             application: &application,
             delay_ns,
-            label: best,
+            label: &label,
             held_up_ns,
         });
         show(self.watch.as_ref(), step);
-        let written = self.write(step, label, delay_ns, held_up_ns);
+        let written = self.write(step, &label, delay_ns, held_up_ns);
         written.map_err(|error| LedgerError::write::<Self>(number, error))
     }
 

@@ -70,7 +70,22 @@ pub struct LabelRow {
 /// # Errors
 /// If it is missing or something else.
 pub fn label_sweep(path: &Path) -> Result<Vec<LabelRow>, ReadError> {
-    rows(path)
+    let rows: Vec<LabelRow> = rows(path)?;
+    let is_share = |share: f64| (0.0..=1.0).contains(&share);
+    let can_be = |row: &&LabelRow| {
+        let ratio = row.delay_ratio.is_finite() && row.delay_ratio > 0.0;
+        ratio && row.labels > 0 && is_share(row.label_accuracy) && is_share(row.exact_match)
+    };
+    match rows.iter().find(|row| !can_be(row)) {
+        Some(row) => {
+            let LabelRow { labels, seed, model, .. } = row;
+            let told =
+                format!("{model} with {labels} labels and seed {seed}: figures that cannot be");
+            Err(content(path, told))
+        }
+        None if rows.is_empty() => Err(content(path, "it has no rows")),
+        None => Ok(rows),
+    }
 }
 
 fn rows<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<T>, ReadError> {

@@ -115,7 +115,11 @@ fn check_beside(
     let head = ProblemSummary::head(summary);
     let told = beside::Told::of(&head, &summary.run.version, policies, &summary.trials);
     let about = scenario.topology().about.as_deref();
-    let due = beside::Due::of(about, scenario.policies(), scenario.seeds(), (dir, None))?;
+    // Its parts are held against the decision files.
+    let measured = summary.policies.iter().filter_map(|policy| policy.whole.measured.as_ref());
+    let (late, all) = measured.fold((0, 0), |sum, own| (sum.0 + own.late, sum.1 + own.ratio.count));
+    let late_share = (all > 0).then(|| late as f64 / all as f64);
+    let due = beside::Due::of(about, scenario.policies(), scenario.seeds(), (dir, late_share))?;
     beside::check(dir, &told, &due, compared)
 }
 

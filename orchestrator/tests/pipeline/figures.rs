@@ -80,7 +80,7 @@ fn delays_of_two_applications_are_known() {
     // The edge node is the best one for the heavy application, the phone for the light one.
     let told = std::fs::read_to_string(dir.path().join("out/decisions/away-2.csv")).unwrap();
     let rows: Vec<&str> = told.lines().skip(1).take(2).collect();
-    assert_eq!(rows, ["1,1,1,420000000,420000000,1,done,", "2,1,0,170250000,1000000,0,done,"]);
+    assert_eq!(rows, ["1,1,1,420000000,420000000,1,done,,", "2,1,0,170250000,1000000,0,done,,"]);
 }
 
 /// Work of others is waited for: until 200 ms the edge node is busy, 90 ms longer than data takes.
@@ -92,7 +92,7 @@ fn a_busy_site_is_waited_for() {
     let out = dir.path().join("out");
     play(&file, &["--policy", "away", "--set", "applications=1", "--seed", "1"], &out);
     let told = std::fs::read_to_string(out.join("decisions/away-1.csv")).unwrap();
-    assert_eq!(told.lines().nth(1), Some("1,1,1,510000000,510000000,1,done,"));
+    assert_eq!(told.lines().nth(1), Some("1,1,1,510000000,510000000,1,done,,"));
 }
 
 /// Nobody is faster than the best placement, in any application.

@@ -91,9 +91,13 @@ impl PipelineScenario {
         let Some(file) = self.label_sweep().filter(|file| !file.is_file()) else { return Ok(()) };
         let help = "what `fogbit train pipeline --label-sweep` wrote, relative to this file; or leave it \
                     out: the report then has no accuracy against the number of labels";
-        let place = Some(Box::new(self.label_sweep_place.clone()));
         let fault = Fault::new(format!("there is no file {}", file.display())).help(help);
-        Err(Fault { place, ..fault })
+        Err(self.label_sweep_fault(fault))
+    }
+
+    /// A fault of the label sweep, underlined where the file names it.
+    pub fn label_sweep_fault(&self, fault: Fault) -> Fault {
+        Fault { place: Some(Box::new(self.label_sweep_place.clone())), ..fault }
     }
 
     /// Length of each trial in applications.

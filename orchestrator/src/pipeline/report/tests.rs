@@ -168,7 +168,7 @@ fn played(from: &str, to: &str) -> (tempfile::TempDir, String) {
     };
     let summary = PipelineSummary::new(&plan, &collector, facts, &times);
     let mut manifest = Manifest::begin(backend, &plan.seeds);
-    manifest.end(RunStatus::Complete, None, true);
+    manifest.end(RunStatus::Complete, None, summary.run.valid);
     out.write("topology.toml", resolved.as_bytes()).unwrap();
     files::keep_label_sweep(&out, &plan).unwrap();
     files::write(&out, &plan, &collector).unwrap();
@@ -286,8 +286,9 @@ fn what_was_forged_is_found() {
     assert!(forged > 500, "{forged}");
     std::fs::write(&path, told.to_string()).unwrap();
     for (file, from, to) in [
-        ("decisions/greedy-2.csv", ",done,\n", ",timed-out,\n"),
-        ("decisions/dice-1.csv", ",done,\n", ",done,17\n"),
+        ("decisions/greedy-2.csv", ",done,,\n", ",timed-out,,\n"),
+        ("decisions/dice-1.csv", ",done,,\n", ",done,17,\n"),
+        ("decisions/dice-1.csv", ",done,,\n", ",done,,17\n"),
         ("applications.json", "\"placement\":\"0", "\"placement\":\"1"),
         ("applications.json", "\"seed\":1", "\"seed\":2"),
         ("applications.json", "\"application\":7,", "\"application\":107,"),

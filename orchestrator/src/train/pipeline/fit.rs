@@ -180,6 +180,16 @@ pub(super) fn setting(training: &PipelineTraining, hidden: &[u32]) -> String {
     serde_json::to_string(&full).expect("plain data")
 }
 
+/// The kind of policy that `net` was trained for, as its file says it.
+pub(super) fn kind_of(net: &PlacementNet) -> Option<&str> {
+    net.metadata().get(KIND).map(String::as_str)
+}
+
+/// How `net` was trained, as its file says it.
+pub(super) fn training_of(net: &PlacementNet) -> Option<PipelineTraining> {
+    serde_json::from_str(net.metadata().get(TRAINING)?).ok()
+}
+
 /// Whether `net` was trained so, without a teacher, for the scenario of `origin`.
 pub(super) fn was_trained_so(
     net: &PlacementNet,

@@ -171,7 +171,16 @@ impl LabelFile {
         self.head = bytes[..=line].to_vec();
         self.end = self.head.len() as u64;
         let mut rest = &bytes[line + 1..];
-        while let Some((Piece { count, labels, digest }, next)) = self.piece(rest) {
+        while let Some(count) = rest.first_chunk::<4>().map(|count| u32::from_le_bytes(*count)) {
+            // Nobody writes such a piece, so it is no tail that a killed process left.
+            if !(1..=PIECE).contains(&u64::from(count)) {
+                let first = self.labels.len() + 1;
+                let last = first.saturating_add(PIECE - 1);
+                return Err(LabelFileError::Damaged { path: self.path.clone(), first, last });
+            }
+            let Some((Piece { count, labels, digest }, next)) = self.piece(rest) else {
+                break;
+            };
             let first = self.labels.len() + 1;
             if self.digest(first, labels) != digest {
                 let last = first + u64::from(count) - 1;

@@ -65,6 +65,14 @@ impl<'s> Student<'s> {
         self.training().hidden.as_deref().unwrap_or(HIDDEN[place])
     }
 
+    /// Which policy it is.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Student::Imitation(_) => "imitation",
+            Student::Distilled(_) => "distilled",
+        }
+    }
+
     /// Its teacher as one who learns by labels alone, if it has one.
     pub fn teacher(&self) -> Option<Student<'s>> {
         match self {

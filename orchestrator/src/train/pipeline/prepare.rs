@@ -73,8 +73,9 @@ fn students(scenario: &PipelineScenario) -> impl Iterator<Item = (&str, Student<
 fn read_all(scenario: &PipelineScenario, quiet: bool) -> Result<PipelineModels, Failure> {
     let all: Vec<(&str, Student<'_>)> = students(scenario).collect();
     let learners = all.iter().map(|(name, own)| (*name, own));
-    let models = kept::read_all(scenario, learners, |name, path, _| {
+    let models = kept::read_all(scenario, learners, |name, path, student| {
         let prepared = read(scenario, path)?;
+        is_of(&prepared.model, path, student)?;
         note_origin(scenario, name, &prepared.model, quiet);
         Ok(prepared)
     })?;
@@ -97,6 +98,27 @@ fn read(scenario: &PipelineScenario, path: &Path) -> Result<PreparedNet, Fault> 
             .help("`fogbit train pipeline` makes a network for it")
     })?;
     Ok(PreparedNet { model: Arc::new(net), bytes: bytes.into() })
+}
+
+/// Fails if the network was trained for another kind of policy, or has other layers than the policy says
+/// it has: results would tell what is not so.
+fn is_of(net: &PlacementNet, path: &Path, student: &Student<'_>) -> Result<(), Fault> {
+    let (kind, trained) = (super::fit::kind_of(net), super::fit::training_of(net));
+    let fault = |found: String, help: &str| {
+        Err(Fault::new(format!("{} {found}", path.display())).help(help))
+    };
+    if kind != Some(student.kind()) {
+        let found = kind.unwrap_or("something else");
+        let found = format!("was trained for `{found}`, but the policy is `{}`", student.kind());
+        return fault(found, "the model of a policy of this kind, or another kind");
+    }
+    let (given, own) = (&student.training().hidden, trained.and_then(|own| own.hidden));
+    if given.is_some() && *given != own {
+        let text = |hidden: &Option<Vec<u32>>| format!("{:?}", hidden.clone().unwrap_or_default());
+        let found = format!("has hidden layers {}, but the policy has {}", text(&own), text(given));
+        return fault(found, "train.hidden as the model has it, or left out, or another model");
+    }
+    Ok(())
 }
 
 /// Says so if a network was trained for other applications than it will meet.
