@@ -105,6 +105,13 @@ fn other_files_are_refused() {
     std::fs::write(&path, &odd).unwrap();
     let damaged = told(&scenario, 1);
     assert!(damaged.contains("labels 1 to 50 are not what was written"), "{damaged}");
+    // No piece holds so many labels: what follows is not the tail of one that was cut off.
+    let mut odd = bytes.clone();
+    let count = odd.iter().position(|byte| *byte == b'\n').expect("a first line") + 1;
+    odd[count..count + 4].fill(0xff);
+    std::fs::write(&path, &odd).unwrap();
+    assert!(told(&scenario, 1).contains("labels 1 to 5000 are not what was written"));
+    assert_eq!(std::fs::read(&path).unwrap(), odd, "it is left as it was");
     for none in
         [&b"labels"[..], b"\n", b"{}\n", b"{\"format\":\"fogbit labels 2\"}\n", &[0; 70_000]]
     {
