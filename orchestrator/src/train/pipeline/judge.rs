@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use fogbit_policy::pipeline::{Greedy, NetPolicy, PipelinePolicy, PlacementNet, Sight};
+use fogbit_policy::pipeline::{
+    FixedPlacement, GreedyPolicy, NetPolicy, PipelinePolicy, PlacementNet, Sight,
+};
 use fogbit_scenario::pipeline::{Application, Conditions, CostTable, PipelineScenario, Scheduler};
 use serde::Serialize;
 
@@ -55,40 +57,22 @@ impl Judge {
 
     /// Judges the earliest finish, which needs no training.
     pub fn greedy(&self) -> Judgement {
-        let (mut greedy, mut table) = (Greedy::default(), CostTable::default());
-        self.judge(|application, conditions, placement| {
-            table.fill(application, conditions);
-            greedy.place(application, &table, placement);
-        })
+        self.policy(&mut GreedyPolicy::default())
     }
 
     /// Judges every sub-task at site `site`, or where it may run.
     pub fn fixed(&self, site: usize) -> Judgement {
-        self.judge(|application, _, placement| {
-            placement.clear();
-            placement.extend(application.sub_tasks().iter().map(|own| {
-                let there = own.sites.has(site).then_some(site);
-                there.or_else(|| own.sites.iter().next()).unwrap_or(0) as u8
-            }));
-        })
+        self.policy(&mut FixedPlacement::new(site))
     }
 
     /// Judges `policy`.
     pub fn policy(&self, policy: &mut dyn PipelinePolicy) -> Judgement {
-        let mut number = 0;
-        self.judge(|application, conditions, placement| {
-            number += 1;
-            policy.place(&Sight { number, application, conditions }, placement);
-        })
-    }
-
-    fn judge(&self, mut place: impl FnMut(&Application, &Conditions, &mut Vec<u8>)) -> Judgement {
         let (mut table, mut scheduler) = (CostTable::default(), Scheduler::default());
         let mut placement = Vec::new();
         let (mut delays, mut optima) = (Vec::new(), Vec::new());
         let (mut sub_tasks, mut right, mut exact) = (0u64, 0u64, 0u64);
         for (number, (application, conditions)) in (1..).zip(&self.all) {
-            place(application, conditions, &mut placement);
+            policy.place(&Sight { number, application, conditions }, &mut placement);
             table.fill(application, conditions);
             scheduler.take(application);
             delays.push(scheduler.delay_ns(&table, &placement) as f64);
