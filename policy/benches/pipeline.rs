@@ -6,7 +6,7 @@ use std::sync::Arc;
 use criterion::{Criterion, criterion_group, criterion_main};
 use fogbit_neural::{Metadata, Network};
 use fogbit_policy::pipeline::{
-    BranchAndBound, Encoder, Encoding, Greedy, NetPolicy, PlacementNet, exhaustive,
+    BranchAndBound, Encoder, Encoding, Greedy, NetPolicy, PipelineNet, exhaustive,
 };
 use fogbit_scenario::draw::{Key, Purpose};
 use fogbit_scenario::pipeline::{
@@ -75,7 +75,7 @@ fn place(criterion: &mut Criterion) {
         bencher.iter(|| {
             let (application, _, table) = each.next().expect("it goes round");
             greedy.place(application, table, &mut known);
-            search.search(application, table, &known).delay_ns
+            search.search(application, table, &known).map(|best| best.delay_ns)
         });
     });
     group.bench_function("greedy", |bencher| {
@@ -104,7 +104,7 @@ fn decide(criterion: &mut Criterion) {
     for hidden in [&[64, 32][..], &[96, 48], &[256, 256, 256]] {
         let ends = [&[encoding.inputs()], hidden, &[encoding.outputs()]].concat();
         let network = Network::new(&ends, &Key::derive(1, Purpose::NetworkWeights, 0));
-        let net = PlacementNet::new(network, encoding.clone(), Metadata::new());
+        let net = PipelineNet::new(network, encoding.clone(), Metadata::new());
         let mut policy = NetPolicy::new(Arc::new(net.expect("the same ends")));
         let mut placement = Vec::new();
         group.bench_function(format!("decide {hidden:?}"), |bencher| {

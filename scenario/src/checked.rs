@@ -57,6 +57,7 @@ pub struct Checked<T> {
     pub(crate) path: PathBuf,
     /// Where the topology file names the models of policies, by policy.
     model_places: BTreeMap<String, Place>,
+    clock_place: Place,
 }
 
 impl<T: ProblemTopology> Checked<T> {
@@ -65,7 +66,8 @@ impl<T: ProblemTopology> Checked<T> {
         let named = topology.policies().iter().filter(|(_, spec)| spec.model().is_some());
         let place = |name: &String| places.of(&way!["policies", name, "model"]);
         let model_places = named.map(|(name, _)| (name.clone(), place(name))).collect();
-        Checked { topology, path: path.to_owned(), model_places }
+        let clock_place = places.of(&way!["clock", "kind"]);
+        Checked { topology, path: path.to_owned(), model_places, clock_place }
     }
 
     /// The topology with every default filled in.
@@ -92,6 +94,11 @@ impl<T: ProblemTopology> Checked<T> {
     pub fn model_fault(&self, policy: &str, fault: Fault) -> Fault {
         let place = self.model_places.get(policy).cloned().map(Box::new);
         Fault { place, ..fault }
+    }
+
+    /// A fault of the clock, underlined where the file says how time passes.
+    pub fn clock_fault(&self, fault: Fault) -> Fault {
+        Fault { place: Some(Box::new(self.clock_place.clone())), ..fault }
     }
 
     /// The model files that policies name: name of the policy, and path.

@@ -114,6 +114,7 @@ a number for text ¦ name = "anna" → name = «7» ¦ wrong type: integer `7` �
 a table for a list ¦ [0.1, 0.2, 0.3, 0.4, 0.5] → «{}» ¦ wrong type: a table ¦ expected a list
 a list for a table ¦ [clock] → «[[clock]]» ¦ wrong type: a list ¦ a table with `kind`
 a number for an interval ¦ { min = 0, max = 900 } → «7» ¦ wrong type: integer `7` ¦ an interval `{ min = ..., max = ... }`
+a list for an interval ¦ { min = 0, max = 900 } → «[0, 900, 1000]» ¦ wrong type: a list of 3 ¦ an interval `{ min = ..., max = ... }`
 text for the seeds ¦ [5, 6] → «"x"» ¦ wrong type: string "x" ¦ a count, a list of seeds, or
 text in a list ¦ [5, 6] → [5, «"x"»] ¦ wrong type: string "x" ¦ expected a whole number
 a number for a kind ¦ "round-robin" → «1» ¦ wrong type: integer `1` ¦ `round-robin`

@@ -40,11 +40,9 @@ pub enum TrialError {
         nodes: usize,
     },
     /// What happened could not be recorded.
-    #[error("cannot record slot {slot}: {reason}")]
+    #[error("cannot record the trial: {reason}")]
     Record {
-        /// The slot.
-        slot: u64,
-        /// Why.
+        /// Why, and where in the trial if it has begun: whoever records knows what it counts.
         reason: String,
     },
     /// A policy chose a node that is not there.

@@ -122,8 +122,8 @@ pub fn play(
     policy: usize,
     instance: &Instance,
 ) -> Result<TrialResult, TrialError> {
-    let ledger = context.ledger(policy, instance).map_err(|error| unwritable(0, error))?;
-    let log = context.context_log(policy, instance).map_err(|error| unwritable(0, error))?;
+    let ledger = context.ledger(policy, instance).map_err(|error| unwritable(&error))?;
+    let log = context.context_log(policy, instance).map_err(|error| unwritable(&error))?;
     let playing = Playing {
         plan: &context.plan,
         policy,
@@ -135,8 +135,8 @@ pub fn play(
     play_trial(playing, ledger, log)
 }
 
-fn unwritable(slot: u64, error: std::io::Error) -> TrialError {
-    TrialError::Record { slot, reason: error.to_string() }
+fn unwritable(error: &std::io::Error) -> TrialError {
+    TrialError::Record { reason: error.to_string() }
 }
 
 /// Plays one trial, with its account in `ledger` and its decisions in `log`. One that fails by its own
@@ -173,9 +173,9 @@ pub fn play_trial(
     let seconds = started.elapsed().as_secs_f64();
     recorder.tell(None);
     if let Some(log) = recorder.log {
-        log.close().map_err(|error| unwritable(plan.scenario.last_slot(), error))?;
+        log.close().map_err(|error| unwritable(&error))?;
     }
-    let account = recorder.ledger.close().map_err(|error| unwritable(0, error))?;
+    let account = recorder.ledger.close().map_err(|error| unwritable(&error))?;
     let (status, failure) = match end {
         Ok(TrialEnd::Complete) => (Status::Complete, None),
         Ok(TrialEnd::Stopped(slots)) => (plan.stopped(slots), None),
@@ -266,7 +266,7 @@ impl Recorder for SimRecorder<'_> {
                 Some(log) => log.record(slot, contexts, node, outcome),
                 None => Ok(()),
             })
-            .map_err(|error| TrialError::Record { slot, reason: error.to_string() })?;
+            .map_err(|error| TrialError::Record { reason: format!("slot {slot}: {error}") })?;
         if slot.is_multiple_of(self.tell_every) || slot == self.slots {
             self.tell(policy);
         }

@@ -189,6 +189,6 @@ impl ProblemBackend for Cascade {
 impl CascadeRecorder for SimRecorder<'_, CascadeLedger> {
     #[inline]
     async fn record(&mut self, step: &ImageStep) -> Result<(), TrialError> {
-        self.book(step.slot, step)
+        self.book(step)
     }
 }

@@ -4,14 +4,14 @@
 use fogbit_scenario::topology::{Arrivals, CascadeMetric, CascadePolicySpec, ImageStream};
 use serde::{Deserialize, Serialize};
 
-use super::collect::{CascadeCollector, TrialRow, kpis};
+use super::collect::{CascadeCollector, kpis};
 use super::plan::{CascadePlan, baseline};
 use super::record::KEPT_IN_SIM;
 use super::tally::{Answer, Kpis, StageTally, StageTimes};
 use crate::expect::{Verdict, evaluate};
 use crate::harness::{
-    self, BySeed, PolicyKind, ProblemCollector, ProblemSummary, RunFacts, RunHead, parameters,
-    trials,
+    self, BySeed, OverSeeds, PolicyKind, ProblemCollector, ProblemSummary, RunFacts, RunHead,
+    parameters, trials,
 };
 use crate::links::LinksSummary;
 use crate::results::RunStatus;
@@ -268,27 +268,20 @@ fn policy_summary(
     index: usize,
     reference: Option<usize>,
 ) -> PolicySummary {
-    let rows: Vec<&TrialRow> = collector.complete(index).collect();
-    let values = |value: &dyn Fn(&Kpis) -> Option<f64>| -> Vec<f64> {
-        rows.iter().filter_map(|row| value(&row.figures)).collect()
-    };
-    let over_seeds = |value: &dyn Fn(&Kpis) -> Option<f64>| {
-        Some(values(value)).filter(|values| !values.is_empty()).map(|values| MeanSd::of(&values))
-    };
-    let own = values(&|kpis| kpis.average_loss);
-    let seconds: f64 = rows.iter().map(|row| row.seconds).sum();
+    let trials = OverSeeds::of(collector, index);
+    let seconds = trials.seconds();
     let (planned, pooled) = (&plan.policies[index], &collector.pooled[index]);
     PolicySummary {
         name: planned.name.clone(),
         kind: planned.spec.kind().into(),
         parameters: parameters(&planned.spec),
-        seeds: rows.len() as u64,
+        seeds: trials.count(),
         told_more: !CascadePolicySpec::is_ranked(planned.spec.kind()),
         degenerate: pooled.only_answer(),
-        average_loss: over_seeds(&|kpis| kpis.average_loss),
-        average_loss_interval: (!own.is_empty()).then(|| Interval::of(&own)),
-        offloaded_share: over_seeds(&|kpis| kpis.offloaded_share),
-        wasted_share: over_seeds(&|kpis| kpis.wasted_share),
+        average_loss: trials.mean(|kpis| kpis.average_loss),
+        average_loss_interval: trials.interval(|kpis| kpis.average_loss),
+        offloaded_share: trials.mean(|kpis| kpis.offloaded_share),
+        wasted_share: trials.mean(|kpis| kpis.wasted_share),
         gain: reference
             .filter(|reference| *reference != index)
             .and_then(|reference| gain(plan, collector, index, reference)),

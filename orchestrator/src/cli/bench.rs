@@ -22,6 +22,7 @@ use super::results::{results_dir, unwritten};
 use super::run::Format;
 use super::stopping::{runtime, until_asked_twice};
 use super::topology::assignments;
+use super::train::until_stopped;
 use crate::bench::board::BenchBoard;
 use crate::bench::design::{Design, Experiment, Size, Suite};
 use crate::bench::grid::Player;
@@ -126,7 +127,7 @@ fn network(args: &NetworkArgs) -> Result<Exit, Failure> {
     let design = Design::new(&file, args.seed, size);
     let suite = design.suite()?;
     let plan = PlacementPlan::new(file);
-    let models = Models::prepare(&plan, args.quiet)?;
+    let models = until_stopped(|stop| Models::prepare(&plan, args.quiet, stop))??;
     let runtime = runtime()?;
     let dir = results_dir(args.out.as_deref(), &format!("bench-{}", plan.scenario.name()))?;
     let manifest = Manifest::begin(args.backend.name(), &[args.seed]);

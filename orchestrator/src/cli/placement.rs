@@ -8,9 +8,9 @@ use comfy_table::{Cell, CellAlignment, Table};
 use super::ranking::rankings;
 use super::table::{Rows, end, grouped, head, new_table, percent, right};
 use crate::harness::ProblemSummary;
-use crate::placement::sample::Distribution;
 use crate::placement::summary::{BreakEven, PlacementSummary, PolicySummary};
 use crate::placement::tally::Kpis;
+use crate::stats::sample::Distribution;
 
 /// Of more segments than these only the whole is shown.
 const MOST_SEGMENTS: usize = 12;

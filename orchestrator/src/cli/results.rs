@@ -59,14 +59,15 @@ pub(super) fn never_begun(
 
 /// What problem the results in `dir` are about.
 fn problem(dir: &Path) -> Result<Problem, Failure> {
-    results::read::problem(dir).map_err(|error| match dir.join(EXPERIMENTS).is_dir() {
-        true => {
-            let help = format!("for example: fogbit verify {}/{EXPERIMENTS}/NAME", dir.display());
-            Failure::usage(error).help(help)
-        }
-        false => {
-            Failure::usage(error).help("the topology that the run was made with belongs there")
-        }
+    results::read::problem(dir).map_err(|error| {
+        let help = if dir.join(EXPERIMENTS).is_dir() {
+            format!("for example: fogbit verify {}/{EXPERIMENTS}/NAME", dir.display())
+        } else if dir.join("topology.toml").exists() {
+            "the topology that the run was made with belongs there".into()
+        } else {
+            "give the directory that `fogbit run --out` has written".into()
+        };
+        Failure::usage(error).help(help)
     })
 }
 

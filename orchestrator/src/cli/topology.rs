@@ -100,7 +100,7 @@ impl TopologyArgs {
         let mut scenario = PipelineScenario::from_file(file)?;
         scenario.check_label_sweep().map_err(Faults::from)?;
         if let Some(path) = scenario.label_sweep() {
-            crate::pipeline::read::label_sweep(&path).map_err(|error| {
+            crate::train::pipeline::read_rows(&path).map_err(|error| {
                 let help = "what `fogbit train pipeline --label-sweep` wrote";
                 Faults::from(scenario.label_sweep_fault(Fault::new(error.to_string()).help(help)))
             })?;

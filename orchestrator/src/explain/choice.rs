@@ -40,7 +40,7 @@ impl Oracle for Chooser {
                     Some(Err(error)) => error.to_string(),
                     None => "the decision file ends before".into(),
                 };
-                Err(TrialError::Record { slot, reason })
+                Err(TrialError::Record { reason: format!("slot {slot}: {reason}") })
             }
         }
     }

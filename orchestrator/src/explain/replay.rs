@@ -53,7 +53,7 @@ pub(super) fn replay(
     let replica = plan.replica(policy, &instance);
     let mut decider = decider(replica, rows()?).ok_or(ReplayFailure::Elsewhere)?;
     let ledger = Ledger::new(&instance, [].into(), [].into(), None)
-        .map_err(|error| TrialError::Record { slot: 0, reason: error.to_string() })?;
+        .map_err(|error| TrialError::Record { reason: error.to_string() })?;
     let mut witness = Witness {
         slot,
         is_fresh: matches!(decider, Decider::Policy(_)),
@@ -205,7 +205,8 @@ impl Recorder for Witness {
     ) -> Result<(), TrialError> {
         let Step { slot, contexts, node, outcome } = step;
         let loss = self.ledger.price(contexts, node);
-        let unbooked = |reason: String| TrialError::Record { slot, reason };
+        let unbooked =
+            |reason: String| TrialError::Record { reason: format!("slot {slot}: {reason}") };
         self.ledger.book(node, outcome, loss, None).map_err(|error| unbooked(error.to_string()))?;
         let (regret_linear, regret_happiness) = (loss.linear, loss.happiness);
         let found = Decision { slot, node, outcome, regret_linear, regret_happiness };

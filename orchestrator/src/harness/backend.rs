@@ -32,7 +32,7 @@ pub trait ProblemBackend: Clone + Send + Sync + 'static {
     /// The ledger of a trial.
     type Ledger: ProblemLedger<Step: Clone + Send> + Send + 'static;
     /// What a task node tells at once.
-    type Batch: Batch<Step = StepOf<Self>> + DeserializeOwned + Send;
+    type Batch: Batch<Step = StepOf<Self>> + DeserializeOwned + Send + 'static;
 
     /// What to do.
     fn plan(&self) -> &Self::Plan;

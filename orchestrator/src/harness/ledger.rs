@@ -13,6 +13,8 @@ pub trait ProblemLedger {
     const COUNTED: &'static str;
     /// How often a trial in virtual time tells how far it is, in decisions.
     const TELL_EVERY: u64;
+    /// Whether booking a step may take so long that whoever hears messages must not wait for it.
+    const TAKES_LONG: bool = false;
 
     /// Books the next step.
     ///
@@ -46,6 +48,16 @@ pub enum LedgerError {
         /// What is wrong.
         reason: String,
     },
+    /// What the decision has lost cannot be said.
+    #[error("{counted} {number}: {reason}")]
+    Unknown {
+        /// What is counted.
+        counted: &'static str,
+        /// Which one.
+        number: u64,
+        /// Why.
+        reason: String,
+    },
     /// The decision file cannot be written.
     #[error("{counted} {number}: cannot write its decision: {error}")]
     Write {
@@ -62,6 +74,11 @@ impl LedgerError {
     /// The step for `number` is not one of this trial.
     pub fn untrue<L: ProblemLedger>(number: u64, reason: String) -> LedgerError {
         LedgerError::Untrue { counted: L::COUNTED, number, reason }
+    }
+
+    /// What the decision `number` has lost cannot be said.
+    pub fn unknown<L: ProblemLedger>(number: u64, why: &impl ToString) -> LedgerError {
+        LedgerError::Unknown { counted: L::COUNTED, number, reason: why.to_string() }
     }
 
     /// The decision `number` cannot be written.

@@ -7,6 +7,7 @@
 
 mod backend;
 mod board;
+mod booking;
 mod ledger;
 pub mod metric;
 mod plan;
@@ -21,5 +22,5 @@ pub use ledger::{LedgerError, ProblemLedger, Told, Watch, show};
 pub use metric::ProblemMetric;
 pub use plan::{PlannedPolicy, PolicyKind, ProblemPlan, narrow, wanted_policies};
 pub use sim::SimRecorder;
-pub use summary::{ProblemSummary, RunFacts, RunHead, TrialSummary, parameters, trials};
+pub use summary::{OverSeeds, ProblemSummary, RunFacts, RunHead, TrialSummary, parameters, trials};
 pub use trials::{BySeed, Outcome, ProblemCollector, RunFailure, TrialRow, failed_trials};

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::backend::{AccountOf, ProblemBackend, RunContext, Trial};
 use super::board::Published;
+use super::booking::Booking;
 use super::ledger::{LedgerError, ProblemLedger, Told};
 use super::plan::ProblemPlan;
 use super::trials::{Outcome, RunFailure};
@@ -165,7 +166,7 @@ async fn drive<P: ProblemBackend>(
     let mut conversation = Conversation {
         context: &context,
         policy,
-        ledger,
+        booking: Booking::new(ledger),
         published: Published::default(),
         begun: Begun::default(),
         links: Vec::new(),
@@ -181,8 +182,8 @@ async fn drive<P: ProblemBackend>(
         Some(Err(failure)) => (Status::Failed, Some(failure.to_string())),
         None => (Status::Partial, None),
     };
-    let Conversation { ledger, links, begun, .. } = conversation;
-    let account = ledger.close()?;
+    let Conversation { booking, links, begun, .. } = conversation;
+    let account = booking.end().await.close()?;
     let seconds = started.elapsed().as_secs_f64();
     let trial = Trial { policy, seed, status, account, seconds, failure };
     Ok(Played { trial, links, begun })
@@ -191,7 +192,7 @@ async fn drive<P: ProblemBackend>(
 struct Conversation<'c, P: ProblemBackend> {
     context: &'c RunContext<P>,
     policy: usize,
-    ledger: P::Ledger,
+    booking: Booking<P::Ledger>,
     published: Published,
     begun: Begun,
     links: Vec<LinkCheck>,
@@ -225,17 +226,16 @@ impl<P: ProblemBackend> Conversation<'_, P> {
         loop {
             match receive.expect::<Report<P::Batch>>().await? {
                 Report::Steps(batch) => {
-                    for step in batch.steps() {
-                        self.ledger.record(step)?;
-                    }
                     let (slots, late) = batch.begun();
+                    self.booking.book(batch).await?;
                     self.begun.add(Begun { slots: slots.into(), late: late.into() });
-                    let board = &self.context.board;
-                    board.publish(self.policy, &self.ledger, &mut self.published);
+                    let (board, published) = (&self.context.board, &mut self.published);
+                    self.booking.with(|ledger| board.publish(self.policy, ledger, published));
                 }
                 Report::Link(check) => self.links.push(*check),
                 Report::Done { .. } => {
-                    let (played, counted) = (self.ledger.booked(), P::Ledger::COUNTED);
+                    let (played, counted) =
+                        (self.booking.with(P::Ledger::booked), P::Ledger::COUNTED);
                     if played != length {
                         return Err(TrialFailure::Short { played, length, counted });
                     }

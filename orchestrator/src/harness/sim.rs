@@ -56,8 +56,7 @@ pub fn play<P: ProblemBackend>(
     context: &RunContext<P>,
     (policy, seed): (usize, u64),
 ) -> Result<Trial<AccountOf<P>>, TrialError> {
-    let unwritable =
-        |error: std::io::Error| TrialError::Record { slot: 0, reason: error.to_string() };
+    let unwritable = |error: std::io::Error| TrialError::Record { reason: error.to_string() };
     let instance = context.problem.instance(seed);
     let ledger =
         context.ledger((policy, seed), instance.clone(), Told::Here).map_err(unwritable)?;
@@ -85,15 +84,15 @@ pub struct SimRecorder<'c, L> {
 }
 
 impl<L: ProblemLedger> SimRecorder<'_, L> {
-    /// Books the step of `slot`.
+    /// Books a step.
     ///
     /// # Errors
     /// If the ledger does not take it.
     #[inline]
-    pub fn book(&mut self, slot: u64, step: &L::Step) -> Result<(), TrialError> {
+    pub fn book(&mut self, step: &L::Step) -> Result<(), TrialError> {
         self.ledger
             .record(step)
-            .map_err(|error| TrialError::Record { slot, reason: error.to_string() })?;
+            .map_err(|error| TrialError::Record { reason: error.to_string() })?;
         if self.ledger.booked().is_multiple_of(L::TELL_EVERY) {
             self.publish();
         }

@@ -8,6 +8,7 @@ use crate::expect::Verdict;
 use crate::links::LinksSummary;
 use crate::plan::Status;
 use crate::results::RunStatus;
+use crate::stats::{Interval, MeanSd};
 
 /// What a backend says of a run as a whole.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -117,4 +118,45 @@ pub fn parameters(spec: &impl Serialize) -> serde_json::Value {
         table.remove("kind");
     }
     value
+}
+
+/// The complete trials of a policy, whose figures are told over the seeds.
+#[derive(Debug, Clone)]
+pub struct OverSeeds<'r, F>(Vec<&'r TrialRow<F>>);
+
+impl<'r, F: 'static> OverSeeds<'r, F> {
+    /// Those of the policy of number `policy`.
+    pub fn of<C: ProblemCollector<Figures = F>>(
+        collector: &'r C,
+        policy: usize,
+    ) -> OverSeeds<'r, F> {
+        OverSeeds(collector.complete(policy).collect())
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    /// How long they took together, in seconds of wall time.
+    pub fn seconds(&self) -> f64 {
+        self.0.iter().map(|row| row.seconds).sum()
+    }
+
+    /// A figure of each trial that has it.
+    fn values(&self, figure: impl Fn(&F) -> Option<f64>) -> Vec<f64> {
+        self.0.iter().filter_map(|row| figure(&row.figures)).collect()
+    }
+
+    /// A figure over the trials that have it; none where no trial has.
+    pub fn mean(&self, figure: impl Fn(&F) -> Option<f64>) -> Option<MeanSd> {
+        let values = self.values(figure);
+        (!values.is_empty()).then(|| MeanSd::of(&values))
+    }
+
+    /// Its mean with its 95 % confidence interval; none where no trial has it.
+    pub fn interval(&self, figure: impl Fn(&F) -> Option<f64>) -> Option<Interval> {
+        let values = self.values(figure);
+        (!values.is_empty()).then(|| Interval::of(&values))
+    }
 }

@@ -143,6 +143,6 @@ impl ProblemBackend for Pipeline {
 
 impl PipelineRecorder for SimRecorder<'_, PipelineLedger> {
     async fn record(&mut self, step: ApplicationStep) -> Result<(), TrialError> {
-        self.book(step.application, &step)
+        self.book(&step)
     }
 }

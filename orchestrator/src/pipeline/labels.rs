@@ -1,27 +1,28 @@
 //! The best placements of the applications of a run, by which all policies are judged.
 //!
-//! They are found a few at a time, when the first trial of a seed comes to them: a trial can be stopped
-//! in between, and memory does not grow with its length.
+//! Each is found when the first trial of a seed comes to it: a trial can be stopped in between, and
+//! memory does not grow with its length.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use fogbit_policy::pipeline::{Optimum, SearchPolicy, Sight};
+use fogbit_policy::pipeline::{Optimum, SearchPolicy, Sight, TooHard};
 use fogbit_scenario::pipeline::PipelineInstance;
 use fogbit_scenario::topology::SearchMethod;
 
 /// Seeds whose labels are kept: more than are played at once.
 const KEPT_SEEDS: usize = 32;
-/// Applications whose labels are found at once.
-const AT_ONCE: u64 = 16;
-/// So many times [`AT_ONCE`] are kept of a seed, the first ones: some 2 MB. Each trial finds later ones
+/// Labels of so many applications lie together.
+const TOGETHER: u64 = 16;
+/// So many times [`TOGETHER`] are kept of a seed, the first ones: some 2 MB. Each trial finds later ones
 /// by itself.
 const KEPT_OF_SEED: usize = 1024;
 
-/// The labels of [`AT_ONCE`] applications, fewer at the end of a trial.
-type Piece = Arc<Vec<Optimum>>;
+/// The labels of [`TOGETHER`] applications, as far as a trial has come to them.
+type Piece = Arc<[OnceLock<Result<Optimum, TooHard>>; TOGETHER as usize]>;
 
-/// The labels of one seed that were found so far, by number of the first application over [`AT_ONCE`].
+/// The labels of one seed that were found so far, by number of the first application over
+/// [`TOGETHER`].
 type OfSeed = Arc<Mutex<BTreeMap<u64, Piece>>>;
 
 /// The labels of the seeds that are being played: what one policy's trial has found is there for the
@@ -56,34 +57,30 @@ pub struct SeedLabels {
 
 impl SeedLabels {
     /// The best placement of application `number` of `instance`, from 1.
-    pub fn label(&mut self, instance: &PipelineInstance, number: u64) -> Optimum {
-        let place = (number - 1) / AT_ONCE;
-        let labels = match &self.current {
-            Some((at, labels)) if *at == place => Arc::clone(labels),
-            _ => {
-                let labels = self.find(instance, place);
-                self.current = Some((place, Arc::clone(&labels)));
-                labels
-            }
+    ///
+    /// # Errors
+    /// If branch and bound gives up.
+    pub fn label(&mut self, instance: &PipelineInstance, number: u64) -> Result<Optimum, TooHard> {
+        let place = (number - 1) / TOGETHER;
+        let piece = match &self.current {
+            Some((at, piece)) if *at == place => Arc::clone(piece),
+            _ => self.piece(place),
         };
-        labels[((number - 1) % AT_ONCE) as usize].clone()
+        self.current = Some((place, Arc::clone(&piece)));
+        let label = &piece[((number - 1) % TOGETHER) as usize];
+        label.get_or_init(|| self.best(instance, number)).clone()
     }
 
-    fn find(&mut self, instance: &PipelineInstance, place: u64) -> Piece {
-        if let Some(labels) = lock(&self.all).get(&place) {
-            return Arc::clone(labels);
-        }
-        let first = place * AT_ONCE + 1;
-        let numbers = first..=(first + AT_ONCE - 1).min(instance.applications);
-        let labels: Piece = Arc::new(numbers.map(|number| self.best(instance, number)).collect());
+    fn piece(&self, place: u64) -> Piece {
         let mut all = lock(&self.all);
-        if all.len() < KEPT_OF_SEED {
-            all.insert(place, Arc::clone(&labels));
+        match all.get(&place) {
+            Some(piece) => Arc::clone(piece),
+            None if all.len() < KEPT_OF_SEED => Arc::clone(all.entry(place).or_default()),
+            None => Piece::default(),
         }
-        labels
     }
 
-    fn best(&mut self, instance: &PipelineInstance, number: u64) -> Optimum {
+    fn best(&mut self, instance: &PipelineInstance, number: u64) -> Result<Optimum, TooHard> {
         let (application, conditions) = (instance.application(number), instance.conditions(number));
         self.search.optimum(&Sight { number, application: &application, conditions: &conditions })
     }

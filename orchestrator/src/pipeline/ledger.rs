@@ -127,6 +127,8 @@ impl ProblemLedger for PipelineLedger {
     type Account = Tally;
     const COUNTED: &'static str = "application";
     const TELL_EVERY: u64 = 1 << 8;
+    /// The best placement of an application has to be found.
+    const TAKES_LONG: bool = true;
 
     fn record(&mut self, step: &ApplicationStep) -> Result<(), LedgerError> {
         let number = self.tally.counts.applications + 1;
@@ -145,6 +147,7 @@ impl ProblemLedger for PipelineLedger {
         self.scheduler.take(&application);
         let delay_ns = self.scheduler.delay_ns(&self.table, &step.placement);
         let label = self.labels.label(&self.instance, number);
+        let label = label.map_err(|error| LedgerError::unknown::<Self>(number, &error))?;
         let held_up_ns = held_up_ns(step, &self.table);
         self.tally.add(&Entry {
             step,

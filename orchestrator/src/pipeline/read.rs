@@ -48,46 +48,6 @@ pub fn distributions(dir: &Path) -> Result<Vec<QuantileRow>, ReadError> {
     rows(&dir.join(DISTRIBUTIONS_FILE))
 }
 
-/// A row of a label sweep: a model that learnt from so many labels.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct LabelRow {
-    /// So many labels.
-    pub labels: u64,
-    /// Seed of the training.
-    pub seed: u64,
-    /// Which model.
-    pub model: String,
-    /// Its mean delay over the mean optimum, on applications that it never saw.
-    pub delay_ratio: f64,
-    /// Share of their sub-tasks that it places as in the label.
-    pub label_accuracy: f64,
-    /// Share of the applications that it places exactly as in the label.
-    pub exact_match: f64,
-}
-
-/// Reads a label sweep.
-///
-/// # Errors
-/// If it is missing or something else.
-pub fn label_sweep(path: &Path) -> Result<Vec<LabelRow>, ReadError> {
-    let rows: Vec<LabelRow> = rows(path)?;
-    let is_share = |share: f64| (0.0..=1.0).contains(&share);
-    let can_be = |row: &&LabelRow| {
-        let ratio = row.delay_ratio.is_finite() && row.delay_ratio > 0.0;
-        ratio && row.labels > 0 && is_share(row.label_accuracy) && is_share(row.exact_match)
-    };
-    match rows.iter().find(|row| !can_be(row)) {
-        Some(row) => {
-            let LabelRow { labels, seed, model, .. } = row;
-            let told =
-                format!("{model} with {labels} labels and seed {seed}: figures that cannot be");
-            Err(content(path, told))
-        }
-        None if rows.is_empty() => Err(content(path, "it has no rows")),
-        None => Ok(rows),
-    }
-}
-
 fn rows<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<T>, ReadError> {
     let text = text(path)?;
     let mut csv = csv::Reader::from_reader(text.as_bytes());

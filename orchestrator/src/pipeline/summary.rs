@@ -4,13 +4,13 @@
 use fogbit_scenario::topology::PipelinePolicySpec;
 use serde::{Deserialize, Serialize};
 
-use super::collect::{PipelineCollector, TrialRow};
+use super::collect::PipelineCollector;
 use super::plan::PipelinePlan;
 use super::tally::{Kpis, MeasuredKpis};
 use super::timing::{DecisionTimes, RunTimes};
 use crate::expect::{Verdict, evaluate};
 use crate::harness::{
-    self, PolicyKind, ProblemCollector, ProblemSummary, RunFacts, RunHead, parameters, trials,
+    self, OverSeeds, PolicyKind, ProblemSummary, RunFacts, RunHead, parameters, trials,
 };
 use crate::results::RunStatus;
 use crate::results::pairs::{Pair, PolicyRank, pairs, ranks};
@@ -256,26 +256,19 @@ fn policy_summary(
     index: usize,
     decision: Option<DecisionTimes>,
 ) -> PolicySummary {
-    let rows: Vec<&TrialRow> = collector.complete(index).collect();
-    let values = |value: &dyn Fn(&Kpis) -> Option<f64>| -> Vec<f64> {
-        rows.iter().filter_map(|row| value(&row.figures)).collect()
-    };
-    let over_seeds = |value: &dyn Fn(&Kpis) -> Option<f64>| {
-        Some(values(value)).filter(|values| !values.is_empty()).map(|values| MeanSd::of(&values))
-    };
-    let ratios = values(&|kpis| kpis.delay_ratio);
+    let trials = OverSeeds::of(collector, index);
     let planned = &plan.policies[index];
     PolicySummary {
         name: planned.name.clone(),
         kind: planned.spec.kind().into(),
         parameters: parameters(&planned.spec),
-        seeds: rows.len() as u64,
-        delay_ratio: over_seeds(&|kpis| kpis.delay_ratio),
-        delay_ratio_interval: (!ratios.is_empty()).then(|| Interval::of(&ratios)),
-        mean_delay_ms: over_seeds(&|kpis| kpis.mean_delay_ms),
-        label_accuracy: over_seeds(&|kpis| kpis.label_accuracy),
-        exact_match: over_seeds(&|kpis| kpis.exact_match),
-        optimal_share: over_seeds(&|kpis| kpis.optimal_share),
+        seeds: trials.count(),
+        delay_ratio: trials.mean(|kpis| kpis.delay_ratio),
+        delay_ratio_interval: trials.interval(|kpis| kpis.delay_ratio),
+        mean_delay_ms: trials.mean(|kpis| kpis.mean_delay_ms),
+        label_accuracy: trials.mean(|kpis| kpis.label_accuracy),
+        exact_match: trials.mean(|kpis| kpis.exact_match),
+        optimal_share: trials.mean(|kpis| kpis.optimal_share),
         decision,
         whole: collector.pooled[index].kpis(plan.scenario.sites().len()),
     }

@@ -4,7 +4,7 @@ use fogbit_policy::pipeline::Optimum;
 use fogbit_scenario::pipeline::{Application, ApplicationFate, ApplicationStep, Measured};
 use serde::{Deserialize, Serialize};
 
-use crate::placement::sample::{Distribution, Sample};
+use crate::stats::sample::{Distribution, Sample};
 
 /// The first applications of a trial are kept as they were placed, so many of them: one is drawn in
 /// the report.

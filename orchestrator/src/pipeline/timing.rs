@@ -11,10 +11,12 @@ use fogbit_scenario::pipeline::{Application, Conditions, PipelineInstance};
 use fogbit_scenario::topology::SearchMethod;
 use serde::{Deserialize, Serialize};
 
-/// Applications that are placed.
-const APPLICATIONS: u64 = 512;
+/// Decisions are timed on so many applications, the first ones of the first seed.
+pub const APPLICATIONS: u64 = 512;
 /// Decisions that are timed at once: to read the clock takes as long as a fast one.
 const AT_ONCE: usize = 16;
+/// One that takes this long is timed by itself.
+const SLOW: Duration = Duration::from_millis(1);
 /// How often all of them are placed, at most.
 const PASSES: usize = 21;
 /// After this long no further pass begins, and none goes on that has timed something.
@@ -48,15 +50,18 @@ impl TimedApplications {
     /// Times `policy`.
     pub fn time(&self, policy: &mut dyn PipelinePolicy) -> DecisionTimes {
         let (mut times, mut placement, mut placed) = (Vec::new(), Vec::new(), 0);
+        let mut place = |(number, application, conditions): &(u64, Application, Conditions)| {
+            let sight = Sight { number: *number, application, conditions };
+            policy.place(black_box(&sight), &mut placement);
+            black_box(&placement);
+        };
         let begun = Instant::now();
+        place(&self.all[0]);
+        let at_once = if begun.elapsed() < SLOW { AT_ONCE } else { 1 };
         'passes: for _ in 0..PASSES {
-            for some in self.all.chunks(AT_ONCE) {
+            for some in self.all.chunks(at_once) {
                 let started = Instant::now();
-                for (number, application, conditions) in some {
-                    let sight = Sight { number: *number, application, conditions };
-                    policy.place(black_box(&sight), &mut placement);
-                    black_box(&placement);
-                }
+                some.iter().for_each(&mut place);
                 times.push(started.elapsed().as_nanos() as f64 / some.len() as f64);
                 placed += some.len() as u64;
                 if begun.elapsed() > ENOUGH {

@@ -4,12 +4,14 @@
 //! vectors of their own), the schedule of a placement, and the policies, which are asked again for every
 //! application. Best placements come from trying all of them where there are not too many, whatever
 //! the run did, and everything that is summed or counted from there on is written again, in the plainest
-//! way. How long decisions took is not looked at: it is never the same.
+//! way. How long decisions took is never the same: it is only asked whether it can be.
 
 mod diff;
 mod files;
 mod labels;
+mod schedule;
 mod sums;
+mod timed;
 mod told;
 
 use std::collections::BTreeMap;
@@ -56,6 +58,8 @@ pub fn verify(dir: &Path) -> Result<Compared, Failure> {
     let mut compared = Compared::default();
     check_beside(dir, &summary, &scenario, &mut compared)?;
     check_head(&summary, &scenario, &mut compared);
+    timed::check(&summary, &scenario, &mut compared);
+    files::check_label_sweep(dir, &scenario, &mut compared);
     if !compared.findings.is_empty() {
         return Ok(compared);
     }
@@ -73,7 +77,7 @@ pub fn verify(dir: &Path) -> Result<Compared, Failure> {
         };
         let instance = scenario.instance(trial.seed);
         let policy = deciders.of(dir, &scenario, (&trial.policy, spec), &instance)?;
-        let labels = labels.of(&instance, trial.slots);
+        let labels = labels.of(&instance, trial.slots)?;
         let replay = Replay {
             trial,
             instance: &instance,
@@ -189,8 +193,7 @@ impl Replay<'_> {
             if compared.findings.len() >= before + MOST_FINDINGS {
                 return Ok(facts);
             }
-            let application = self.instance.application(number);
-            self.first.check((&trial.policy, trial.seed), (&row, &application), compared);
+            self.first.check((&trial.policy, self.instance), &row, compared);
         }
         let (planned, complete) =
             (self.instance.applications, trial.slots == self.instance.applications);

@@ -153,6 +153,6 @@ impl ProblemBackend for Placement {
 
 impl PlacementRecorder for SimRecorder<'_, PlacementLedger> {
     async fn record(&mut self, step: &Step) -> Result<(), TrialError> {
-        self.book(step.slot, step)
+        self.book(step)
     }
 }

@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use super::collect::{PlacementCollector, WindowMeans};
 use super::plan::PlacementPlan;
-use super::sample::Distribution;
 use super::tally::Kpis;
 use crate::results::{Over, Point, ResultsDir, ResultsError, points_csv};
 use crate::stats::Running;
+use crate::stats::sample::Distribution;
 
 /// The file of every trial's segments.
 pub const SEGMENTS_FILE: &str = "segments.csv";

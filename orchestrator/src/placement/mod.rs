@@ -18,7 +18,6 @@ pub mod plan;
 pub mod read;
 pub mod record;
 pub mod report;
-pub mod sample;
 pub mod scores;
 pub mod summary;
 pub mod sweep;

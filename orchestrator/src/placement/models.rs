@@ -1,6 +1,7 @@
 //! Models that policies need before a run begins.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use fogbit_policy::placement::{LearnedPolicy, PlacementPolicy};
 use fogbit_scenario::placement::PlacementInstance;
@@ -21,13 +22,17 @@ pub struct Models {
 impl Models {
     /// Reads the models that the topology names, and trains those that it does not. It is called
     /// after the topology is checked and before the results directory is made. A training is shown
-    /// on standard error unless `quiet`.
+    /// on standard error unless `quiet`, and ends when `stop` is set.
     ///
     /// # Errors
     /// If a policy needs a model that cannot be had.
-    pub fn prepare(plan: &PlacementPlan, quiet: bool) -> Result<Models, Failure> {
+    pub fn prepare(
+        plan: &PlacementPlan,
+        quiet: bool,
+        stop: &AtomicBool,
+    ) -> Result<Models, Failure> {
         let names = plan.policies.iter().map(|policy| policy.name.clone()).collect();
-        Ok(Models { by_name: prepare(&plan.scenario, quiet)?, names })
+        Ok(Models { by_name: prepare(&plan.scenario, quiet, stop)?, names })
     }
 
     /// The model of the policy of number `policy`, if it has one.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::sample::Thinned;
+use crate::stats::sample::Thinned;
 
 /// Choices against what would have been best: whether local or offloaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -6,14 +6,12 @@ use fogbit_scenario::placement::{PlacementScenario, SiteSight, Task};
 use fogbit_scenario::topology::Range;
 use serde::{Deserialize, Serialize};
 
-use super::collect::{PlacementCollector, TrialRow};
+use super::collect::PlacementCollector;
 use super::plan::{PlacementPlan, Segment};
 use super::scores::Answer;
 use super::tally::{Kpis, MeasuredBreakEven, Tally};
 use crate::expect::{Verdict, evaluate};
-use crate::harness::{
-    self, ProblemCollector, ProblemSummary, RunFacts, RunHead, parameters, trials,
-};
+use crate::harness::{self, OverSeeds, ProblemSummary, RunFacts, RunHead, parameters, trials};
 use crate::links::LinksSummary;
 use crate::results::RunStatus;
 use crate::results::pairs::{Pair, PolicyRank, pairs, ranks};
@@ -189,11 +187,7 @@ impl ProblemSummary for PlacementSummary {
 }
 
 fn policy(plan: &PlacementPlan, collector: &PlacementCollector, index: usize) -> PolicySummary {
-    let rows: Vec<&TrialRow> = collector.complete(index).collect();
-    let over_seeds = |value: &dyn Fn(&Kpis) -> Option<f64>| {
-        let values: Vec<f64> = rows.iter().filter_map(|row| value(&row.figures.whole)).collect();
-        (!values.is_empty()).then(|| MeanSd::of(&values))
-    };
+    let trials = OverSeeds::of(collector, index);
     let mut segments = collector.pooled[index].segments.clone();
     segments.resize_with(plan.segments.len(), Tally::default);
     let mut whole = Tally::default();
@@ -203,12 +197,12 @@ fn policy(plan: &PlacementPlan, collector: &PlacementCollector, index: usize) ->
         name: planned.name.clone(),
         kind: planned.spec.kind().into(),
         parameters: parameters(&planned.spec),
-        seeds: rows.len() as u64,
+        seeds: trials.count(),
         degenerate: whole.confusion.only_answer(),
-        mean_latency_ms: over_seeds(&|kpis| kpis.mean_latency_ms),
-        mean_regret_ms: over_seeds(&|kpis| kpis.mean_regret_ms),
-        accuracy: over_seeds(&|kpis| kpis.accuracy),
-        accuracy_outside_band: over_seeds(&|kpis| kpis.accuracy_outside_band),
+        mean_latency_ms: trials.mean(|figures| figures.whole.mean_latency_ms),
+        mean_regret_ms: trials.mean(|figures| figures.whole.mean_regret_ms),
+        accuracy: trials.mean(|figures| figures.whole.accuracy),
+        accuracy_outside_band: trials.mean(|figures| figures.whole.accuracy_outside_band),
         whole: whole.kpis(),
         segments: segments.iter().map(Tally::kpis).collect(),
     }

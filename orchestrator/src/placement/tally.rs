@@ -4,8 +4,8 @@ use fogbit_scenario::placement::{Execution, Fate, Site, Step};
 use serde::{Deserialize, Serialize};
 
 use super::pairing::TaskPair;
-use super::sample::{Distribution, Sample};
 use super::scores::{Confusion, Scores, auc};
+use crate::stats::sample::{Distribution, Sample};
 use crate::stats::{Interval, Running};
 
 /// Local and the best offloaded latency are near each other when they differ by no more than this

@@ -200,7 +200,7 @@ fn most_chosen(data: &Data, rows: &[usize]) -> String {
         put!(
             out,
             "<tr><td>{}</td><td class='left'>{}</td><td>{half}</td></tr>\n",
-            data.policy_name(*row),
+            data.policies.name(*row),
             first.join(" · ")
         );
     }

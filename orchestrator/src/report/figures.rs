@@ -72,7 +72,7 @@ fn legend(data: &Data, wanted: impl Fn(&str) -> bool, further: &[(&str, &str)]) 
     let mut out = String::from("<ul class='legend'>");
     for (index, policy) in data.summary.policies.iter().enumerate() {
         if wanted(&policy.name) {
-            let swatch = swatch(&format!("line {}", data.looks[index]));
+            let swatch = swatch(&format!("line {}", data.policies.look(index)));
             let parameters = match parameters(&policy.parameters) {
                 text if text.is_empty() => text,
                 text => format!(" <span class='sub'>{}</span>", escape(&text)),
@@ -95,7 +95,7 @@ fn lines(data: &Data, curve: Curve, first: u64) -> Vec<Line> {
     let policies = data.summary.policies.iter().enumerate();
     policies
         .map(|(index, policy)| Line {
-            class: data.looks[index].clone(),
+            class: data.policies.look(index).to_owned(),
             guide: false,
             label: data.short_label(index),
             title: data.long_label(index),

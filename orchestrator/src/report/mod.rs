@@ -11,6 +11,7 @@ pub(crate) mod markup;
 pub(crate) mod pairs;
 pub(crate) mod panel;
 pub(crate) mod plot;
+pub(crate) mod policies;
 pub(crate) mod ranking;
 pub mod sweep;
 pub(crate) mod tables;
@@ -20,7 +21,7 @@ use std::path::Path;
 
 use beyond::Mark;
 use markup::{escape, grouped, parameters, put, seed_ranges};
-use pairs::Named;
+use policies::Policies;
 
 use crate::harness::{ProblemSummary, RunHead, TrialSummary};
 use crate::plan::{Curve, Status};
@@ -96,8 +97,7 @@ pub(crate) fn page(title: &str, style: &str) -> String {
 struct Data {
     summary: Summary,
     manifest: Manifest,
-    /// The classes of each policy: its colour and dashes in every figure.
-    looks: Vec<String>,
+    policies: Policies,
     curves: Vec<Vec<CurvePoint>>,
     /// What the topology has beyond the model, in a few words each.
     beyond: Vec<String>,
@@ -114,10 +114,11 @@ impl Data {
             Curve::ALL.into_iter().map(|c| read::curve(dir, c)).collect::<Result<_, _>>()?;
         let scenario = beyond::scenario(dir);
         let looks = looks(summary.policies.iter().map(|policy| policy.kind.as_str()));
+        let policies = Policies::new(summary.policies.iter().map(|policy| &policy.name), looks);
         let marks = scenario.as_ref().map(beyond::marks).unwrap_or_default();
         let beyond = scenario.as_ref().map(beyond::facts).unwrap_or_default();
         let links = crate::links::read(dir)?;
-        Ok(Data { summary, manifest, looks, curves, beyond, marks, links })
+        Ok(Data { summary, manifest, policies, curves, beyond, marks, links })
     }
 
     fn curve(&self, curve: Curve) -> &[CurvePoint] {
@@ -135,10 +136,6 @@ impl Data {
         let points = self.curve(curve).iter();
         let mut here = points.filter(|p| p.policy == policy.name && p.slot == slot);
         here.find(|p| p.n == policy.seeds).and_then(|p| p.sd)
-    }
-
-    fn index_of(&self, policy: &str) -> Option<usize> {
-        self.summary.policies.iter().position(|p| p.name == policy)
     }
 
     /// The name with lambda where there is one, on which much depends, and no prior in its place.
@@ -162,16 +159,9 @@ impl Data {
     }
 
     fn label_of(&self, policy: &str) -> String {
-        self.index_of(policy).map_or_else(|| policy.to_owned(), |index| self.short_label(index))
-    }
-
-    /// The name behind a patch of its colour, as HTML.
-    fn policy_name(&self, index: usize) -> String {
-        policy_name(&self.looks[index], &self.summary.policies[index].name)
-    }
-
-    fn named(&self, policy: &str) -> Named {
-        Named::of(self.index_of(policy).map(|index| self.looks[index].as_str()), policy)
+        self.policies
+            .index_of(policy)
+            .map_or_else(|| policy.to_owned(), |index| self.short_label(index))
     }
 }
 
@@ -195,8 +185,7 @@ fn ranks(data: &Data) -> String {
         true => [reward, regret, lost],
         false => [regret, lost, reward],
     };
-    let (ranks, policies) = (&data.summary.ranks, data.summary.policies.len());
-    ranking::section(ranks, &columns, policies, |policy| data.named(policy).name)
+    data.policies.ranks(&data.summary.ranks, &columns)
 }
 
 /// Paired differences to the policy of reference. Average regret is total regret in other units; it
@@ -213,7 +202,7 @@ fn differences(data: &Data) -> String {
         metrics: &metrics,
         versus: &versus,
         endless: data.summary.run.slots.is_none(),
-        named: |policy: &str| data.named(policy),
+        named: |policy: &str| data.policies.named(policy),
         note: "Differences in average regret are those in regret, divided by the number of slots. ",
     })
 }
@@ -363,6 +352,17 @@ fn footer(data: &Data) -> String {
     let run = &data.summary.run;
     let checks = "computes every regret anew, by a separate path";
     footer_of(&data.manifest, &run.backend, run.seconds, checks)
+}
+
+/// How the page of a run of any problem but `one-bit` ends.
+pub(crate) fn end(manifest: &Manifest, head: &RunHead<'_>) -> String {
+    let checks = "computes every figure anew from the decision files, by a separate path";
+    footer_of(manifest, head.backend, head.seconds, checks) + "</body>\n</html>\n"
+}
+
+/// What stands in the place of a figure that cannot be drawn.
+pub(crate) fn not_drawn(title: &str, reason: &str) -> String {
+    format!("<p class='small'><b>{title}</b> is not drawn: {}.</p>\n", escape(reason))
 }
 
 /// How every page of a run ends; `checks` is what `fogbit verify` does.

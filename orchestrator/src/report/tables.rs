@@ -150,7 +150,7 @@ fn name_cell(data: &Data, index: usize) -> String {
         true => String::new(),
         false => format!("<span class='sub'>{}</span>", escape(&below.join(", "))),
     };
-    data.policy_name(index) + &below
+    data.policies.name(index) + &below
 }
 
 /// What became of expectations.

@@ -49,8 +49,12 @@ pub(crate) fn json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, ReadE
 /// whose reader says what is missing.
 ///
 /// # Errors
-/// If it is the directory of a suite, which holds runs and is none, or its topology is damaged.
+/// If there is no such directory or it holds no results, if it is that of a suite, which holds runs
+/// and is none, or if its topology is damaged.
 pub fn problem(dir: &Path) -> Result<Problem, ReadError> {
+    if !dir.is_dir() {
+        return Err(content(dir, "there is no such directory"));
+    }
     if dir.join(EXPERIMENTS).is_dir() {
         let reason = "a suite of `fogbit bench`, not a run: each folder in its experiments/ is a run, \
                       and its own figures are in bench.csv and summary.json";
@@ -58,6 +62,12 @@ pub fn problem(dir: &Path) -> Result<Problem, ReadError> {
     }
     let path = dir.join("topology.toml");
     if !path.exists() {
+        if !dir.join("summary.json").exists() {
+            return Err(content(
+                dir,
+                "it is not a results directory: neither topology.toml nor summary.json is there",
+            ));
+        }
         return Ok(told_problem(dir).unwrap_or_default());
     }
     let file = TopologyFile::read(&path).map_err(|faults| content(&path, words(&faults)))?;

@@ -8,6 +8,7 @@ pub mod bootstrap;
 mod describe;
 mod pairs;
 mod ranks;
+pub mod sample;
 mod student;
 
 pub use describe::{MeanSd, Running, median, quantile};

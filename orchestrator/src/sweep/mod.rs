@@ -5,7 +5,8 @@
 //! [`results`] (what it comes to). A unit is all policies of one point under some consecutive seeds. Everything after
 //! the unit files is made from them alone, in their order: that is why a merged sweep, a resumed
 //! one and one in a single go are the same to the byte. What a
-//! problem has to say of itself for that is in [`problem`].
+//! problem has to say of itself for that is in [`problem`]; a problem that the harness plays says less,
+//! in [`mod@point`].
 
 pub mod design;
 pub mod dir;
@@ -16,6 +17,7 @@ pub mod models;
 pub mod one_bit;
 pub mod plan;
 pub mod play;
+pub mod point;
 pub mod points;
 pub mod problem;
 pub mod progress;

@@ -132,14 +132,14 @@ impl TrainedModel {
     }
 }
 
-/// The models that are trained before a point is played: those of its policies of a kind that learns
-/// for which it names none.
-pub fn trainings(point: &PointPlan, kind: &str) -> Vec<String> {
+/// The models that are trained before a point is played: those of its policies of `kinds` that learn for
+/// which it names none.
+pub fn trainings(point: &PointPlan, kinds: &[&str]) -> Vec<String> {
     let named = |policy: &str| {
         let start = format!("{MODELS}/{policy}-");
         point.files.keys().any(|file| file.starts_with(&start))
     };
-    let learners = point.policies.iter().filter(|policy| policy.kind == kind);
+    let learners = point.policies.iter().filter(|policy| kinds.contains(&policy.kind.as_str()));
     let untrained = learners.filter(|policy| !named(&policy.name));
     untrained.map(|policy| model_of(&point.point, &policy.name)).collect()
 }

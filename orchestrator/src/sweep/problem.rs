@@ -120,12 +120,6 @@ pub trait PointPlay: Send + Sync {
     ) -> Result<TrialOutcome, String>;
 }
 
-/// The failure of a topology whose time is real.
-pub fn in_real_time() -> Failure {
-    Failure::usage("the clock is real time, and a sweep plays in virtual time")
-        .help("--set \"clock={kind='slot'}\"; `fogbit run` plays in real time")
-}
-
 /// What a problem says of itself to be swept.
 pub trait SweepProblem: Sync {
     /// Which problem.

@@ -3,6 +3,7 @@
 pub mod classifiers;
 pub mod dqn;
 mod kept;
+pub mod lock;
 pub mod pipeline;
 pub mod placement;
 pub mod progress;

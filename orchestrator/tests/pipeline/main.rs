@@ -6,6 +6,7 @@ mod common;
 mod problem;
 
 mod figures;
+mod hard;
 mod process;
 mod results;
 mod swept;

@@ -81,6 +81,22 @@ fn in_real_time_measured_delays_are_those_of_the_model() {
     }
     let (code, told) = problem::verify(&out);
     assert_eq!(code, Some(0), "{told}");
+    let path = out.join("applications.json");
+    let right: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let schedule = "/policies/best/2/measured/schedule";
+    for (part, more_ns, told) in [
+        ("/sub_tasks/1/start_ns", 60_000_000_000_i64, "in another order"),
+        ("/sub_tasks/1/end_ns", 1, "schedule: flow"),
+        ("/flows/1/start_ns", -1, "schedule: flow 1"),
+    ] {
+        let mut changed = right.clone();
+        let value = changed.pointer_mut(&format!("{schedule}{part}")).unwrap();
+        *value = Value::from(value.as_i64().unwrap() + more_ns);
+        std::fs::write(&path, changed.to_string()).unwrap();
+        let (code, found) = problem::verify(&out);
+        assert_eq!(code, Some(1), "{part}: {found}");
+        assert!(found.contains(told) && found.contains("application 3 of best"), "{part}: {found}");
+    }
 }
 
 /// Whatever does not end in time is taken back, application after application.

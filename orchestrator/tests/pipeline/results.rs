@@ -114,6 +114,25 @@ fn diff_names_the_first_application() {
 }
 
 #[test]
+fn diff_says_which_directory_holds_no_results() {
+    let dir = tempfile::tempdir().unwrap();
+    let (a, none) = (dir.path().join("a"), dir.path().join("none"));
+    play(&topology(dir.path(), "about", "about"), &["--policy", "local", "--seed", "1"], &a);
+    for (both, told) in [
+        ([&a, &none], "there is no such directory"),
+        ([&none, &a], "there is no such directory"),
+        ([&a, &dir.path().to_path_buf()], "neither topology.toml nor summary.json is there"),
+    ] {
+        let output = fogbit().arg("diff").args(both).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let said = stderr(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        let said = said.replace(" │ ", " ");
+        assert!(said.contains(told) && said.contains("fogbit run --out"), "{said}");
+        assert!(!said.contains("one-bit"), "{said}");
+    }
+}
+
+#[test]
 fn without_decisions_there_is_nothing_to_verify() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");

@@ -68,3 +68,24 @@ fn a_point_is_a_run() {
     assert_eq!(compared, 4 * 3);
     assert!(policy(&run, "small")["delay_ratio"]["mean"].as_f64().unwrap() > 1.0);
 }
+
+/// Wherever the clock became real time, that is what is underlined.
+#[test]
+fn real_time_is_refused_where_it_is_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("t.toml");
+    let grid = "[[sweep.grid]]\n\"clock.kind\" = [\"slot\", \"wall\"]\n";
+    let clock = SMALL.replace("[application]", "[clock]\nkind = \"wall\"\n\n[application]");
+    let other = "[[sweep.grid]]\napplications = [3, 4]\n";
+    for (text, line, underlined) in [
+        (format!("{SMALL}{grid}"), 1 + SMALL.lines().count() + 1, "[\"slot\", \"wall\"]"),
+        (format!("{clock}{other}"), 7, "kind = \"wall\""),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let output = fogbit().args(["sweep", "--quiet"]).arg(&file).output().unwrap();
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("real time") && said.contains(underlined), "{said}");
+        assert!(said.contains(&format!("t.toml:{line}:")), "line {line}: {said}");
+    }
+}

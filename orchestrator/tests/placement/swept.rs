@@ -1,7 +1,15 @@
 //! Sweeps of the problem `placement`.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
 
+use fogbit::plan::Status;
+use fogbit::sweep::plan::PointPlan;
+use fogbit::sweep::problem::{self, TrialWatch};
+use fogbit_scenario::topology::Problem;
 use serde_json::Value;
 
 use crate::common::{fogbit, stderr};
@@ -121,4 +129,42 @@ fn a_point_is_a_run_and_shards_make_the_same_sweep() {
     assert_eq!(std::fs::read(at("merged").join(own)).unwrap(), whole);
     let read = |folder: &str| std::fs::read(at(folder).join("points.csv")).unwrap();
     assert_eq!(read("merged"), read("sweep"));
+}
+
+/// A training of hours is given up when the sweep is stopped, and the trial that waited for it has not
+/// failed.
+#[test]
+fn a_stopped_training_is_no_failure() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = TOPOLOGY
+        .replace("epochs = 2", "epochs = 10_000")
+        .replace("samples = 2000", "samples = 20_000");
+    assert!(text.contains("epochs = 10_000"));
+    let plan = PointPlan {
+        point: "p001".into(),
+        settings: [].into(),
+        slots: 60,
+        nodes: 2,
+        slot_cost: 1,
+        own_path: false,
+        policies: Vec::new(),
+        files: [].into(),
+    };
+    let path = dir.path().join("topologies/p001.toml");
+    let point = problem::of(Problem::Placement).load(&plan, &path, &text).unwrap();
+    let (stop, done) = (Arc::new(AtomicBool::new(false)), AtomicU64::new(0));
+    let learned = 2;
+    let outcome = thread::scope(|scope| {
+        let watch = TrialWatch { done: &done, weight: 1, stop: &stop };
+        let trial = scope.spawn({
+            let point = &point;
+            move || point.play(learned, 1, &watch)
+        });
+        thread::sleep(Duration::from_millis(300));
+        assert!(!trial.is_finished(), "the training has begun");
+        stop.store(true, Ordering::Relaxed);
+        trial.join().unwrap().unwrap()
+    });
+    assert_eq!((outcome.status, outcome.failure, outcome.slots), (Status::Partial, None, 0));
+    assert!(!dir.path().join("models").exists(), "half a model is none");
 }

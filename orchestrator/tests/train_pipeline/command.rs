@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Output;
 
+use fogbit::train::lock::FileLock;
 use serde_json::Value;
 
 use crate::common::fogbit;
@@ -58,6 +59,9 @@ fn wrong_usage_is_told() {
     let there = dir.path().join("there.safetensors").display().to_string();
     std::fs::write(&there, "something").unwrap();
     let csv = dir.path().join("a.csv").display().to_string();
+    let folder = dir.path().display().to_string();
+    let busy = dir.path().join("busy.csv").display().to_string();
+    let _lock = FileLock::new(busy.as_ref()).unwrap();
     for (arguments, want) in [
         (&["--quiet"][..], "--policy with one of alone, taught"),
         (&["--policy", "nobody"], "no policy of kind `imitation` or `distilled` is called so"),
@@ -69,6 +73,12 @@ fn wrong_usage_is_told() {
         (&["--policy", "taught", "--teacher", &there], "safetensors"),
         (&["--label-sweep", "--out", &csv, "--policy", "alone"], "`distilled` is called so"),
         (&["--label-sweep"], "--out"),
+        (&["--label-sweep", "--out", &csv, "--labels", "1"], "from 100 labels at least"),
+        (&["--policy", "alone", "--seeds", "3"], "--label-sweep"),
+        (&["--policy", "alone", "--label-set", "/dev/zero"], "no regular file"),
+        (&["--policy", "alone", "--label-set", &folder], "no regular file"),
+        (&["--policy", "alone", "--out", &busy], "another training writes"),
+        (&["--label-sweep", "--out", &busy], "another training writes"),
         (&["--only-labels"], "--label-set"),
     ] {
         let output = train(&file, arguments);

@@ -8,7 +8,7 @@ use fogbit::train::pipeline::{
     Examples, Judge, LabelSet, Lesson, Origin, Part, PipelineTrainError, Rows, Teaching, prepare,
     train,
 };
-use fogbit_policy::pipeline::{PlacementNet, RandomPlacement};
+use fogbit_policy::pipeline::{PipelineNet, RandomSites};
 use fogbit_scenario::draw::{Key, Purpose};
 use fogbit_scenario::topology::PipelineTraining;
 
@@ -54,7 +54,7 @@ fn a_network_learns_and_is_the_same_each_time() {
 
     let judge = Judge::new(&scenario, 1, 500, &GO_ON).unwrap();
     let key = Key::derive(1, Purpose::RandomPlacement, 0);
-    let chance = judge.policy(&mut RandomPlacement::new(key));
+    let chance = judge.policy(&mut RandomSites::new(key));
     let (net, fixed) = (Arc::new(net), [0, 1, 2].map(|site| judge.fixed(site).delay_ratio));
     let own = judge.net(&net);
     assert_eq!(own.applications, 500);
@@ -68,7 +68,7 @@ fn a_network_learns_and_is_the_same_each_time() {
         let lesson = Lesson { teaching: Some(&teaching), ..lesson };
         train(&lesson, &origin, |_| ControlFlow::Continue(())).unwrap()
     };
-    let weights = |net: &PlacementNet| net.network().clone();
+    let weights = |net: &PipelineNet| net.network().clone();
     assert_eq!(weights(&taught(0.0)), weights(&net));
     assert_ne!(weights(&taught(0.7)), weights(&net));
     let stopped = train(&lesson, &origin, |_| ControlFlow::Break(()));

@@ -12,10 +12,24 @@
 //! Times of a schedule of the placed sub-tasks alone would be no bound: where everybody is served in
 //! the order of arrival, one more sub-task can make others faster (Graham, "Bounds on multiprocessing
 //! timing anomalies", 1969).
+//!
+//! Of placements that differ only in what is alike, sub-tasks or sites, one is tried.
 
 use fogbit_scenario::pipeline::{Application, CostTable, Flow, Scheduler, SiteSet};
 
+use super::alike::Alike;
 use super::search::Optimum;
+
+/// The search gives up after so many partial placements, which takes a few seconds.
+pub const MOST_PARTIAL: u64 = 10_000_000;
+
+/// There is no best placement: too many have to be tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "its best placement was not found among {MOST_PARTIAL} partial ones: it has too many sub-tasks, \
+     or too many sites to choose from"
+)]
+pub struct TooHard;
 
 /// Memory for branch and bound.
 #[derive(Debug, Clone, Default)]
@@ -26,13 +40,15 @@ pub struct BranchAndBound {
     /// When a sub-task that is placed can be done at the earliest.
     done: Vec<u64>,
     placement: Vec<u8>,
-    best: Vec<u8>,
     best_ns: u64,
     /// What flows into each sub-task: its number, and the giver; none is the device.
     incoming: Vec<Vec<(usize, Option<usize>)>>,
     /// What each site was given: earliest beginning, sum, shortest rest after its own end. One record
     /// a level.
     given: Vec<Vec<Given>>,
+    alike: Alike,
+    /// How many partial placements may still be tried.
+    left: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -46,38 +62,29 @@ impl BranchAndBound {
     /// The best placement; of several best ones the first in lexicographic order, as
     /// [`exhaustive`](super::exhaustive) gives it. `known` is one to begin with: the better it is, the
     /// faster this goes.
+    ///
+    /// # Errors
+    /// If it is not found among [`MOST_PARTIAL`] partial placements.
     pub fn search(
         &mut self,
         application: &Application,
         table: &CostTable,
         known: &[u8],
-    ) -> Optimum {
-        self.search_any(application, table, known);
-        // Now that the delay is known: the first placement that has it.
-        let found = self.first(application, table, 0);
-        debug_assert!(found, "the best placement is one of all");
-        Optimum { placement: self.placement.clone(), delay_ns: self.best_ns }
-    }
-
-    /// As [`search`](Self::search), with any of several best placements: which one depends on
-    /// `known`.
-    pub fn search_any(
-        &mut self,
-        application: &Application,
-        table: &CostTable,
-        known: &[u8],
-    ) -> Optimum {
+    ) -> Result<Optimum, TooHard> {
         self.begin(application, table);
-        self.best.clear();
-        self.best.extend_from_slice(known);
         self.best_ns = self.scheduler.delay_ns(table, known);
-        self.branch(application, table, 0);
-        Optimum { placement: self.best.clone(), delay_ns: self.best_ns }
+        self.branch(application, table, 0, SiteSet::none())?;
+        // Now that the delay is known: the first placement that has it.
+        let found = self.first(application, table, 0, SiteSet::none())?;
+        debug_assert!(found, "the best placement is one of all");
+        Ok(Optimum { placement: self.placement.clone(), delay_ns: self.best_ns })
     }
 
     /// Gets ready for an application of which nothing is placed.
     fn begin(&mut self, application: &Application, table: &CostTable) {
         self.scheduler.take(application);
+        self.alike.take(application, table);
+        self.left = MOST_PARTIAL;
         self.tails(application, table);
         let count = application.sub_tasks().len();
         self.incoming.iter_mut().for_each(Vec::clear);
@@ -124,22 +131,24 @@ impl BranchAndBound {
         sites.map(on).min().expect("each sub-task runs somewhere")
     }
 
-    /// Places the sub-tasks from `number` on, those before being placed, in every way that may be
-    /// better than the best one.
-    fn branch(&mut self, application: &Application, table: &CostTable, number: usize) {
+    /// Places the sub-tasks from `number` on, those before being placed at the sites `used`, in every
+    /// way that may be better than the best one.
+    fn branch(
+        &mut self,
+        application: &Application,
+        table: &CostTable,
+        number: usize,
+        used: SiteSet,
+    ) -> Result<(), TooHard> {
         if number == application.sub_tasks().len() {
-            let delay = self.scheduler.delay_ns(table, &self.placement);
-            if delay < self.best_ns {
-                self.best_ns = delay;
-                self.best.copy_from_slice(&self.placement);
-            }
-            return;
+            self.best_ns = self.best_ns.min(self.scheduler.delay_ns(table, &self.placement));
+            return Ok(());
         }
         let mut order: [(u64, u64, usize); SiteSet::MOST] = [(0, 0, 0); SiteSet::MOST];
         let mut open = 0;
         for site in application.sub_tasks()[number].sites.iter() {
             let (bound, begin) = self.bound(table, number, site);
-            if bound < self.best_ns {
+            if bound < self.best_ns && !self.is_left_out(number, site, used) {
                 order[open] = (bound, begin, site);
                 open += 1;
             }
@@ -147,29 +156,43 @@ impl BranchAndBound {
         order[..open].sort_unstable();
         for &(bound, begin, site) in &order[..open] {
             if bound >= self.best_ns {
-                return;
+                break;
             }
-            self.place(table, number, site, begin);
-            self.branch(application, table, number + 1);
+            self.place(table, number, site, begin)?;
+            self.branch(application, table, number + 1, used.with(site))?;
         }
+        Ok(())
     }
 
     /// Places the sub-tasks from `number` on so that the delay is the best one, in the first way in
     /// lexicographic order; whether there is one.
-    fn first(&mut self, application: &Application, table: &CostTable, number: usize) -> bool {
+    fn first(
+        &mut self,
+        application: &Application,
+        table: &CostTable,
+        number: usize,
+        used: SiteSet,
+    ) -> Result<bool, TooHard> {
         if number == application.sub_tasks().len() {
-            return self.scheduler.delay_ns(table, &self.placement) == self.best_ns;
+            return Ok(self.scheduler.delay_ns(table, &self.placement) == self.best_ns);
         }
         for site in application.sub_tasks()[number].sites.iter() {
             let (bound, begin) = self.bound(table, number, site);
-            if bound <= self.best_ns {
-                self.place(table, number, site, begin);
-                if self.first(application, table, number + 1) {
-                    return true;
+            if bound <= self.best_ns && !self.is_left_out(number, site, used) {
+                self.place(table, number, site, begin)?;
+                if self.first(application, table, number + 1, used.with(site))? {
+                    return Ok(true);
                 }
             }
         }
-        false
+        Ok(false)
+    }
+
+    /// Whether a placement that is as good is tried instead of those with sub-task `number` at `site`.
+    #[inline]
+    fn is_left_out(&self, number: usize, site: usize, used: SiteSet) -> bool {
+        let last = number.checked_sub(1).map_or(0, |last| usize::from(self.placement[last]));
+        self.alike.excludes(number, site, last, used)
     }
 
     /// No placement with sub-task `number` at `site` and those before it as they are has a shorter
@@ -198,7 +221,14 @@ impl BranchAndBound {
 
     /// Has sub-task `number` at `site`, where it begins at `begin` at the earliest.
     #[inline]
-    fn place(&mut self, table: &CostTable, number: usize, site: usize, begin: u64) {
+    fn place(
+        &mut self,
+        table: &CostTable,
+        number: usize,
+        site: usize,
+        begin: u64,
+    ) -> Result<(), TooHard> {
+        self.left = self.left.checked_sub(1).ok_or(TooHard)?;
         let own = table.computing_ns(number, site);
         let rest = self.tail[number * table.sites() + site] - own;
         self.placement[number] = site as u8;
@@ -209,5 +239,6 @@ impl BranchAndBound {
         given.first_ns = given.first_ns.min(begin);
         given.sum_ns = given.sum_ns.saturating_add(own);
         given.rest_ns = given.rest_ns.min(rest);
+        Ok(())
     }
 }

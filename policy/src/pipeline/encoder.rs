@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 /// The most sub-tasks that a network is made for.
 const MOST_SUB_TASKS: u32 = 256;
+/// No end of a range is larger, in whatever unit: cycles, bytes and nanoseconds are numbers of 64 bits.
+const LARGEST: f64 = 1.8e13;
 /// Nothing is farther out than this, whatever it is: what lies outside of its range is seen, but does
 /// not drown the rest.
 const FARTHEST: f64 = 2.0;
@@ -106,14 +108,14 @@ impl Encoding {
             ("busy_ms", &self.busy_ms, sites, 0.0),
             ("mbit_s", &self.mbit_s, links, f64::MIN_POSITIVE),
             ("rtt_ms", &self.rtt_ms, links, 0.0),
-            ("cycles", &[self.cycles], 1, 0.0),
+            ("cycles", &[self.cycles], 1, 1.0),
             ("bytes", &[self.bytes], 1, 0.0),
         ] {
             if ranges.len() != count {
                 return Err(format!("{name} has {} ranges, expected {count}", ranges.len()));
             }
             for [low, high] in ranges {
-                if !(*low >= least && low <= high && high.is_finite()) {
+                if !(*low >= least && low <= high && *high <= LARGEST) {
                     return Err(format!("{name} from {low} to {high} is no range"));
                 }
             }

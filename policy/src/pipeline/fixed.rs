@@ -4,18 +4,18 @@ use super::{PipelinePolicy, Sight};
 
 /// All sub-tasks at one site; one that may not run there runs at the first site where it may.
 #[derive(Debug, Clone)]
-pub struct FixedPlacement {
+pub struct FixedSite {
     site: usize,
 }
 
-impl FixedPlacement {
+impl FixedSite {
     /// All at site `site`.
-    pub fn new(site: usize) -> FixedPlacement {
-        FixedPlacement { site }
+    pub fn new(site: usize) -> FixedSite {
+        FixedSite { site }
     }
 }
 
-impl PipelinePolicy for FixedPlacement {
+impl PipelinePolicy for FixedSite {
     fn place(&mut self, sight: &Sight<'_>, placement: &mut Vec<u8>) {
         placement.clear();
         for own in sight.application.sub_tasks() {

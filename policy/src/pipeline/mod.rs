@@ -1,5 +1,6 @@
 //! Policies of the problem `pipeline`: a site for each sub-task of an application.
 
+mod alike;
 mod bound;
 mod encoder;
 mod fixed;
@@ -12,12 +13,12 @@ use fogbit_scenario::draw::Key;
 use fogbit_scenario::pipeline::{Application, Conditions};
 use fogbit_scenario::topology::PipelinePolicySpec;
 
-pub use bound::BranchAndBound;
+pub use bound::{BranchAndBound, MOST_PARTIAL, TooHard};
 pub use encoder::{Encoder, Encoding};
-pub use fixed::FixedPlacement;
+pub use fixed::FixedSite;
 pub use greedy::{Greedy, GreedyPolicy};
-pub use net::{NetPolicy, PlacementNet, PlacementNetError};
-pub use random::RandomPlacement;
+pub use net::{NetPolicy, PipelineNet, PipelineNetError};
+pub use random::RandomSites;
 pub use search::{Optimum, SearchPolicy, exhaustive};
 
 /// What a policy sees: an application, and what it meets.
@@ -85,9 +86,9 @@ pub fn build(
     Some(match spec {
         PipelinePolicySpec::Fixed(fixed) => {
             let site = sites.iter().position(|site| *site == fixed.site)?;
-            Box::new(FixedPlacement::new(site))
+            Box::new(FixedSite::new(site))
         }
-        PipelinePolicySpec::Random(_) => Box::new(RandomPlacement::new(random)),
+        PipelinePolicySpec::Random(_) => Box::new(RandomSites::new(random)),
         PipelinePolicySpec::Greedy(_) => Box::new(GreedyPolicy::default()),
         PipelinePolicySpec::Search(search) => Box::new(SearchPolicy::new(search.method)),
         PipelinePolicySpec::Imitation(_) | PipelinePolicySpec::Distilled(_) => return None,

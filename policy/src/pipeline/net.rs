@@ -17,7 +17,7 @@ const VERSION: &str = "placement-net/1";
 /// A network that says for each sub-task how good each site is; what goes into it says its
 /// [`Encoding`].
 #[derive(Debug, Clone, PartialEq)]
-pub struct PlacementNet {
+pub struct PipelineNet {
     network: Network,
     encoding: Encoding,
     /// What its file says beside the weights.
@@ -26,7 +26,7 @@ pub struct PlacementNet {
 
 /// Why a file holds no placement network, or none for these applications.
 #[derive(Debug, thiserror::Error)]
-pub enum PlacementNetError {
+pub enum PipelineNetError {
     /// It holds no network, or one of another shape than it says.
     #[error(transparent)]
     Network(#[from] ModelFault),
@@ -64,7 +64,7 @@ pub enum PlacementNetError {
     },
 }
 
-impl PlacementNet {
+impl PipelineNet {
     /// A network that was trained on rows of `encoding`. `metadata` is what else its file says.
     ///
     /// # Errors
@@ -73,33 +73,33 @@ impl PlacementNet {
         network: Network,
         encoding: Encoding,
         mut metadata: Metadata,
-    ) -> Result<PlacementNet, PlacementNetError> {
-        encoding.check().map_err(PlacementNetError::Encoding)?;
+    ) -> Result<PipelineNet, PipelineNetError> {
+        encoding.check().map_err(PipelineNetError::Encoding)?;
         network.expect_ends(encoding.inputs(), encoding.outputs())?;
         let text = serde_json::to_string(&encoding).expect("plain data");
         for (entry, text) in [(PROBLEM, "pipeline"), (FORMAT, VERSION), (ENCODING, &text)] {
             metadata.insert(entry.into(), text.into());
         }
-        Ok(PlacementNet { network, encoding, metadata })
+        Ok(PipelineNet { network, encoding, metadata })
     }
 
     /// Reads the bytes of a model's file.
     ///
     /// # Errors
     /// If they hold no such model.
-    pub fn from_bytes(bytes: &[u8]) -> Result<PlacementNet, PlacementNetError> {
+    pub fn from_bytes(bytes: &[u8]) -> Result<PipelineNet, PipelineNetError> {
         let (network, metadata) = Network::from_bytes(bytes)?;
         for (entry, expected) in [(PROBLEM, "pipeline"), (FORMAT, VERSION)] {
-            let found = metadata.get(entry).ok_or(PlacementNetError::Missing(entry))?;
+            let found = metadata.get(entry).ok_or(PipelineNetError::Missing(entry))?;
             if found != expected {
                 let found = found.clone();
-                return Err(PlacementNetError::Other { entry, found, expected });
+                return Err(PipelineNetError::Other { entry, found, expected });
             }
         }
-        let text = metadata.get(ENCODING).ok_or(PlacementNetError::Missing(ENCODING))?;
+        let text = metadata.get(ENCODING).ok_or(PipelineNetError::Missing(ENCODING))?;
         let encoding = serde_json::from_str(text)
-            .map_err(|error| PlacementNetError::Encoding(error.to_string()))?;
-        PlacementNet::new(network, encoding, metadata)
+            .map_err(|error| PipelineNetError::Encoding(error.to_string()))?;
+        PipelineNet::new(network, encoding, metadata)
     }
 
     /// The bytes of its file, which are the same for the same model.
@@ -114,14 +114,14 @@ impl PlacementNet {
     ///
     /// # Errors
     /// If it was trained for other ones.
-    pub fn fits(&self, sub_tasks: usize, sites: usize) -> Result<(), PlacementNetError> {
+    pub fn fits(&self, sub_tasks: usize, sites: usize) -> Result<(), PipelineNetError> {
         let found = self.encoding.sites as usize;
         if found != sites {
-            return Err(PlacementNetError::Sites { found, wanted: sites });
+            return Err(PipelineNetError::Sites { found, wanted: sites });
         }
         let found = self.encoding.sub_tasks as usize;
         if found < sub_tasks {
-            return Err(PlacementNetError::SubTasks { found, wanted: sub_tasks });
+            return Err(PipelineNetError::SubTasks { found, wanted: sub_tasks });
         }
         Ok(())
     }
@@ -153,9 +153,9 @@ pub struct NetPolicy {
 }
 
 impl NetPolicy {
-    /// Decides by `net`, which [fits](PlacementNet::fits) the applications. Of one that it does not
+    /// Decides by `net`, which [fits](PipelineNet::fits) the applications. Of one that it does not
     /// fit sub-tasks that it does not know run at the first site at which they may.
-    pub fn new(net: Arc<PlacementNet>) -> NetPolicy {
+    pub fn new(net: Arc<PipelineNet>) -> NetPolicy {
         NetPolicy {
             encoder: Encoder::new(&net.encoding),
             network: net.network.prepare(),

@@ -6,19 +6,19 @@ use super::{PipelinePolicy, Sight};
 
 /// Each sub-task at one of its sites, all equally likely.
 #[derive(Debug, Clone)]
-pub struct RandomPlacement {
+pub struct RandomSites {
     key: Key,
 }
 
-impl RandomPlacement {
+impl RandomSites {
     /// Draws of child `i` of `key` are those of application `i`, draw `k` from 1 that of sub-task
     /// `k - 1`.
-    pub fn new(key: Key) -> RandomPlacement {
-        RandomPlacement { key }
+    pub fn new(key: Key) -> RandomSites {
+        RandomSites { key }
     }
 }
 
-impl PipelinePolicy for RandomPlacement {
+impl PipelinePolicy for RandomSites {
     fn place(&mut self, sight: &Sight<'_>, placement: &mut Vec<u8>) {
         let mut draws = Stream::new(&self.key.child(sight.number));
         placement.clear();

@@ -3,7 +3,7 @@
 use fogbit_scenario::pipeline::{Application, CostTable, Scheduler};
 use fogbit_scenario::topology::SearchMethod;
 
-use super::{BranchAndBound, Greedy, PipelinePolicy, Sight};
+use super::{BranchAndBound, Greedy, PipelinePolicy, Sight, TooHard};
 
 /// The best placement of an application and its delay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +59,8 @@ pub struct SearchPolicy {
     greedy: Greedy,
     bound: BranchAndBound,
     scheduler: Scheduler,
+    /// What branch and bound begins with.
+    known: Vec<u8>,
 }
 
 impl SearchPolicy {
@@ -70,26 +72,36 @@ impl SearchPolicy {
             greedy: Greedy::default(),
             bound: BranchAndBound::default(),
             scheduler: Scheduler::default(),
+            known: Vec::new(),
         }
     }
 
     /// The best placement of an application, and its delay.
-    pub fn optimum(&mut self, sight: &Sight<'_>) -> Optimum {
+    ///
+    /// # Errors
+    /// If branch and bound gives up.
+    pub fn optimum(&mut self, sight: &Sight<'_>) -> Result<Optimum, TooHard> {
         let Sight { application, conditions, .. } = *sight;
         self.table.fill(application, conditions);
         match self.method {
-            SearchMethod::Exhaustive => exhaustive(application, &self.table, &mut self.scheduler),
+            SearchMethod::Exhaustive => {
+                Ok(exhaustive(application, &self.table, &mut self.scheduler))
+            }
             SearchMethod::BranchAndBound => {
-                let mut known = Vec::new();
-                self.greedy.place(application, &self.table, &mut known);
-                self.bound.search(application, &self.table, &known)
+                self.greedy.place(application, &self.table, &mut self.known);
+                self.bound.search(application, &self.table, &self.known)
             }
         }
     }
 }
 
 impl PipelinePolicy for SearchPolicy {
+    /// Where branch and bound gives up, the placement that it began with. Nobody takes it for the best
+    /// one: whoever holds policies against best placements gives up there, too.
     fn place(&mut self, sight: &Sight<'_>, placement: &mut Vec<u8>) {
-        *placement = self.optimum(sight).placement;
+        match self.optimum(sight) {
+            Ok(best) => *placement = best.placement,
+            Err(TooHard) => placement.clone_from(&self.known),
+        }
     }
 }

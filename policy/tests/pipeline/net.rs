@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fogbit_neural::{Metadata, Network};
 use fogbit_policy::pipeline::{
-    Encoder, Encoding, NetPolicy, PipelinePolicy, PlacementNet, PlacementNetError, Sight,
+    Encoder, Encoding, NetPolicy, PipelineNet, PipelineNetError, PipelinePolicy, Sight,
 };
 use fogbit_scenario::draw::{Key, Purpose};
 use fogbit_scenario::pipeline::{
@@ -51,9 +51,9 @@ fn conditions() -> ConditionDraws {
 }
 
 /// A network that nobody trained, for `encoding`.
-fn untrained(encoding: &Encoding) -> PlacementNet {
+fn untrained(encoding: &Encoding) -> PipelineNet {
     let network = Network::new(&[encoding.inputs(), 16, encoding.outputs()], &key());
-    PlacementNet::new(network, encoding.clone(), Metadata::new()).expect("the same ends")
+    PipelineNet::new(network, encoding.clone(), Metadata::new()).expect("the same ends")
 }
 
 /// Two sub-tasks; the second one may run on the device and in the cloud.
@@ -149,9 +149,9 @@ fn applications_that_a_network_does_not_fit_are_no_reason_to_panic() {
     let net = untrained(&Encoding::of(&draws(2, 4), &conditions));
     assert!(net.fits(4, 3).is_ok() && net.fits(2, 3).is_ok());
     let found = [net.fits(5, 3), net.fits(4, 2), net.fits(4, 4)].map(Result::unwrap_err);
-    assert!(matches!(found[0], PlacementNetError::SubTasks { found: 4, wanted: 5 }));
-    assert!(matches!(found[1], PlacementNetError::Sites { found: 3, wanted: 2 }));
-    assert!(matches!(found[2], PlacementNetError::Sites { found: 3, wanted: 4 }));
+    assert!(matches!(found[0], PipelineNetError::SubTasks { found: 4, wanted: 5 }));
+    assert!(matches!(found[1], PipelineNetError::Sites { found: 3, wanted: 2 }));
+    assert!(matches!(found[2], PipelineNetError::Sites { found: 3, wanted: 4 }));
     let mut policy = NetPolicy::new(Arc::new(net));
     let mut placement = Vec::new();
     for number in 1..=50 {
@@ -173,24 +173,24 @@ fn applications_that_a_network_does_not_fit_are_no_reason_to_panic() {
 fn a_file_is_read_as_it_was_written() {
     let net = untrained(&Encoding::of(&draws(2, 8), &conditions()));
     let bytes = net.to_bytes().expect("finite weights");
-    let read = PlacementNet::from_bytes(&bytes).expect("a model");
+    let read = PipelineNet::from_bytes(&bytes).expect("a model");
     assert_eq!(read, net);
     assert_eq!(read.to_bytes().expect("the same"), bytes);
 }
 
 /// Bytes of a file whose metadata have another encoding than its network, or another entry.
-fn changed(change: impl FnOnce(&mut Metadata)) -> PlacementNetError {
+fn changed(change: impl FnOnce(&mut Metadata)) -> PipelineNetError {
     let net = untrained(&Encoding::of(&draws(2, 8), &conditions()));
     let (network, mut metadata) =
         Network::from_bytes(&net.to_bytes().expect("finite weights")).expect("a network");
     change(&mut metadata);
     let bytes = network.to_bytes(&metadata).expect("finite weights");
-    PlacementNet::from_bytes(&bytes).expect_err("it is no model any more")
+    PipelineNet::from_bytes(&bytes).expect_err("it is no model any more")
 }
 
 #[test]
 fn files_of_something_else_are_told() {
-    let told = |error: PlacementNetError| error.to_string();
+    let told = |error: PipelineNetError| error.to_string();
     let missing = told(changed(|own| drop(own.remove("problem"))));
     assert!(missing.contains("no entry \"problem\""), "{missing}");
     let other = told(changed(|own| drop(own.insert("problem".into(), "cascade".into()))));
@@ -213,6 +213,8 @@ fn files_of_something_else_are_told() {
         ("\"sites\":3", "\"sites\":2", "ghz has 3 ranges, expected 2"),
         ("\"cycles\":[1", "\"cycles\":[9e99,1", "encoding"),
         ("\"cycles\":[1", "\"cycles\":[-1", "is no range"),
+        ("100000000.0,500000000.0", "0.0,0.0", "cycles from 0 to 0 is no range"),
+        ("100000000.0,500000000.0", "1e300,1e308", "is no range"),
         ("\"restricted\":false", "\"restricted\":true", "it takes 64 values"),
         ("{", "[", "encoding"),
     ] {
@@ -226,13 +228,13 @@ fn odd_bytes_are_no_reason_to_panic() {
     let net = untrained(&Encoding::of(&draws(2, 3), &conditions()));
     let bytes = net.to_bytes().expect("finite weights");
     for length in (0..bytes.len()).step_by(7) {
-        assert!(PlacementNet::from_bytes(&bytes[..length]).is_err(), "cut to {length}");
+        assert!(PipelineNet::from_bytes(&bytes[..length]).is_err(), "cut to {length}");
     }
     let mut refused = 0;
     for place in 0..bytes.len() {
         let mut odd = bytes.clone();
         odd[place] ^= 0x55;
-        refused += u32::from(PlacementNet::from_bytes(&odd).is_err());
+        refused += u32::from(PipelineNet::from_bytes(&odd).is_err());
     }
     assert!(refused > 500, "{refused} of {} were refused", bytes.len());
 }

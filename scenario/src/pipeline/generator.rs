@@ -23,6 +23,15 @@ pub enum Shape {
 impl Shape {
     /// All of them.
     pub const ALL: [Shape; 3] = [Shape::Chain, Shape::ForkJoin, Shape::Layered];
+
+    /// The name in topology files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Shape::Chain => "chain",
+            Shape::ForkJoin => "fork-join",
+            Shape::Layered => "layered",
+        }
+    }
 }
 
 /// Draws in a row.

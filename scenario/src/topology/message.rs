@@ -32,6 +32,16 @@ pub(super) fn rewritten(message: &str) -> (String, Option<String>) {
             return (format!("{ours}{got}"), Some(format!("expected {}", type_name(expected))));
         }
     }
+    if let Some((count, expected)) =
+        message.strip_prefix("invalid length ").and_then(|rest| rest.split_once(", expected "))
+    {
+        // Of a structure serde says also how many fields it has, which nobody wrote as a list.
+        let expected = expected.split_once(" with ").map_or(expected, |(name, _)| name);
+        return (
+            format!("wrong type: a list of {count}"),
+            Some(format!("expected {}", type_name(expected))),
+        );
+    }
     match message.split_once(": ") {
         Some((message, help)) if message.starts_with("missing key") => {
             (message.to_owned(), Some(help.to_owned()))
@@ -48,7 +58,6 @@ fn type_name(serde: &str) -> &str {
         // Signs are the only small integers there are.
         "i8" => "-1 or 1",
         "a sequence" => "a list",
-        "struct Range" => "an interval `{ min = ..., max = ... }`",
         "a map" => "a table",
         other if other.starts_with("struct ") => "a table",
         other => other,

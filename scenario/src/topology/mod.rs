@@ -9,6 +9,7 @@ mod event;
 pub(crate) mod expect;
 mod external;
 mod feedback;
+mod interval;
 mod length;
 mod link;
 mod message;
@@ -34,6 +35,7 @@ pub use event::{Action, Event, LinkEvent};
 pub use expect::{Bound, Expect, Metric, Naming};
 pub use external::{ExternalProgram, KeptFile};
 pub use feedback::{DeadlineFeedback, Feedback, FeedbackChannel, ThresholdFeedback};
+pub use interval::{Counts, Range};
 pub use length::RunLength;
 pub use link::{
     BurstSettings, Link, LinkDefaults, LinkFault, LinkProfile, LinkSettings, LossSettings,
@@ -197,16 +199,6 @@ impl Default for Task {
             complexity_cycles: Range { min: 0.0, max: 1e9 },
         }
     }
-}
-
-/// An interval from which values are drawn uniformly.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Range {
-    /// Smallest value.
-    pub min: f64,
-    /// Largest value.
-    pub max: f64,
 }
 
 /// A task node.

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Bound, NoParameters, Problem, Range, Seeds, Sweep, TimeSpan};
+use super::{Bound, Counts, NoParameters, Problem, Range, Seeds, Sweep, TimeSpan};
 use crate::pipeline::Shape;
 use crate::tagged::tagged_enum;
 
@@ -113,16 +113,6 @@ impl Default for ApplicationMix {
             data_kb: Range { min: 10.0, max: 200.0 },
         }
     }
-}
-
-/// Whole numbers from which one is drawn uniformly.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Counts {
-    /// The smallest.
-    pub min: u32,
-    /// The largest.
-    pub max: u32,
 }
 
 /// An application that is given: its sub-tasks, and what flows between them.

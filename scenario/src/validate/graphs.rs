@@ -19,6 +19,7 @@ impl Check<'_, '_> {
     pub(super) fn graphs(&mut self, graphs: &[Graph], sites: &[String]) -> Vec<Named> {
         let mut seen = BTreeSet::new();
         for (index, graph) in graphs.iter().enumerate() {
+            self.readable(way!["graph", index, "name"], "an application", &graph.name);
             if !seen.insert(graph.name.as_str()) {
                 let message = format!("two graphs are called `{}`", graph.name);
                 self.fail(way!["graph", index, "name"], message, "a name of its own for each");
@@ -26,6 +27,18 @@ impl Check<'_, '_> {
         }
         let numbered = graphs.iter().enumerate();
         numbered.filter_map(|(index, graph)| self.graph(index, graph, sites)).collect()
+    }
+
+    /// Reports show the names of graphs and sub-tasks, so there has to be something to be seen. Unlike
+    /// names of nodes and policies they stand in no certificate and name no file.
+    fn readable(&mut self, place: Vec<Step>, what: &str, name: &str) {
+        if name.trim().is_empty() || name.chars().any(char::is_control) {
+            self.fail(
+                place,
+                format!("{name:?} cannot be the name of {what}"),
+                "something that can be read in one line: no control characters, not only spaces",
+            );
+        }
     }
 
     fn graph(&mut self, index: usize, graph: &Graph, sites: &[String]) -> Option<Named> {
@@ -89,6 +102,7 @@ impl Check<'_, '_> {
         let mut seen = BTreeSet::new();
         for (number, own) in graph.sub_tasks.iter().enumerate() {
             let place = inside(&below(place, "sub-task"), number);
+            self.readable(below(&place, "name"), "a sub-task", &own.name);
             if !seen.insert(own.name.as_str()) {
                 let message =
                     format!("two sub-tasks of `{}` are called `{}`", graph.name, own.name);
@@ -229,6 +243,11 @@ impl Check<'_, '_> {
         let mut found = SiteSet::none();
         for (index, name) in names.iter().enumerate() {
             match sites.iter().position(|site| site == name) {
+                Some(site) if found.has(site) => self.fail(
+                    inside(place, index),
+                    format!("`{name}` is given twice"),
+                    "each site once: the sub-task may run there, or it may not",
+                ),
                 Some(site) => found = found.with(site),
                 None => self.no_site(inside(place, index), name, sites),
             }

@@ -232,6 +232,15 @@ impl Check<'_, '_> {
             let help = "shapes = [\"chain\", \"fork-join\", \"layered\"], or some of them";
             self.fail(below(&place, "shapes"), "graphs of no shape", help);
         }
+        for (index, shape) in shapes.iter().enumerate() {
+            if shapes[..index].contains(shape) {
+                self.fail(
+                    inside(&below(&place, "shapes"), index),
+                    format!("the shape `{}` is given twice", shape.name()),
+                    "each shape once: all that are given are equally likely",
+                );
+            }
+        }
         let own = below(&place, "sub_tasks");
         for (key, value) in [("min", sub_tasks.min), ("max", sub_tasks.max)] {
             self.whole(below(&own, key), &format!("sub_tasks.{key}"), value, 2, MOST_DRAWN);

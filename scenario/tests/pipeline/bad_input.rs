@@ -181,6 +181,61 @@ fn numbers_are_checked() {
 }
 
 #[test]
+fn names_can_be_read() {
+    for (written, told) in [
+        ("\"\"", "\"\""),
+        ("\"  \"", "\"  \""),
+        ("\"a\\tb\"", "\"a\\tb\""),
+        ("\"a\\u001bb\"", "\"a\\u{1b}b\""),
+    ] {
+        let graphs = graph("name = \"faces\"", &format!("name = {written}"));
+        let message = format!("{told} cannot be the name of an application");
+        refused(&graphs, &message, written, "can be read");
+        let sub_tasks = graph("name = \"camera\"", &format!("name = {written}"));
+        let message = format!("{told} cannot be the name of a sub-task");
+        refused(&sub_tasks, &message, written, "no control characters");
+    }
+    let named = graph("name = \"faces\"", "name = \"Who is there? \u{dc}ber\"");
+    read(&named).expect("names need not be those of nodes");
+}
+
+#[test]
+fn nothing_is_given_twice() {
+    let twice = graph("cycles = 5e8", "cycles = 5e8\nsites = [\"device\", \"edge\", \"edge\"]");
+    let faults = read(&twice).expect_err("the edge is there twice").0;
+    assert_eq!(faults.len(), 1, "{faults:#?}");
+    assert_eq!(faults[0].message, "`edge` is given twice");
+    let place = faults[0].place.as_ref().expect("a place");
+    let before = &place.source.text[..place.span.start];
+    assert!(before.ends_with("\"device\", \"edge\", "), "the second is underlined: {place:?}");
+    let mix = "\n[application]\nshapes = [\"chain\", \"layered\", \"chain\"]\n";
+    let named = "the shape `chain` is given twice";
+    refused(&(HEAD.to_owned() + mix), named, "\"chain\"", "each shape once");
+}
+
+/// Serde's words would be of a `struct`, and it would forget what is one too many.
+#[test]
+fn an_interval_has_two_ends() {
+    let interval = "an interval `{ min = ..., max = ... }`";
+    for (written, message) in [
+        ("[]", "wrong type: a list of 0"),
+        ("[7]", "wrong type: a list of 1"),
+        ("[7, 8, 9]", "wrong type: a list of 3"),
+        ("[7, 8, 9, \"x\"]", "wrong type: a list of 4"),
+        ("7", "wrong type: integer `7`"),
+    ] {
+        let links = HEAD.replace("{ min = 10, max = 100 }", written);
+        refused(&links, message, written, interval);
+        let drawn = format!("{HEAD}\n[application]\nsub_tasks = {written}\n");
+        refused(&drawn, message, written, interval);
+    }
+    let text = HEAD.replace("{ min = 10, max = 100 }", "{ min = 10, max = 100, mean = 3 }");
+    refused(&text, "unknown key `mean`", "mean", "min, max");
+    let text = HEAD.replace("{ min = 10, max = 100 }", "{ min = 10 }");
+    refused(&text, "missing key `max`", "{ min = 10 }", "");
+}
+
+#[test]
 fn applications_are_drawn_or_given() {
     let both = graph("", "") + "\n[application]\nsub_tasks = { min = 2, max = 3 }\n";
     refused(&both, "either drawn or given", "application", "not both");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use fogbit_policy::pipeline::{NetPolicy, PipelinePolicy, PlacementNet};
+use fogbit_policy::pipeline::{NetPolicy, PipelineNet, PipelinePolicy};
 use fogbit_scenario::pipeline::ApplicationStep;
 use fogbit_scenario::topology::PipelinePolicySpec;
 use fogbit_transport::pipeline::{PipelineOrder, SiteAddress};
@@ -69,7 +69,7 @@ fn policy(order: &PipelineOrder) -> Result<Box<dyn PipelinePolicy>, TrialError> 
     let (instance, sites) = (&order.instance, &order.sites);
     if let (Some(bytes), true) = (&order.head.model, has_model(&spec)) {
         let unusable = |error| TrialError::Order(format!("a model that cannot be used: {error}"));
-        let net = PlacementNet::from_bytes(bytes).map_err(unusable)?;
+        let net = PipelineNet::from_bytes(bytes).map_err(unusable)?;
         net.fits(instance.source.most_sub_tasks(), sites.len()).map_err(unusable)?;
         return Ok(Box::new(NetPolicy::new(Arc::new(net))));
     }

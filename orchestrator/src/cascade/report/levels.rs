@@ -62,7 +62,7 @@ fn line(data: &Data<'_>, index: usize) -> Option<Line> {
         [step[0].tokens, next].map(|x| Point { x, y, sd: None })
     });
     Some(Line {
-        class: data.looks[index].clone(),
+        class: data.policies.look(index).to_owned(),
         guide: false,
         label: policy.name.clone(),
         title: policy.name.clone(),

@@ -11,7 +11,7 @@ const ROW: f64 = 26.0;
 
 /// A row for each policy.
 pub(super) fn figure(data: &Data<'_>) -> String {
-    let policies: Vec<_> = data.summary.policies.iter().zip(&data.looks).collect();
+    let policies: Vec<_> = data.summary.policies.iter().zip(data.policies.looks()).collect();
     let told = policies.iter().filter_map(|(policy, look)| {
         Some((policy.name.as_str(), policy.told_more, *look, policy.average_loss_interval?))
     });

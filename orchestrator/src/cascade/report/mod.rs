@@ -19,10 +19,9 @@ use super::summary::CascadeSummary;
 use crate::harness::metric::names;
 use crate::harness::{PolicyKind, ProblemSummary};
 use crate::plan::Status;
-use crate::report::pairs::Named;
+use crate::report::policies::Policies;
 use crate::report::{
-    COLOURS, ReportError, banner, footer_of, links, look, page, pairs, policy_name, ranking,
-    tables as common,
+    COLOURS, ReportError, banner, end, links, look, not_drawn, page, tables as common,
 };
 use crate::results::Manifest;
 use crate::results::read as results;
@@ -51,9 +50,8 @@ pub fn render_with(dir: &Path, manifest: Manifest) -> Result<String, ReportError
     let data = Data::read(dir, manifest)?;
     let mut out = page(&format!("{} – Fogbit", data.summary.run.topology), STYLE);
     out.push_str(&tables::head(&data));
-    let (run, policies, trials) =
-        (&data.summary.run, data.summary.policies.len(), &data.summary.trials);
-    out.push_str(&banner(&data.summary.head(), &data.manifest, policies, trials));
+    let (head, trials) = (data.summary.head(), &data.summary.trials);
+    out.push_str(&banner(&head, &data.manifest, data.summary.policies.len(), trials));
     out.push_str(&tables::degenerate(&data));
     out.push_str(&tables::policies(&data));
     out.push_str(&tables::times(&data));
@@ -68,9 +66,7 @@ pub fn render_with(dir: &Path, manifest: Manifest) -> Result<String, ReportError
     out.push_str(&offloads::figures(&data));
     out.push_str(&levels::figure(&data));
     out.push_str(&curve::figure(&data));
-    let checks = "computes every figure anew from the decision files, by a separate path";
-    out.push_str(&footer_of(&data.manifest, &run.backend, run.seconds, checks));
-    out.push_str("</body>\n</html>\n");
+    out.push_str(&end(&data.manifest, &head));
     Ok(out)
 }
 
@@ -79,8 +75,7 @@ struct Data<'d> {
     dir: &'d Path,
     summary: CascadeSummary,
     manifest: Manifest,
-    /// The classes of each policy: its colour and dashes in every figure.
-    looks: Vec<String>,
+    policies: Policies,
     levels: Vec<LevelRow>,
     links: Option<serde_json::Value>,
     /// None where the topology cannot be read any more.
@@ -93,26 +88,16 @@ impl Data<'_> {
         let file = TopologyFile::read(&dir.join("topology.toml")).ok();
         Ok(Data {
             dir,
-            looks: looks(&summary),
+            policies: Policies::new(
+                summary.policies.iter().map(|policy| &policy.name),
+                looks(&summary),
+            ),
             levels: read::levels(dir)?,
             links: crate::links::read(dir)?,
             scenario: file.and_then(|file| CascadeScenario::from_file(&file).ok()),
             summary,
             manifest,
         })
-    }
-
-    fn index_of(&self, policy: &str) -> Option<usize> {
-        self.summary.policies.iter().position(|p| p.name == policy)
-    }
-
-    /// The name behind a patch of its colour, as HTML.
-    fn policy_name(&self, index: usize) -> String {
-        policy_name(&self.looks[index], &self.summary.policies[index].name)
-    }
-
-    fn named(&self, policy: &str) -> Named {
-        Named::of(self.index_of(policy).map(|index| self.looks[index].as_str()), policy)
     }
 
     /// The first seed with which all of these policies played an image.
@@ -179,26 +164,17 @@ fn looks(summary: &CascadeSummary) -> Vec<String> {
 /// Who usually comes first.
 fn ranks(data: &Data<'_>) -> String {
     let columns = [("loss", "average_loss")];
-    let (ranks, policies) = (&data.summary.ranks, data.summary.policies.len());
-    ranking::section(ranks, &columns, policies, |policy| data.named(policy).name)
+    data.policies.ranks(&data.summary.ranks, &columns)
 }
 
 /// Paired differences to the policy of reference.
 fn differences(data: &Data<'_>) -> String {
-    let pairs = &data.summary.pairs;
-    pairs::section(&pairs::Section {
-        pairs,
-        metrics: &names::<CascadeMetric>(),
-        versus: pairs.first().map_or("", |pair| pair.versus.as_str()),
-        endless: false,
-        named: |policy: &str| data.named(policy),
-        note: "All policies meet the same images, in the same order and at the same times. ",
-    })
-}
-
-/// What stands in the place of a figure that cannot be drawn.
-fn not_drawn(title: &str, reason: &str) -> String {
-    format!("<p class='small'><b>{title}</b> is not drawn: {reason}.</p>\n")
+    let metrics = &names::<CascadeMetric>();
+    data.policies.differences(
+        &data.summary.pairs,
+        metrics,
+        "All policies meet the same images, in the same order and at the same times. ",
+    )
 }
 
 /// A small topology with one line of it changed, and the folder that it and its trace lie in: 200

@@ -47,7 +47,7 @@ fn figure(data: &Data<'_>, number: usize, a: usize, b: usize) -> Option<String> 
     }
     let names = [a, b].map(|policy| escape(&data.summary.policies[policy].name));
     let [name_a, name_b] = &names;
-    let [look_a, look_b] = [a, b].map(|policy| format!("points {}", data.looks[policy]));
+    let [look_a, look_b] = [a, b].map(|policy| format!("points {}", data.policies.look(policy)));
     let entries = [
         ("points both", "both".to_owned()),
         (look_a.as_str(), format!("only {name_a}")),
@@ -140,8 +140,8 @@ fn svg(
     };
     panel.points(out, "small best", of(false, false));
     panel.points(out, "both", of(true, true));
-    panel.points(out, &data.looks[a], of(true, false));
-    panel.points(out, &data.looks[b], of(false, true));
+    panel.points(out, data.policies.look(a), of(true, false));
+    panel.points(out, data.policies.look(b), of(false, true));
     svg.push_str("</svg>\n");
     svg
 }

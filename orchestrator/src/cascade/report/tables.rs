@@ -92,7 +92,7 @@ pub(super) fn policies(data: &Data<'_>) -> String {
 
 fn row(out: &mut String, data: &Data<'_>, index: usize, policy: &PolicySummary, has_way: bool) {
     let told = if policy.told_more { "<span class='sub'>told more, not ranked</span>" } else { "" };
-    put!(out, "<tr><td><span class='word'>{}</span>{told}</td>", data.policy_name(index));
+    put!(out, "<tr><td><span class='word'>{}</span>{told}</td>", data.policies.name(index));
     let loss = policy.average_loss.map_or(NONE.into(), |loss| fixed(loss.mean, 5));
     put!(out, "<td>{loss}{}</td>", ends(policy.average_loss_interval.as_ref()));
     match &policy.gain {
@@ -169,7 +169,7 @@ fn stages_table(
     out.push_str("<th class='number'>all</th></tr></thead><tbody>\n");
     for (index, policy) in data.summary.policies.iter().enumerate() {
         let Some(times) = policy.stages_ms.as_ref().and_then(&which) else { continue };
-        put!(out, "<tr><td>{}</td>", data.policy_name(index));
+        put!(out, "<tr><td>{}</td>", data.policies.name(index));
         for (_, ms) in times.by_name() {
             let share = percent(ms.mean / times.all.mean);
             put!(out, "<td>{}<span class='sub'>{share}</span></td>", stage_text(ms));

@@ -32,7 +32,7 @@ pub(super) fn figure(data: &Data<'_>) -> String {
         grouped(rows.len() as u64),
         file = escape(&crate::results::decision_file(name, seed)),
     );
-    let sent = format!("points {}", data.looks[policy]);
+    let sent = format!("points {}", data.policies.look(policy));
     let mut entries = vec![
         (sent.as_str(), "sent".to_owned()),
         ("points small best", "kept".to_owned()),
@@ -71,7 +71,7 @@ fn svg(data: &Data<'_>, policy: usize, rows: &[Decision], timed: bool) -> String
         own.map(|row| (row.slot as f64, f64::from(row.metric)))
     };
     metrics.points(out, "small best", of(&|row| !row.offloaded() && !row.wanted));
-    metrics.points(out, &data.looks[policy], of(&Decision::offloaded));
+    metrics.points(out, data.policies.look(policy), of(&Decision::offloaded));
     for (x, y) in of(&|row| row.wanted && !row.offloaded()) {
         let (x, y) = (metrics.at_x(x), metrics.at_y(y));
         put!(out, "<path class='line best' d='M{:.1} {:.1}l6 6m0 -6l-6 6'/>", x - 3.0, y - 3.0);

@@ -35,7 +35,7 @@ pub(super) fn run(args: &RunArgs, file: &TopologyFile) -> Result<Exit, Failure> 
     let network = Network::prepare(args, &runtime)?;
     let mut plan = PlacementPlan::new(scenario);
     compare_with(&mut plan, args.versus.as_deref())?;
-    let models = Arc::new(until_stopped(|_| Models::prepare(&plan, args.quiet))??);
+    let models = Arc::new(until_stopped(|stop| Models::prepare(&plan, args.quiet, stop))??);
     shown::run(args, (runtime, network), Placement { plan: Arc::new(plan), models })
 }
 

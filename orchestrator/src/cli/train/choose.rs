@@ -5,6 +5,7 @@ use std::path::Path;
 use fogbit_scenario::{Checked, ProblemTopology, TopologyFile};
 
 use crate::exit::Failure;
+use crate::train::lock::{FileLock, LockError};
 
 /// The policy of the given kind that `--policy` means; a topology that has none is given one of
 /// that name. `scenario` is that of `file`.
@@ -65,4 +66,16 @@ pub(super) fn look_for_room(out: &Path, force: bool) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// Looks whether `out` can be written, and keeps other trainings from it until the end of this one.
+pub(super) fn reserve(out: &Path, force: bool) -> Result<FileLock, Failure> {
+    look_for_room(out, force)?;
+    FileLock::new(out).map_err(|error| {
+        let failure = Failure::usage(format!("--out: {error}"));
+        match error {
+            LockError::Busy(_) => failure.help("wait for its end, or --out with another file"),
+            LockError::Write { .. } => failure,
+        }
+    })
 }

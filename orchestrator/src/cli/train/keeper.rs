@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use fogbit_neural::{Checkpoint, SaveError};
 
 use crate::exit::{Failure, tell};
-use crate::train::dqn::{
-    CheckpointError, CheckpointLock, DqnTrainer, load_checkpoint, save_checkpoint,
-};
+use crate::train::dqn::{CheckpointError, DqnTrainer, load_checkpoint, save_checkpoint};
+use crate::train::lock::{FileLock, LockError};
 
 /// Checkpoints in a training, unless it is said how often.
 const CHECKPOINTS: u32 = 20;
@@ -17,7 +16,7 @@ pub(super) struct Keeper {
     path: Option<PathBuf>,
     every: u32,
     /// Held as long as checkpoints are kept.
-    lock: Option<CheckpointLock>,
+    lock: Option<FileLock>,
 }
 
 impl Keeper {
@@ -54,11 +53,9 @@ impl Keeper {
             return Err(Failure::usage(message).help("a checkpoint is removed at the end"));
         }
         if let Some(path) = &self.path {
-            self.lock = Some(CheckpointLock::new(path).map_err(|error| {
+            self.lock = Some(FileLock::new(path).map_err(|error| {
                 let help = match error {
-                    CheckpointError::Busy(_) => {
-                        "wait for its end, or --checkpoint with another file"
-                    }
+                    LockError::Busy(_) => "wait for its end, or --checkpoint with another file",
                     _ => "checkpoints are kept beside the model, or where --checkpoint says",
                 };
                 Failure::usage(error).help(help)

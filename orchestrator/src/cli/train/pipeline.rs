@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use fogbit_policy::pipeline::{NetPolicy, PlacementNet};
+use fogbit_policy::pipeline::{NetPolicy, PipelineNet};
 use fogbit_scenario::pipeline::PipelineScenario;
 
-use super::choose::look_for_room;
+use super::choose::reserve;
 use super::pipeline_args::TrainPipelineArgs;
 use super::pipeline_shown::{self, Baseline, Told};
 use super::pipeline_sweep;
@@ -18,7 +18,7 @@ use crate::cli::run::Format;
 use crate::exit::{Exit, Failure, tell};
 use crate::pipeline::timing::TimedApplications;
 use crate::train::pipeline::{
-    Judge, LabelError, LearnError, Learner, Learnt, Origin, PipelineTrainError, Progress, Student,
+    Judge, LabelError, LearnError, Learner, Learnt, Origin, PipelineTrainError, Progress, Trainee,
     failure,
 };
 
@@ -34,24 +34,22 @@ pub(super) fn train(args: TrainPipelineArgs) -> Result<Exit, Failure> {
 }
 
 fn train_until(args: &TrainPipelineArgs, stop: &AtomicBool) -> Result<Exit, Failure> {
-    if let Some(out) = &args.out {
-        look_for_room(out, args.force)?;
-    }
+    let _lock = args.out.as_ref().map(|out| reserve(out, args.force)).transpose()?;
     if args.labels.len() > 1 {
         return Err(Failure::usage("--labels: one number, unless with --label-sweep"));
     }
     let (scenario, policy) = args.load()?;
-    let student = student(&scenario, &policy)?;
+    let trainee = trainee(&scenario, &policy)?;
     let mut progress = Progress::new(args.quiet);
     let mut learner = Learner::new(&scenario, stop, args.label_set.clone());
     if args.only_labels {
-        return args.make_labels(&learner, student, &policy, &mut progress);
+        return args.make_labels(&learner, trainee, &policy, &mut progress);
     }
-    if let Some(teacher) = args.teacher(&scenario, student)? {
+    if let Some(teacher) = args.teacher(&scenario, trainee)? {
         learner.teach(teacher);
     }
     let started = Instant::now();
-    let learnt = learner.learn(&policy, student, &mut progress);
+    let learnt = learner.learn(&policy, trainee, &mut progress);
     let training_seconds = started.elapsed().as_secs_f64();
     drop(progress);
     let Learnt { net, bytes } = match learnt {
@@ -64,19 +62,19 @@ fn train_until(args: &TrainPipelineArgs, stop: &AtomicBool) -> Result<Exit, Fail
             Failure::new(Exit::Failed, message)
         })?;
     }
-    let judge = match Judge::new(&scenario, student.training().seed, JUDGED, stop) {
+    let judge = match Judge::new(&scenario, trainee.training().seed, JUDGED, stop) {
         Ok(judge) => judge,
         Err(LabelError::Stopped) => return Ok(Exit::Interrupted),
         Err(error) => return Err(Failure::new(Exit::Internal, error)),
     };
     let sites = scenario.sites().iter().enumerate();
     let fixed = sites.map(|(site, name)| Baseline::new(format!("all-{name}"), judge.fixed(site)));
-    let timed = TimedApplications::of(&scenario.instance(student.training().seed));
+    let timed = TimedApplications::of(&scenario.instance(trainee.training().seed));
     let told = Told {
         topology: scenario.name(),
         scenario: Origin::of(&scenario).summary,
         policy: &policy,
-        student,
+        trainee,
         net: &net,
         judgement: judge.net(&net),
         baselines: fixed.chain([Baseline::new("greedy".into(), judge.greedy())]).collect(),
@@ -94,12 +92,12 @@ fn train_until(args: &TrainPipelineArgs, stop: &AtomicBool) -> Result<Exit, Fail
 }
 
 /// How the policy called `policy` learns.
-pub(super) fn student<'s>(
+pub(super) fn trainee<'s>(
     scenario: &'s PipelineScenario,
     policy: &str,
-) -> Result<Student<'s>, Failure> {
+) -> Result<Trainee<'s>, Failure> {
     let mut policies = scenario.policies().filter(|(name, _)| *name == policy);
-    let found = policies.find_map(|(_, spec)| Student::of(spec));
+    let found = policies.find_map(|(_, spec)| Trainee::of(spec));
     found.ok_or_else(|| Failure::new(Exit::Internal, format!("the policy {policy} is gone")))
 }
 
@@ -108,26 +106,26 @@ impl TrainPipelineArgs {
     fn teacher(
         &self,
         scenario: &PipelineScenario,
-        student: Student<'_>,
-    ) -> Result<Option<Arc<PlacementNet>>, Failure> {
+        trainee: Trainee<'_>,
+    ) -> Result<Option<Arc<PipelineNet>>, Failure> {
         let Some(path) = &self.teacher else { return Ok(None) };
-        if student.teacher().is_none() {
+        if trainee.teacher().is_none() {
             return Err(Failure::usage("--teacher: the policy has none")
                 .help("a teacher is for policies of kind `distilled`"));
         }
         read_teacher(path, scenario).map(Some)
     }
 
-    /// Makes the labels of `student`, and nothing else.
+    /// Makes the labels of `trainee`, and nothing else.
     fn make_labels(
         &self,
         learner: &Learner<'_>,
-        student: Student<'_>,
+        trainee: Trainee<'_>,
         policy: &str,
         progress: &mut Progress,
     ) -> Result<Exit, Failure> {
         let started = Instant::now();
-        let labels = match learner.labels(student.training(), policy, progress) {
+        let labels = match learner.labels(trainee.training(), policy, progress) {
             Ok(labels) => labels,
             Err(error) => return self.came_to_nothing(&error),
         };
@@ -164,13 +162,13 @@ impl TrainPipelineArgs {
 }
 
 /// Reads a network that is to teach in `scenario`.
-fn read_teacher(path: &Path, scenario: &PipelineScenario) -> Result<Arc<PlacementNet>, Failure> {
+fn read_teacher(path: &Path, scenario: &PipelineScenario) -> Result<Arc<PipelineNet>, Failure> {
     let about = |error: &dyn std::fmt::Display| {
         Failure::usage(format!("--teacher {}: {error}", path.display()))
             .help("a model that `fogbit train pipeline` wrote for this topology")
     };
     let bytes = fogbit_neural::read_bytes(path).map_err(|error| about(&error.fault))?;
-    let net = PlacementNet::from_bytes(&bytes).map_err(|error| about(&error))?;
+    let net = PipelineNet::from_bytes(&bytes).map_err(|error| about(&error))?;
     let (theirs, ours) = (Origin::read(net.metadata()), Origin::of(scenario));
     match theirs {
         Some(own) if own.digest == ours.digest => Ok(Arc::new(net)),

@@ -12,7 +12,7 @@ use super::choose::choose;
 use crate::cli::run::Format;
 use crate::cli::topology::assignments;
 use crate::exit::Failure;
-use crate::train::pipeline::Student;
+use crate::train::pipeline::Trainee;
 
 /// Train the network of a policy `imitation` or `distilled`: where does each sub-task run?
 ///
@@ -107,10 +107,10 @@ pub(crate) struct TrainPipelineArgs {
           value_parser = FalseyValueParser::new())]
     pub(super) label_sweep: bool,
 
-    /// Seeds of the label sweep: 1 to N, each with labels and networks of its own
-    #[arg(long, value_name = "N", env = "FOGBIT_SEEDS", default_value_t = 10,
+    /// Seeds of the label sweep: 1 to N, each with labels and networks of its own [default: 10]
+    #[arg(long, value_name = "N", requires = "label_sweep",
           value_parser = clap::value_parser!(u64).range(1..=10_000))]
-    pub(super) seeds: u64,
+    pub(super) seeds: Option<u64>,
 
     /// What goes to standard output
     #[arg(long, value_enum, default_value_t = Format::Table, env = "FOGBIT_FORMAT")]
@@ -141,7 +141,7 @@ impl TrainPipelineArgs {
         let scenario = PipelineScenario::for_training(file)?;
         let sweep = self.label_sweep;
         let learns = |spec: &PipelinePolicySpec| {
-            Student::of(spec).is_some_and(|own| own.teacher().is_some() || !sweep)
+            Trainee::of(spec).is_some_and(|own| own.teacher().is_some() || !sweep)
         };
         let kind = match (sweep, scenario.policies().any(|(_, spec)| learns(spec))) {
             (true, _) => "distilled",

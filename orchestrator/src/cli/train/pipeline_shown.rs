@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use fogbit_policy::pipeline::PlacementNet;
+use fogbit_policy::pipeline::PipelineNet;
 use serde::Serialize;
 use serde_json::json;
 
 use crate::pipeline::timing::DecisionTimes;
-use crate::train::pipeline::{Judgement, Student};
+use crate::train::pipeline::{Judgement, Trainee};
 
 /// How one does who has learnt nothing.
 #[derive(Debug, Serialize)]
@@ -32,9 +32,9 @@ pub(super) struct Told<'t> {
     /// The policy that was trained.
     pub(super) policy: &'t str,
     /// How.
-    pub(super) student: Student<'t>,
+    pub(super) trainee: Trainee<'t>,
     /// What came of it.
-    pub(super) net: &'t PlacementNet,
+    pub(super) net: &'t PipelineNet,
     /// How good it is.
     pub(super) judgement: Judgement,
     /// And others beside it.
@@ -54,7 +54,7 @@ pub(super) struct Told<'t> {
 impl Told<'_> {
     /// Widths of the network's layers, from what goes in to what comes out.
     fn widths(&self) -> Vec<usize> {
-        let hidden = self.student.hidden().iter().map(|size| *size as usize);
+        let hidden = self.trainee.hidden().iter().map(|size| *size as usize);
         let network = self.net.network();
         std::iter::once(network.inputs()).chain(hidden).chain([network.outputs()]).collect()
     }
@@ -65,8 +65,8 @@ pub(super) fn json(told: &Told<'_>) -> String {
         "topology": told.topology,
         "scenario": told.scenario,
         "policy": told.policy,
-        "setting": told.student.training(),
-        "teacher": told.student.teacher().map(|own| own.training()),
+        "setting": told.trainee.training(),
+        "teacher": told.trainee.teacher().map(|own| own.training()),
         "network": told.widths(),
         "weights": told.net.network().parameters(),
         "judged": told.judgement,
@@ -82,7 +82,7 @@ pub(super) fn json(told: &Told<'_>) -> String {
 
 /// The training for people.
 pub(super) fn render(told: &Told<'_>) -> String {
-    let training = told.student.training();
+    let training = told.trainee.training();
     let widths: Vec<String> = told.widths().iter().map(usize::to_string).collect();
     let mut text = format!(
         "{}, policy {}: network {} ({} weights)\n{}\n{} labels of seed {}; {} epochs, batches of {}, \

@@ -10,8 +10,8 @@ use fogbit_scenario::pipeline::PipelineScenario;
 use fogbit_scenario::topology::DistilledPipeline;
 use serde_json::{Value, json};
 
-use super::choose::look_for_room;
-use super::pipeline::student;
+use super::choose::{look_for_room, reserve};
+use super::pipeline::trainee;
 use super::pipeline_args::TrainPipelineArgs;
 use crate::cli::print;
 use crate::cli::run::Format;
@@ -19,20 +19,24 @@ use crate::exit::{Exit, Failure, tell};
 use crate::results::write_whole;
 use crate::stats::Interval;
 use crate::train::pipeline::{
-    MODELS, Origin, PipelineTrainError, Student, SweepError, SweepPlan, SweepRow, read_rows,
-    sweep as play,
+    LabelRow, MODELS, Origin, PipelineTrainError, SweepError, SweepPlan, Trainee, rows_so_far,
+    sweep as play, to_csv,
 };
 use crate::train::progress::TrainingProgress;
 
 /// Numbers of labels unless some are given.
 const LABELS: [u32; 6] = [500, 1_000, 2_000, 5_000, 20_000, 100_000];
+/// Number of seeds unless one is given.
+const SEEDS: u64 = 10;
 /// Applications by which all networks are judged.
 const JUDGED: u64 = 10_000;
+/// As in a topology.
+const LEAST_LABELS: u32 = 100;
 /// Each training goes through so many rows at least.
 const LEAST_ROWS: u64 = 250_000;
 
 /// A value of a row.
-type Figure = (&'static str, fn(&SweepRow) -> f64, bool);
+type Figure = (&'static str, fn(&LabelRow) -> f64, bool);
 /// What is told of a sweep; the last says whether more is better.
 const FIGURES: [Figure; 3] = [
     ("delay over the optimum", |row| row.delay_ratio, false),
@@ -43,28 +47,34 @@ const FIGURES: [Figure; 3] = [
 pub(super) fn sweep(args: &TrainPipelineArgs, stop: &AtomicBool) -> Result<Exit, Failure> {
     let out = args.out.as_deref().ok_or_else(|| Failure::usage("--label-sweep needs --out"))?;
     let (scenario, policy) = args.load()?;
-    let Student::Distilled(learner) = student(&scenario, &policy)? else {
+    let Trainee::Distilled(learner) = trainee(&scenario, &policy)? else {
         return Err(Failure::usage(format!("policy {policy} has no teacher"))
             .help("a label sweep is for a policy of kind `distilled`"));
     };
     let mut labels = if args.labels.is_empty() { LABELS.to_vec() } else { args.labels.clone() };
     labels.sort_unstable();
     labels.dedup();
+    if let Some(few) = labels.first().filter(|few| **few < LEAST_LABELS) {
+        return Err(Failure::usage(format!(
+            "--labels {few}: a network of a label sweep learns from {LEAST_LABELS} labels at least"
+        )));
+    }
     let plan = SweepPlan {
         scenario: &scenario,
         student: learner,
         labels,
-        seeds: (1..=args.seeds).collect(),
+        seeds: (1..=args.seeds.unwrap_or(SEEDS)).collect(),
         least_rows: LEAST_ROWS,
         judged: JUDGED,
     };
+    let _lock = reserve(out, true)?;
     let known = begin(args, out, &setting(&scenario, learner))?;
     let points = plan.labels.len() * plan.seeds.len();
     let progress =
         TrainingProgress::networks("the label sweep", (points * MODELS.len()) as u32, args.quiet);
     let progress = Mutex::new(progress);
     let rows = play(&plan, known, stop, |rows| {
-        let written = write_whole(out, csv(rows).as_bytes());
+        let written = write_whole(out, to_csv(rows).as_bytes());
         written.map_err(|error| SweepError::Io { path: out.into(), what: "written", error })?;
         progress.lock().unwrap_or_else(PoisonError::into_inner).done(rows.len() as u64);
         Ok(())
@@ -114,12 +124,11 @@ fn setting(scenario: &PipelineScenario, student: &DistilledPipeline) -> Value {
 }
 
 /// The rows that are there already, of a sweep with the same setting; and the setting is kept.
-fn begin(args: &TrainPipelineArgs, out: &Path, setting: &Value) -> Result<Vec<SweepRow>, Failure> {
+fn begin(args: &TrainPipelineArgs, out: &Path, setting: &Value) -> Result<Vec<LabelRow>, Failure> {
     let beside: PathBuf = out.with_extension("json");
     if beside == out {
         return Err(Failure::usage(format!("--out {}: it becomes a CSV file", out.display())));
     }
-    look_for_room(out, true)?;
     look_for_room(&beside, true)?;
     let found = fs::read_to_string(&beside).ok();
     let same =
@@ -133,7 +142,8 @@ fn begin(args: &TrainPipelineArgs, out: &Path, setting: &Value) -> Result<Vec<Sw
              are the same",
         ));
     }
-    let rows = if same { read_rows(out).map_err(|error| failed(&error))? } else { Vec::new() };
+    let rows =
+        if same { rows_so_far(out).map_err(|error| failed(&error.into()))? } else { Vec::new() };
     if !same {
         let kept = write_whole(&beside, format!("{setting:#}\n").as_bytes());
         kept.map_err(|error| {
@@ -144,18 +154,8 @@ fn begin(args: &TrainPipelineArgs, out: &Path, setting: &Value) -> Result<Vec<Sw
     Ok(rows)
 }
 
-fn csv(rows: &[SweepRow]) -> String {
-    let mut text = String::from("labels,seed,model,delay_ratio,label_accuracy,exact_match\n");
-    for own in rows {
-        let SweepRow { labels, seed, model, delay_ratio, label_accuracy, exact_match } = own;
-        let _ =
-            writeln!(text, "{labels},{seed},{model},{delay_ratio},{label_accuracy},{exact_match}");
-    }
-    text
-}
-
 /// The sweep for people: means over seeds, and what a teacher changes.
-fn render(rows: &[SweepRow], out: &Path) -> String {
+fn render(rows: &[LabelRow], out: &Path) -> String {
     let mut numbers: Vec<u64> = rows.iter().map(|row| row.labels).collect();
     numbers.dedup();
     let mut text = String::new();

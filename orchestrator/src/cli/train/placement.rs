@@ -13,7 +13,7 @@ use fogbit_scenario::topology::{
     PlacementFeatures, PlacementPolicySpec, PlacementTraining, PlacementUnits,
 };
 
-use super::choose::{choose, look_for_room};
+use super::choose::{choose, reserve};
 use super::shown::{self, Told};
 use super::until_stopped;
 use crate::cli::print;
@@ -113,9 +113,7 @@ pub(super) fn train(args: TrainPlacementArgs) -> Result<Exit, Failure> {
 }
 
 fn train_until(args: &TrainPlacementArgs, stop: &AtomicBool) -> Result<Exit, Failure> {
-    if let Some(out) = &args.out {
-        look_for_room(out, args.force)?;
-    }
+    let _lock = args.out.as_ref().map(|out| reserve(out, args.force)).transpose()?;
     let (scenario, policy) = args.load()?;
     let setting = setting(&scenario, &policy)?;
     let mut progress = TrainingProgress::start(&policy, setting.epochs, args.quiet);

@@ -5,18 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::chart::{frame as chart_frame, upright};
 use super::{Data, not_drawn};
 use crate::pipeline::files::LABEL_SWEEP_FILE;
-use crate::pipeline::read::LabelRow;
 use crate::report::axis::{Axis, Scale};
 use crate::report::figures::frame;
 use crate::report::markup::{escape, fixed, grouped, put};
 use crate::report::panel::{Panel, legend, open, range};
 use crate::report::plot::WIDTH;
 use crate::stats::Interval;
+use crate::train::pipeline::LabelRow;
 
 const TITLE: &str = "Accuracy against the number of labels";
-/// The student that learnt from a teacher too, and the names of one that did not.
+/// The student that learnt from a teacher too, and the one that did not.
 const DISTILLED: &str = "distilled";
-const ALONE: [&str; 3] = ["student", "alone", "student-alone"];
+const ALONE: &str = "alone";
 
 /// A figure of a model.
 type Value = fn(&LabelRow) -> f64;
@@ -76,7 +76,7 @@ fn models(rows: &[LabelRow]) -> Vec<&str> {
 /// A model in words.
 fn shown(model: &str) -> String {
     match model {
-        _ if ALONE.contains(&model) => "student without a teacher".into(),
+        ALONE => "student without a teacher".into(),
         DISTILLED => "distilled student".into(),
         other => other.to_owned(),
     }
@@ -84,9 +84,7 @@ fn shown(model: &str) -> String {
 
 /// The colour of the policy of that name, or else the next one.
 fn look(data: &Data, index: usize, model: &str) -> String {
-    let names: &[&str] = if ALONE.contains(&model) { &ALONE } else { &[model] };
-    let policy = names.iter().find_map(|name| data.index_of(name));
-    let own = policy.map(|policy| data.looks[policy].clone());
+    let own = data.policies.index_of(model).map(|policy| data.policies.look(policy).to_owned());
     own.unwrap_or_else(|| format!("c{} d{}", index % 6, (index / 6).min(2)))
 }
 
@@ -172,16 +170,15 @@ fn line(
     put!(out, "<path class='line {look}' d='{path}'/>\n{dots}");
 }
 
-/// The name of the student without a teacher, if there is one beside the other.
-fn alone(rows: &[LabelRow]) -> Option<&'static str> {
-    let has = |name: &str| rows.iter().any(|row| row.model == name);
-    ALONE.into_iter().find(|name| has(name)).filter(|_| has(DISTILLED))
+/// Whether there are students with and without a teacher.
+fn has_both(rows: &[LabelRow]) -> bool {
+    [ALONE, DISTILLED].iter().all(|name| rows.iter().any(|row| row.model == *name))
 }
 
 /// What distillation does to a figure of the student, by number of labels: distilled minus alone over
 /// the seeds of both.
-fn paired(rows: &[LabelRow], alone: &str, value: Value) -> Vec<(u64, u64, Interval)> {
-    let without = by_labels(rows, alone, value);
+fn paired(rows: &[LabelRow], value: Value) -> Vec<(u64, u64, Interval)> {
+    let without = by_labels(rows, ALONE, value);
     let both = by_labels(rows, DISTILLED, value).into_iter().filter_map(|(labels, own)| {
         let other = without.get(&labels)?;
         let pairs = own.iter().filter_map(|(seed, own)| Some((*own, *other.get(seed)?)));
@@ -194,13 +191,13 @@ fn paired(rows: &[LabelRow], alone: &str, value: Value) -> Vec<(u64, u64, Interv
 
 /// At which numbers of labels distillation helps, hurts, or cannot be told.
 fn verdict(rows: &[LabelRow]) -> String {
-    let Some(alone) = alone(rows) else {
+    if !has_both(rows) {
         return "Whether distillation helps is not in this sweep: it has no student with and \
                 without a teacher."
             .into();
-    };
+    }
     let [accuracy, delay] =
-        PANELS.map(|(_, value, more_is_better)| sides(&paired(rows, alone, value), more_is_better));
+        PANELS.map(|(_, value, more_is_better)| sides(&paired(rows, value), more_is_better));
     format!(
         "By the paired 95 % intervals over seeds, learning from a teacher too changes the \
          student’s delay thus: {delay}; and its label accuracy: {accuracy}."
@@ -242,8 +239,10 @@ fn listed(parts: &[String]) -> String {
 
 /// The paired differences in a table.
 fn differences(rows: &[LabelRow]) -> String {
-    let Some(alone) = alone(rows) else { return String::new() };
-    let [accuracy, delay] = PANELS.map(|(_, value, _)| paired(rows, alone, value));
+    if !has_both(rows) {
+        return String::new();
+    }
+    let [accuracy, delay] = PANELS.map(|(_, value, _)| paired(rows, value));
     let mut out = String::from(
         "<details><summary>Distilled student minus student without a teacher</summary>\n\
          <div class='wide'><table><thead><tr><th>labels</th><th>seeds</th>\
@@ -291,7 +290,7 @@ mod tests {
                 (1000, either, either),
                 (2000, either, 0.02 + noise),
             ] {
-                rows.push(row(labels, seed, "student", 0.8 + noise, 1.2 + noise));
+                rows.push(row(labels, seed, "alone", 0.8 + noise, 1.2 + noise));
                 let (accuracy, ratio) = (0.8 + noise + better, 1.2 + noise + slower);
                 rows.push(row(labels, seed, "distilled", accuracy, ratio));
             }
@@ -306,8 +305,7 @@ mod tests {
                      told with 1,000 labels";
         let accuracy = "label accuracy: it helps with 500 labels and cannot be told with 1,000 and 2,000 labels";
         assert!(text.contains(delay) && text.contains(accuracy), "{text}");
-        let only: Vec<LabelRow> =
-            sweep().into_iter().filter(|row| row.model == "student").collect();
+        let only: Vec<LabelRow> = sweep().into_iter().filter(|row| row.model == "alone").collect();
         assert!(verdict(&only).contains("not in this sweep"));
         let one: Vec<LabelRow> = sweep().into_iter().filter(|row| row.seed == 1).collect();
         assert!(verdict(&one).contains("it cannot be told with 500, 1,000 and 2,000 labels"));
@@ -317,7 +315,7 @@ mod tests {
     /// `scipy.stats.t.interval(0.95, 3, 0.0525, 0.00129099445 / 2)` is 0.0504457, 0.0545543.
     #[test]
     fn differences_are_paired_by_seed() {
-        let found = paired(&sweep(), "student", |row| row.label_accuracy);
+        let found = paired(&sweep(), |row| row.label_accuracy);
         let (labels, seeds, interval) = found[0];
         assert_eq!((labels, seeds), (500, 4));
         assert!((interval.mean - 0.0525).abs() < 1e-12);

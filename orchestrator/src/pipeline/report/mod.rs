@@ -14,16 +14,14 @@ use fogbit_scenario::TopologyFile;
 use fogbit_scenario::pipeline::PipelineScenario;
 
 use super::files::{FirstApplications, LABEL_SWEEP_FILE};
-use super::read::{self, LabelRow, QuantileRow};
+use super::read::{self, QuantileRow};
 use super::summary::{PipelineSummary, PolicySummary};
 use crate::harness::ProblemSummary;
-use crate::report::pairs::Named;
-use crate::report::{
-    ReportError, banner, details, footer_of, look, page, pairs, policy_name, ranking,
-    tables as common,
-};
+use crate::report::policies::Policies;
+use crate::report::{ReportError, banner, details, end, look, not_drawn, page, tables as common};
 use crate::results::Manifest;
 use crate::results::read as results;
+use crate::train::pipeline::{LabelRow, read_rows};
 
 /// What the page needs beyond the common style sheet: bars of what runs, waits and travels, and dots
 /// that stand for what lies beyond an axis.
@@ -52,9 +50,8 @@ pub fn render_with(dir: &Path, manifest: Manifest) -> Result<String, ReportError
     let data = Data::read(dir, manifest)?;
     let mut out = page(&format!("{} – Fogbit", data.summary.run.topology), STYLE);
     out.push_str(&tables::head(&data));
-    let (run, policies, trials) =
-        (&data.summary.run, data.summary.policies.len(), &data.summary.trials);
-    out.push_str(&banner(&data.summary.head(), &data.manifest, policies, trials));
+    let (head, trials) = (data.summary.head(), &data.summary.trials);
+    out.push_str(&banner(&head, &data.manifest, data.summary.policies.len(), trials));
     out.push_str(&tables::policies(&data));
     out.push_str(&tables::measured(&data));
     out.push_str(&ranks(&data));
@@ -66,9 +63,7 @@ pub fn render_with(dir: &Path, manifest: Manifest) -> Result<String, ReportError
     out.push_str(&speed::figure(&data));
     out.push_str(&labels::figure(&data));
     out.push_str(&gantt::figure(&data));
-    let checks = "computes every figure anew from the decision files, by a separate path";
-    out.push_str(&footer_of(&data.manifest, &run.backend, run.seconds, checks));
-    out.push_str("</body>\n</html>\n");
+    out.push_str(&end(&data.manifest, &head));
     Ok(out)
 }
 
@@ -76,8 +71,7 @@ pub fn render_with(dir: &Path, manifest: Manifest) -> Result<String, ReportError
 struct Data {
     summary: PipelineSummary,
     manifest: Manifest,
-    /// The classes of each policy: its colour and dashes in every figure.
-    looks: Vec<String>,
+    policies: Policies,
     distributions: Vec<QuantileRow>,
     first: FirstApplications,
     /// None where the topology names no label sweep; an error where it cannot be read.
@@ -92,29 +86,17 @@ impl Data {
         let file = TopologyFile::read(&dir.join("topology.toml")).ok();
         let labels = dir.join(LABEL_SWEEP_FILE);
         Ok(Data {
-            looks: looks(&summary.policies),
+            policies: Policies::new(
+                summary.policies.iter().map(|policy| &policy.name),
+                looks(&summary.policies),
+            ),
             distributions: read::distributions(dir)?,
             first: read::first_applications(dir)?,
-            labels: labels
-                .is_file()
-                .then(|| read::label_sweep(&labels).map_err(|error| error.to_string())),
+            labels: labels.is_file().then(|| read_rows(&labels).map_err(|error| error.to_string())),
             scenario: file.and_then(|file| PipelineScenario::from_file(&file).ok()),
             summary,
             manifest,
         })
-    }
-
-    fn index_of(&self, policy: &str) -> Option<usize> {
-        self.summary.policies.iter().position(|p| p.name == policy)
-    }
-
-    /// The name behind a patch of its colour, as HTML.
-    fn policy_name(&self, index: usize) -> String {
-        policy_name(&self.looks[index], &self.summary.policies[index].name)
-    }
-
-    fn named(&self, policy: &str) -> Named {
-        Named::of(self.index_of(policy).map(|index| self.looks[index].as_str()), policy)
     }
 
     /// Kind and parameters of a policy, as far as they say more than its name; of a network the sizes of
@@ -156,28 +138,18 @@ fn looks(policies: &[PolicySummary]) -> Vec<String> {
 /// Who usually comes first.
 fn ranks(data: &Data) -> String {
     let columns = [("delay", "delay_ratio"), ("exact match", "exact_match")];
-    let (ranks, policies) = (&data.summary.ranks, data.summary.policies.len());
-    ranking::section(ranks, &columns, policies, |policy| data.named(policy).name)
+    data.policies.ranks(&data.summary.ranks, &columns)
 }
 
 /// Paired differences to the policy of reference. The mean delay is the one over the optimum in other
 /// units; it would only repeat the picture.
 fn differences(data: &Data) -> String {
-    let pairs = &data.summary.pairs;
-    pairs::section(&pairs::Section {
-        pairs,
-        metrics: &["delay_ratio", "label_accuracy", "exact_match", "optimal_share"],
-        versus: pairs.first().map_or("", |pair| pair.versus.as_str()),
-        endless: false,
-        named: |policy: &str| data.named(policy),
-        note: "All policies meet the same applications under the same conditions. ",
-    })
-}
-
-/// What stands in the place of a figure that cannot be drawn.
-fn not_drawn(title: &str, reason: &str) -> String {
-    let reason = crate::report::markup::escape(reason);
-    format!("<p class='small'><b>{title}</b> is not drawn: {reason}.</p>\n")
+    let metrics = &["delay_ratio", "label_accuracy", "exact_match", "optimal_share"];
+    data.policies.differences(
+        &data.summary.pairs,
+        metrics,
+        "All policies meet the same applications under the same conditions. ",
+    )
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ pub(super) fn figure(data: &Data) -> String {
 }
 
 fn dots(data: &Data) -> Vec<Dot<'_>> {
-    let policies = data.summary.policies.iter().zip(&data.looks);
+    let policies = data.summary.policies.iter().zip(data.policies.looks());
     let timed = policies.filter_map(|(policy, look)| {
         let times = policy.decision?;
         Some(Dot {

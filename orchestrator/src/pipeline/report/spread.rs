@@ -58,7 +58,7 @@ fn figure(
 
 /// A line for each policy that has a complete trial.
 fn lines(data: &Data, spread: Spread) -> Vec<Line> {
-    let policies = data.summary.policies.iter().zip(&data.looks);
+    let policies = data.summary.policies.iter().zip(data.policies.looks());
     policies
         .map(|(policy, look)| {
             let own = (data.distributions.iter())

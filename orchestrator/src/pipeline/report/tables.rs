@@ -66,7 +66,7 @@ fn row(out: &mut String, data: &Data, index: usize, policy: &PolicySummary, site
         text if text.is_empty() => text,
         text => format!("<span class='sub'>{}</span>", escape(&text)),
     };
-    put!(out, "<tr><td><span class='word'>{}</span>{below}</td>", data.policy_name(index));
+    put!(out, "<tr><td><span class='word'>{}</span>{below}</td>", data.policies.name(index));
     let ratio = policy.delay_ratio.map_or(NONE.into(), |of| fixed(of.mean, 4));
     put!(out, "<td>{ratio}{}</td>", ends(policy.delay_ratio_interval.as_ref()));
     put!(out, "<td>{}</td>", policy.mean_delay_ms.map_or(NONE.into(), |of| fixed(of.mean, 2)));
@@ -116,7 +116,7 @@ pub(super) fn measured(data: &Data) -> String {
          <th class='number'>held up</th></tr></thead><tbody>\n",
     );
     for (index, policy) in policies().enumerate() {
-        put!(out, "<tr><td>{}</td>", data.policy_name(index));
+        put!(out, "<tr><td>{}</td>", data.policies.name(index));
         let measured = policy.whole.measured.as_ref();
         let told =
             measured.map(|MeasuredKpis { mean_delay_ms, mean_modelled_ms, ratio, .. }| {

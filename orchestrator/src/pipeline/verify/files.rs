@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use fogbit_scenario::pipeline::{Application, Measured, PipelineScenario, Schedule};
+use fogbit_scenario::pipeline::{CostTable, PipelineInstance, PipelineScenario};
 
+use super::schedule;
 use super::sums::{Fact, is_quantile};
 use super::unreadable;
 use crate::exit::Failure;
@@ -14,6 +15,7 @@ use crate::pipeline::files::{
 use crate::pipeline::read::{self, Decision};
 use crate::pipeline::record::placement_of;
 use crate::pipeline::tally::MOST_KEPT;
+use crate::train::pipeline::{MODELS, read_rows};
 use crate::verify::Compared;
 
 /// The first applications as the file tells them; what a decision file says too is taken away.
@@ -44,11 +46,11 @@ impl FirstChecked {
     /// Holds a row of a decision file against them.
     pub(super) fn check(
         &mut self,
-        (policy, seed): (&str, u64),
-        (row, application): (&Decision, &Application),
+        (policy, instance): (&str, &PipelineInstance),
+        row: &Decision,
         compared: &mut Compared,
     ) {
-        if seed != self.seed || row.application > MOST_KEPT {
+        if instance.seed != self.seed || row.application > MOST_KEPT {
             return;
         }
         let place = format!("{APPLICATIONS_FILE}: application {} of {policy}", row.application);
@@ -61,10 +63,26 @@ impl FirstChecked {
             ("placement", placed(&told.placement).as_ref() == Some(&row.placement)),
             ("label", placed(&told.label).as_ref() == Some(&row.label)),
             ("measured", measured_ns == row.measured_ns),
-            ("schedule", told.measured.as_ref().is_none_or(|own| is_of(own, application))),
         ];
-        for (key, _) in right.iter().filter(|(_, right)| !right) {
-            compared.find(&place, format!("{key} is not that of the trial"));
+        let mut wrong = right.iter().filter(|(_, right)| !right).peekable();
+        if wrong.peek().is_some() {
+            for (key, _) in wrong {
+                compared.find(&place, format!("{key} is not that of the trial"));
+            }
+            return;
+        }
+        let Some(measured) = &told.measured else { return };
+        let application = instance.application(row.application);
+        let table = CostTable::new(&application, &instance.conditions(row.application));
+        let told = schedule::Told {
+            application: &application,
+            table: &table,
+            placement: &row.placement,
+            measured,
+            held_up_ns: row.held_up_ns.unwrap_or_default(),
+        };
+        if let Err(why) = told.check() {
+            compared.find(place, format!("schedule: {why}"));
         }
     }
 
@@ -75,17 +93,6 @@ impl FirstChecked {
             compared.find(place, "no trial has it");
         }
     }
-}
-
-/// Whether what was measured of an application has a span for each of its parts, of which the last one
-/// that ends is its end.
-fn is_of(measured: &Measured, application: &Application) -> bool {
-    let Schedule { sub_tasks, flows } = &measured.schedule;
-    let spans = || sub_tasks.iter().chain(flows);
-    sub_tasks.len() == application.sub_tasks().len()
-        && flows.len() == application.flows().len()
-        && spans().all(|span| span.start_ns <= span.end_ns)
-        && spans().map(|span| span.end_ns).max() == Some(measured.delay_ns)
 }
 
 /// Compares every quantile.
@@ -129,4 +136,34 @@ pub(super) fn check_distributions(
         compared.find(DISTRIBUTIONS_FILE, difference);
     }
     Ok(())
+}
+
+/// Looks at the label sweep that a run keeps if its topology names one: figures that can be, one row for
+/// each model, number of labels and seed, and none of them missing.
+pub(super) fn check_label_sweep(dir: &Path, scenario: &PipelineScenario, compared: &mut Compared) {
+    let place = PipelineScenario::KEPT_LABEL_SWEEP;
+    let path = dir.join(place);
+    let named = scenario.topology().label_sweep.as_deref();
+    match named {
+        None if path.exists() => return compared.find(place, "topology.toml names none"),
+        None => return,
+        Some(named) if named != place => {
+            let told = format!("topology.toml names {named}, where the run keeps {place}");
+            return compared.find("topology.toml", told);
+        }
+        Some(_) => {}
+    }
+    let rows = match read_rows(&path) {
+        Ok(rows) => rows,
+        Err(error) => return compared.find(place, error.to_string()),
+    };
+    let seen: BTreeSet<(u64, u64, &str)> =
+        rows.iter().map(|row| (row.labels, row.seed, row.model.as_str())).collect();
+    let points: BTreeSet<(u64, u64)> = rows.iter().map(|row| (row.labels, row.seed)).collect();
+    for (labels, seed) in points {
+        for model in MODELS.iter().filter(|model| !seen.contains(&(labels, seed, **model))) {
+            let missing = format!("{model} with {labels} labels and seed {seed}: no row");
+            compared.find(place, missing);
+        }
+    }
 }

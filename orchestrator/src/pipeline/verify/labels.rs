@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fogbit_policy::pipeline::{
-    BranchAndBound, Greedy, NetPolicy, Optimum, PipelinePolicy, PlacementNet, build, exhaustive,
+    BranchAndBound, Greedy, NetPolicy, Optimum, PipelineNet, PipelinePolicy, TooHard, build,
+    exhaustive,
 };
 use fogbit_scenario::kept_model;
 use fogbit_scenario::pipeline::{CostTable, PipelineInstance, PipelineScenario, Scheduler};
@@ -27,23 +28,36 @@ pub(super) struct Labels {
 
 impl Labels {
     /// Those of the first `count` applications of `instance`, at least.
-    pub(super) fn of(&mut self, instance: &PipelineInstance, count: u64) -> &[Optimum] {
+    ///
+    /// # Errors
+    /// If one cannot be found: no trial came so far.
+    pub(super) fn of(
+        &mut self,
+        instance: &PipelineInstance,
+        count: u64,
+    ) -> Result<&[Optimum], Failure> {
         let count = count.min(instance.applications);
         if self.seed != Some(instance.seed) || (self.known.len() as u64) < count {
-            self.known = (1..=count).into_par_iter().map(|number| best(instance, number)).collect();
+            let label = |number| {
+                let seed = instance.seed;
+                best(instance, number).map_err(|error| {
+                    Failure::usage(format!("seed {seed}, application {number}: {error}"))
+                })
+            };
+            self.known = (1..=count).into_par_iter().map(label).collect::<Result<_, _>>()?;
             self.seed = Some(instance.seed);
         }
-        &self.known
+        Ok(&self.known)
     }
 }
 
-fn best(instance: &PipelineInstance, number: u64) -> Optimum {
+fn best(instance: &PipelineInstance, number: u64) -> Result<Optimum, TooHard> {
     let (application, conditions) = (instance.application(number), instance.conditions(number));
     let table = CostTable::new(&application, &conditions);
     let placements: f64 =
         application.sub_tasks().iter().map(|own| own.sites.len() as f64).product();
     if placements <= MOST_PLACEMENTS {
-        return exhaustive(&application, &table, &mut Scheduler::new(&application));
+        return Ok(exhaustive(&application, &table, &mut Scheduler::new(&application)));
     }
     let mut known = Vec::new();
     Greedy::default().place(&application, &table, &mut known);
@@ -53,7 +67,7 @@ fn best(instance: &PipelineInstance, number: u64) -> Optimum {
 /// What makes policies anew; the networks that a run kept are read once.
 #[derive(Debug, Default)]
 pub(super) struct Deciders {
-    nets: BTreeMap<String, Arc<PlacementNet>>,
+    nets: BTreeMap<String, Arc<PipelineNet>>,
 }
 
 impl Deciders {
@@ -80,13 +94,13 @@ impl Deciders {
 }
 
 /// Reads a network that a run has kept.
-fn kept_net(path: &Path, scenario: &PipelineScenario) -> Result<PlacementNet, Failure> {
+fn kept_net(path: &Path, scenario: &PipelineScenario) -> Result<PipelineNet, Failure> {
     let unusable = |error: String| {
         Failure::usage(format!("the model {} cannot be used: {error}", path.display()))
             .help("a run keeps its models in models/; without them decisions cannot be made again")
     };
     let bytes = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
-    let net = PlacementNet::from_bytes(&bytes).map_err(|error| unusable(error.to_string()))?;
+    let net = PipelineNet::from_bytes(&bytes).map_err(|error| unusable(error.to_string()))?;
     let (most, sites) = (scenario.source().most_sub_tasks(), scenario.sites().len());
     net.fits(most, sites).map_err(|error| unusable(error.to_string()))?;
     Ok(net)

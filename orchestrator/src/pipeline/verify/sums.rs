@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::close;
 use crate::pipeline::tally::Kpis;
-use crate::placement::sample::MOST_KEPT;
+use crate::stats::sample::MOST_KEPT;
 use crate::verify::Compared;
 
 /// What is known of an application that was placed.

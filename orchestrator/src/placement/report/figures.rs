@@ -98,7 +98,7 @@ fn lines(data: &Data, curve: Curve) -> Vec<Line> {
         .map(|(index, policy)| {
             let own = points.iter().filter(|p| p.policy == policy.name);
             Line {
-                class: data.looks[index].clone(),
+                class: data.policies.look(index).to_owned(),
                 guide: false,
                 label: policy.name.clone(),
                 title: policy.name.clone(),
@@ -112,7 +112,7 @@ fn lines(data: &Data, curve: Curve) -> Vec<Line> {
 fn legend(data: &Data) -> String {
     let mut out = String::from("<ul class='legend'>");
     for (index, policy) in data.summary.policies.iter().enumerate() {
-        let (look, name) = (&data.looks[index], escape(&policy.name));
+        let (look, name) = (data.policies.look(index), escape(&policy.name));
         let details = match data.details(index) {
             text if text.is_empty() => text,
             text => format!(" <span class='sub'>{}</span>", escape(&text)),

@@ -16,10 +16,9 @@ use super::read;
 use super::summary::PlacementSummary;
 use crate::harness::ProblemSummary;
 use crate::report::beyond::Mark;
-use crate::report::pairs::Named;
+use crate::report::policies::Policies;
 use crate::report::{
-    ReportError, banner, details, events, footer_of, head_of, links, looks, page, pairs,
-    policy_name, ranking, tables as common,
+    ReportError, banner, details, end, events, head_of, links, looks, page, tables as common,
 };
 use crate::results::Manifest;
 use crate::results::read as results;
@@ -41,9 +40,8 @@ pub fn render_with(dir: &Path, manifest: Manifest) -> Result<String, ReportError
     let data = Data::read(dir, manifest)?;
     let mut out = page(&format!("{} – Fogbit", data.summary.run.topology), "");
     out.push_str(&head(&data));
-    let (run, policies, trials) =
-        (&data.summary.run, data.summary.policies.len(), &data.summary.trials);
-    out.push_str(&banner(&data.summary.head(), &data.manifest, policies, trials));
+    let (head, trials) = (data.summary.head(), &data.summary.trials);
+    out.push_str(&banner(&head, &data.manifest, data.summary.policies.len(), trials));
     out.push_str(&tables::degenerate(&data));
     out.push_str(&tables::policies(&data));
     out.push_str(&tables::decisions(&data));
@@ -56,9 +54,7 @@ pub fn render_with(dir: &Path, manifest: Manifest) -> Result<String, ReportError
     out.push_str("<h2>Figures</h2>\n");
     out.push_str(&figures::all(&data));
     out.push_str(&spread::figure(&data));
-    let checks = "computes every figure anew from the decision files, by a separate path";
-    out.push_str(&footer_of(&data.manifest, &run.backend, run.seconds, checks));
-    out.push_str("</body>\n</html>\n");
+    out.push_str(&end(&data.manifest, &head));
     Ok(out)
 }
 
@@ -66,8 +62,7 @@ pub fn render_with(dir: &Path, manifest: Manifest) -> Result<String, ReportError
 struct Data {
     summary: PlacementSummary,
     manifest: Manifest,
-    /// The classes of each policy: its colour and dashes in every figure.
-    looks: Vec<String>,
+    policies: Policies,
     curves: Vec<Vec<CurvePoint>>,
     /// When links change.
     marks: Vec<Mark>,
@@ -86,7 +81,10 @@ impl Data {
         let segments = summary.run.segments.iter().skip(1);
         let mark = |s: &super::plan::Segment| Mark { slot: s.from, what: s.profile.clone() };
         Ok(Data {
-            looks: looks(summary.policies.iter().map(|policy| policy.kind.as_str())),
+            policies: Policies::new(
+                summary.policies.iter().map(|policy| &policy.name),
+                looks(summary.policies.iter().map(|policy| policy.kind.as_str())),
+            ),
             curves,
             marks: segments.map(mark).collect(),
             links: crate::links::read(dir)?,
@@ -99,19 +97,6 @@ impl Data {
     fn curve(&self, curve: Curve) -> &[CurvePoint] {
         let index = Curve::ALL.iter().position(|c| *c == curve).expect("it is one of all");
         &self.curves[index]
-    }
-
-    fn index_of(&self, policy: &str) -> Option<usize> {
-        self.summary.policies.iter().position(|p| p.name == policy)
-    }
-
-    /// The name behind a patch of its colour, as HTML.
-    fn policy_name(&self, index: usize) -> String {
-        policy_name(&self.looks[index], &self.summary.policies[index].name)
-    }
-
-    fn named(&self, policy: &str) -> Named {
-        Named::of(self.index_of(policy).map(|index| self.looks[index].as_str()), policy)
     }
 
     /// Kind and parameters of a policy, as far as they say more than its name.
@@ -129,21 +114,13 @@ fn head(data: &Data) -> String {
 /// Who usually comes first.
 fn ranks(data: &Data) -> String {
     let columns = [("latency", "mean_latency_ms"), ("regret", "mean_regret_ms")];
-    let (ranks, policies) = (&data.summary.ranks, data.summary.policies.len());
-    ranking::section(ranks, &columns, policies, |policy| data.named(policy).name)
+    data.policies.ranks(&data.summary.ranks, &columns)
 }
 
 /// Paired differences to the policy of reference.
 fn differences(data: &Data) -> String {
-    let pairs = &data.summary.pairs;
-    pairs::section(&pairs::Section {
-        pairs,
-        metrics: &["mean_latency_ms", "mean_regret_ms", "accuracy"],
-        versus: pairs.first().map_or("", |pair| pair.versus.as_str()),
-        endless: false,
-        named: |policy: &str| data.named(policy),
-        note: "",
-    })
+    let metrics = &["mean_latency_ms", "mean_regret_ms", "accuracy"];
+    data.policies.differences(&data.summary.pairs, metrics, "")
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! How latencies are spread: bars of quantiles.
 
 use super::Data;
-use crate::placement::sample::Distribution;
 use crate::report::axis::{Axis, Scale};
 use crate::report::figures::frame;
 use crate::report::markup::{escape, fixed, grouped, put, shortened};
 use crate::report::plot::{CHARACTER, WIDTH, label};
+use crate::stats::sample::Distribution;
 
 const ROW: f64 = 19.0;
 const TITLE: f64 = 26.0;
@@ -44,7 +44,7 @@ fn groups(data: &Data) -> Vec<(String, Vec<Bar<'_>>)> {
     let count = if whole { 1 } else { segments.len() };
     let group = |index: usize| {
         let mut bars = Vec::new();
-        for (policy, look) in policies.iter().zip(&data.looks) {
+        for (policy, look) in policies.iter().zip(data.policies.looks()) {
             let kpis = if whole { Some(&policy.whole) } else { policy.segments.get(index) };
             let Some(kpis) = kpis else { continue };
             for (what, of) in

@@ -1,11 +1,11 @@
 //! The tables: figures by segment and policy, decisions against the best.
 
 use super::Data;
-use crate::placement::sample::Distribution;
 use crate::placement::scores::Confusion;
 use crate::placement::summary::PolicySummary;
 use crate::placement::tally::Kpis;
 use crate::report::markup::{escape, fixed, grouped, percent, put};
+use crate::stats::sample::Distribution;
 
 const NONE: &str = "–";
 /// Of more segments than these only the whole is shown.
@@ -78,7 +78,7 @@ fn body<'d>(
             value.map_or(NONE.into(), |value| fixed(value, digits))
         };
         let share = |value: Option<f64>| value.map_or(NONE.into(), percent);
-        put!(out, "<tr><td><span class='word'>{}</span></td>", data.policy_name(index));
+        put!(out, "<tr><td><span class='word'>{}</span></td>", data.policies.name(index));
         for of in [&kpis.rtt_ms, &kpis.latency_local_ms, &kpis.latency_offloaded_ms] {
             put!(out, "<td>{}</td>", quantiles(of.as_ref()));
         }
@@ -131,7 +131,7 @@ pub(super) fn decisions(data: &Data) -> String {
         let Confusion { local_local, local_offloaded, offloaded_local, offloaded_offloaded } =
             kpis.confusion;
         let degenerate = policy.degenerate.map_or("", |_| "<span class='sub'>degenerate</span>");
-        put!(out, "<tr><td>{}{degenerate}</td>", data.policy_name(index));
+        put!(out, "<tr><td>{}{degenerate}</td>", data.policies.name(index));
         let rows = [
             (local_local, local_local + local_offloaded),
             (local_offloaded, local_local + local_offloaded),

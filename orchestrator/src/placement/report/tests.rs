@@ -29,7 +29,7 @@ fn report(middle: &str, stopped: bool) -> String {
     let plan = Arc::new(PlacementPlan::new(scenario));
     let folder = tempfile::tempdir().unwrap();
     let dir = ResultsDir::create(&folder.path().join("out")).unwrap();
-    let models = Arc::new(Models::prepare(&plan, true).unwrap());
+    let models = Arc::new(Models::prepare(&plan, true, &AtomicBool::new(false)).unwrap());
     let context = PlacementContext {
         stop: Arc::new(AtomicBool::new(stopped)),
         ..PlacementContext::new(Placement { plan: Arc::clone(&plan), models })

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::super::read::{Decision, ToldFate};
-use super::super::sample::MOST_KEPT;
 use super::super::summary::{BreakEven, PlacementSummary};
 use super::super::tally::Kpis;
 use super::close;
 use crate::stats::Interval;
+use crate::stats::sample::MOST_KEPT;
 use crate::verify::Compared;
 
 /// What a row comes to.

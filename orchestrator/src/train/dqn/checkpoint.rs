@@ -1,9 +1,6 @@
-//! Checkpoints of a training in a file: with a digest of their own, and for one training at a time.
+//! Checkpoints of a training in a file, with a digest of their own.
 
 use std::fmt::Write as _;
-use std::fs::{self, File, TryLockError};
-use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use fogbit_neural::{Checkpoint, LoadError, ModelFault, SaveError};
@@ -21,17 +18,6 @@ pub enum CheckpointError {
     /// It is not what was written.
     #[error("the checkpoint {} is damaged: its digest is not that of its content", .0.display())]
     Damaged(PathBuf),
-    /// Another training keeps its checkpoints there.
-    #[error("another training keeps its checkpoints in {}", .0.display())]
-    Busy(PathBuf),
-    /// Nothing can be written there.
-    #[error("{} cannot be written: {error}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
 }
 
 /// Writes a checkpoint to `path`, in the stead of what was there.
@@ -65,87 +51,4 @@ fn digest(checkpoint: &Checkpoint) -> Result<String, ModelFault> {
         let _ = write!(text, "{byte:02x}");
         text
     }))
-}
-
-/// Nobody else keeps checkpoints in a file as long as this lives. It is an empty file beside it, which
-/// is removed at the end; one that a killed process left is in nobody's way.
-#[derive(Debug)]
-pub struct CheckpointLock {
-    path: PathBuf,
-    _file: File,
-}
-
-impl CheckpointLock {
-    /// For the checkpoint `of`.
-    ///
-    /// # Errors
-    /// If another process has it, or the file cannot be made.
-    pub fn new(of: &Path) -> Result<CheckpointLock, CheckpointError> {
-        let mut path = of.as_os_str().to_owned();
-        path.push(".lock");
-        let path = PathBuf::from(path);
-        let failed = |error| CheckpointError::Write { path: path.clone(), error };
-        loop {
-            let mut options = File::options();
-            let file =
-                options.create(true).truncate(false).write(true).open(&path).map_err(failed)?;
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Err(CheckpointError::Busy(of.to_owned())),
-                Err(TryLockError::Error(error)) => return Err(failed(error)),
-            }
-            // Whoever had it may have removed the file since it was opened.
-            let own = file.metadata().map_err(failed)?;
-            if fs::metadata(&path).is_ok_and(|found| found.ino() == own.ino()) {
-                remove_parts(of);
-                return Ok(CheckpointLock { path, _file: file });
-            }
-        }
-    }
-}
-
-/// Removes what processes left that were killed while they wrote `of`; nobody writes it now.
-fn remove_parts(of: &Path) {
-    let (Some(folder), Some(name)) = (of.parent(), of.file_name()) else { return };
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let start = format!("{}.", name.to_string_lossy());
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let found = entry.file_name().to_string_lossy().into_owned();
-        let number = found.strip_prefix(&start).and_then(|rest| rest.strip_suffix(".part"));
-        if number.is_some_and(|number| number.parse::<u32>().is_ok()) {
-            let _ = fs::remove_file(entry.path());
-        }
-    }
-}
-
-impl Drop for CheckpointLock {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_at_a_time_and_nothing_is_left() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("m.checkpoint");
-        let first = CheckpointLock::new(&path).unwrap();
-        assert!(matches!(CheckpointLock::new(&path), Err(CheckpointError::Busy(of)) if of == path));
-        drop(first);
-        drop(CheckpointLock::new(&path).unwrap());
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
-        // What a killed process left; another file is in nobody's way.
-        for name in ["m.checkpoint.lock", "m.checkpoint.123.part", "m.checkpoint.mine.part"] {
-            fs::write(dir.path().join(name), "").unwrap();
-        }
-        drop(CheckpointLock::new(&path).unwrap());
-        let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|own| own.unwrap()).collect();
-        assert_eq!(left.len(), 1);
-        assert_eq!(left[0].file_name(), "m.checkpoint.mine.part");
-        let nowhere = CheckpointLock::new(&dir.path().join("no/m.checkpoint"));
-        assert!(matches!(nowhere, Err(CheckpointError::Write { .. })));
-    }
 }

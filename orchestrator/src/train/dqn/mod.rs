@@ -10,7 +10,7 @@ mod targets;
 mod timing;
 mod trainer;
 
-pub use checkpoint::{CheckpointError, CheckpointLock, load_checkpoint, save_checkpoint};
+pub use checkpoint::{CheckpointError, load_checkpoint, save_checkpoint};
 pub use fit::{DqnProgress, TrainedDqn, train};
 pub use origin::{differences, origin, summary};
 pub use prepare::{DqnModels, PreparedDqn, check_models, prepare};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fogbit_neural::{
     Adam, Choices, Epoch, Fit, FitError, Metadata, ModelFault, Network, Softened, fit,
 };
-use fogbit_policy::pipeline::{PlacementNet, PlacementNetError};
+use fogbit_policy::pipeline::{PipelineNet, PipelineNetError};
 use fogbit_scenario::draw::{Key, Purpose};
 use fogbit_scenario::topology::PipelineTraining;
 
@@ -32,7 +32,7 @@ pub enum PipelineTrainError {
     Fit(#[from] FitError),
     /// What was learnt is no model.
     #[error("what was learnt is no model: {0}")]
-    Model(#[from] PlacementNetError),
+    Model(#[from] PipelineNetError),
     /// Somebody asked to stop.
     #[error("the training was stopped")]
     Stopped,
@@ -60,7 +60,7 @@ impl From<LabelError> for PipelineTrainError {
 #[derive(Debug, Clone)]
 pub struct Teaching {
     /// The network that is learnt from.
-    pub teacher: Arc<PlacementNet>,
+    pub teacher: Arc<PipelineNet>,
     /// Temperature of the softmax of both.
     pub temperature: f64,
     /// Weight of the teacher's answers against the labels.
@@ -91,7 +91,7 @@ pub fn train(
     lesson: &Lesson<'_>,
     origin: &Origin,
     mut watch: impl FnMut(&Epoch) -> ControlFlow<()>,
-) -> Result<PlacementNet, PipelineTrainError> {
+) -> Result<PipelineNet, PipelineTrainError> {
     let Lesson { rows, count, training, hidden, teaching } = *lesson;
     let encoding = &rows.encoding;
     let (groups, choices) = (encoding.sub_tasks as usize, encoding.sites as usize);
@@ -133,7 +133,7 @@ pub fn train(
         }
         done += epochs;
     }
-    Ok(PlacementNet::new(network, encoding.clone(), metadata(lesson, origin))?)
+    Ok(PipelineNet::new(network, encoding.clone(), metadata(lesson, origin))?)
 }
 
 /// The epochs of each stage with its share of the learning rate; stages without any are left out.
@@ -150,7 +150,7 @@ fn stages(epochs: usize) -> Vec<(usize, f64)> {
 }
 
 /// What the teacher says to each row: its logits.
-fn answers(teacher: &PlacementNet, features: &[f32]) -> Vec<f32> {
+fn answers(teacher: &PipelineNet, features: &[f32]) -> Vec<f32> {
     let mut network = teacher.network().prepare();
     let rows = features.chunks(AT_ONCE * network.inputs());
     rows.flat_map(|some| network.infer_batch(some).to_vec()).collect()
@@ -181,18 +181,18 @@ pub(super) fn setting(training: &PipelineTraining, hidden: &[u32]) -> String {
 }
 
 /// The kind of policy that `net` was trained for, as its file says it.
-pub(super) fn kind_of(net: &PlacementNet) -> Option<&str> {
+pub(super) fn kind_of(net: &PipelineNet) -> Option<&str> {
     net.metadata().get(KIND).map(String::as_str)
 }
 
 /// How `net` was trained, as its file says it.
-pub(super) fn training_of(net: &PlacementNet) -> Option<PipelineTraining> {
+pub(super) fn training_of(net: &PipelineNet) -> Option<PipelineTraining> {
     serde_json::from_str(net.metadata().get(TRAINING)?).ok()
 }
 
 /// Whether `net` was trained so, without a teacher, for the scenario of `origin`.
 pub(super) fn was_trained_so(
-    net: &PlacementNet,
+    net: &PipelineNet,
     training: &PipelineTraining,
     hidden: &[u32],
     origin: &Origin,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use fogbit_policy::pipeline::{
-    FixedPlacement, GreedyPolicy, NetPolicy, PipelinePolicy, PlacementNet, Sight,
+    FixedSite, GreedyPolicy, NetPolicy, PipelineNet, PipelinePolicy, Sight,
 };
 use fogbit_scenario::pipeline::{Application, Conditions, CostTable, PipelineScenario, Scheduler};
 use serde::Serialize;
@@ -51,7 +51,7 @@ impl Judge {
     }
 
     /// Judges `net`.
-    pub fn net(&self, net: &Arc<PlacementNet>) -> Judgement {
+    pub fn net(&self, net: &Arc<PipelineNet>) -> Judgement {
         self.policy(&mut NetPolicy::new(Arc::clone(net)))
     }
 
@@ -62,7 +62,7 @@ impl Judge {
 
     /// Judges every sub-task at site `site`, or where it may run.
     pub fn fixed(&self, site: usize) -> Judgement {
-        self.policy(&mut FixedPlacement::new(site))
+        self.policy(&mut FixedSite::new(site))
     }
 
     /// Judges `policy`.

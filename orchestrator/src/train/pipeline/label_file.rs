@@ -53,6 +53,9 @@ pub enum LabelFileError {
         /// Why.
         error: io::Error,
     },
+    /// It is a folder, a device or a pipe.
+    #[error("{} is no regular file", .0.display())]
+    NoFile(PathBuf),
     /// It holds something else.
     #[error("{} holds no labels", .0.display())]
     Other(PathBuf),
@@ -115,6 +118,9 @@ impl LabelFile {
         seed: u64,
     ) -> Result<LabelFile, LabelFileError> {
         let failed = |what| move |error| LabelFileError::Io { path: path.into(), what, error };
+        if path.metadata().is_ok_and(|found| !found.is_file()) {
+            return Err(LabelFileError::NoFile(path.into()));
+        }
         let mut options = File::options();
         let options = options.read(true).write(true).create(true).truncate(false);
         let mut file = options.open(path).map_err(failed("written"))?;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use fogbit_policy::pipeline::{BranchAndBound, Greedy};
+use fogbit_policy::pipeline::{BranchAndBound, Greedy, TooHard};
 use fogbit_scenario::draw::{Key, Purpose};
 use fogbit_scenario::pipeline::{Application, Conditions, CostTable, PipelineScenario};
 use rayon::prelude::*;
@@ -73,6 +73,9 @@ pub enum LabelError {
     /// Somebody asked to stop.
     #[error("the making of labels was stopped")]
     Stopped,
+    /// One cannot be found.
+    #[error("application {0} of the training: {1}")]
+    TooHard(u64, #[source] TooHard),
     /// A label that was read is none of these applications.
     #[error("label {0} is not the best placement of its application")]
     Wrong(u64),
@@ -88,7 +91,7 @@ impl LabelSet {
     /// many there are.
     ///
     /// # Errors
-    /// If `stop` is set.
+    /// If `stop` is set, or branch and bound gives up.
     pub fn make(
         examples: &Examples<'_>,
         count: u64,
@@ -107,7 +110,7 @@ impl LabelSet {
     /// The labels of the examples with these numbers.
     ///
     /// # Errors
-    /// If `stop` is set.
+    /// If `stop` is set, or branch and bound gives up.
     pub(super) fn piece(
         examples: &Examples<'_>,
         numbers: Range<u64>,
@@ -126,6 +129,7 @@ impl LabelSet {
                 table.fill(&application, &conditions);
                 greedy.place(&application, &table, &mut known);
                 let best = search.search(&application, &table, &known);
+                let best = best.map_err(|error| LabelError::TooHard(*number, error))?;
                 own.push(&best.placement, best.delay_ns);
             }
             Ok(own)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fogbit_neural::Epoch;
-use fogbit_policy::pipeline::PlacementNet;
+use fogbit_policy::pipeline::PipelineNet;
 use fogbit_scenario::pipeline::PipelineScenario;
 use fogbit_scenario::topology::{DistilledPipeline, PipelinePolicySpec, PipelineTraining};
 
@@ -34,19 +34,19 @@ pub trait Told {
 
 /// A policy that has a network to learn.
 #[derive(Debug, Clone, Copy)]
-pub enum Student<'s> {
+pub enum Trainee<'s> {
     /// By labels alone.
     Imitation(&'s PipelineTraining),
     /// From a teacher too.
     Distilled(&'s DistilledPipeline),
 }
 
-impl<'s> Student<'s> {
+impl<'s> Trainee<'s> {
     /// The policy of `spec`, if it has one.
-    pub fn of(spec: &'s PipelinePolicySpec) -> Option<Student<'s>> {
+    pub fn of(spec: &'s PipelinePolicySpec) -> Option<Trainee<'s>> {
         match spec {
-            PipelinePolicySpec::Imitation(own) => Some(Student::Imitation(&own.train)),
-            PipelinePolicySpec::Distilled(own) => Some(Student::Distilled(own)),
+            PipelinePolicySpec::Imitation(own) => Some(Trainee::Imitation(&own.train)),
+            PipelinePolicySpec::Distilled(own) => Some(Trainee::Distilled(own)),
             _ => None,
         }
     }
@@ -54,30 +54,30 @@ impl<'s> Student<'s> {
     /// How it is trained.
     pub fn training(&self) -> &'s PipelineTraining {
         match self {
-            Student::Imitation(training) => training,
-            Student::Distilled(own) => &own.train,
+            Trainee::Imitation(training) => training,
+            Trainee::Distilled(own) => &own.train,
         }
     }
 
     /// Sizes of its hidden layers.
     pub fn hidden(&self) -> &'s [u32] {
-        let place = usize::from(matches!(self, Student::Distilled(_)));
+        let place = usize::from(matches!(self, Trainee::Distilled(_)));
         self.training().hidden.as_deref().unwrap_or(HIDDEN[place])
     }
 
     /// Which policy it is.
     pub fn kind(&self) -> &'static str {
         match self {
-            Student::Imitation(_) => "imitation",
-            Student::Distilled(_) => "distilled",
+            Trainee::Imitation(_) => "imitation",
+            Trainee::Distilled(_) => "distilled",
         }
     }
 
     /// Its teacher as one who learns by labels alone, if it has one.
-    pub fn teacher(&self) -> Option<Student<'s>> {
+    pub fn teacher(&self) -> Option<Trainee<'s>> {
         match self {
-            Student::Imitation(_) => None,
-            Student::Distilled(own) => Some(Student::Imitation(&own.teacher)),
+            Trainee::Imitation(_) => None,
+            Trainee::Distilled(own) => Some(Trainee::Imitation(&own.teacher)),
         }
     }
 }
@@ -86,7 +86,7 @@ impl<'s> Student<'s> {
 #[derive(Debug, Clone)]
 pub struct Learnt {
     /// The network.
-    pub net: Arc<PlacementNet>,
+    pub net: Arc<PipelineNet>,
     /// The bytes of its file.
     pub bytes: Arc<[u8]>,
 }
@@ -102,9 +102,9 @@ pub struct Learner<'s> {
     /// The rows that were needed last, with seed and number.
     rows: Option<((u64, u32), Arc<Rows>)>,
     /// Networks that may teach.
-    teachers: Vec<Arc<PlacementNet>>,
+    teachers: Vec<Arc<PipelineNet>>,
     /// Who teaches whatever the setting says.
-    chosen: Option<Arc<PlacementNet>>,
+    chosen: Option<Arc<PipelineNet>>,
 }
 
 /// Why a policy has no network.
@@ -140,12 +140,12 @@ impl<'s> Learner<'s> {
     }
 
     /// This network teaches, however teachers are to be trained.
-    pub fn teach(&mut self, net: Arc<PlacementNet>) {
+    pub fn teach(&mut self, net: Arc<PipelineNet>) {
         self.chosen = Some(net);
     }
 
     /// A network that is there already: where it is what a teacher would become, it teaches.
-    pub fn knows(&mut self, net: &Arc<PlacementNet>) {
+    pub fn knows(&mut self, net: &Arc<PipelineNet>) {
         self.teachers.push(Arc::clone(net));
     }
 
@@ -191,24 +191,24 @@ impl<'s> Learner<'s> {
         Ok(rows)
     }
 
-    /// Trains `student`, who goes by `name`, and its teacher before it, unless that is known.
+    /// Trains `trainee`, who goes by `name`, and its teacher before it, unless that is known.
     ///
     /// # Errors
     /// If a training comes to nothing.
     pub fn learn(
         &mut self,
         name: &str,
-        student: Student<'_>,
+        trainee: Trainee<'_>,
         told: &mut dyn Told,
     ) -> Result<Learnt, LearnError> {
-        let teaching = match student {
-            Student::Imitation(_) => None,
-            Student::Distilled(own) => {
-                let teacher = self.teacher(name, Student::Imitation(&own.teacher), told)?;
+        let teaching = match trainee {
+            Trainee::Imitation(_) => None,
+            Trainee::Distilled(own) => {
+                let teacher = self.teacher(name, Trainee::Imitation(&own.teacher), told)?;
                 Some(Teaching { teacher, temperature: own.temperature, alpha: own.alpha })
             }
         };
-        let net = self.trained(name, student, teaching.as_ref(), told)?;
+        let net = self.trained(name, trainee, teaching.as_ref(), told)?;
         let bytes = net.to_bytes().map_err(PipelineTrainError::from)?;
         if teaching.is_none() {
             self.knows(&net);
@@ -219,13 +219,13 @@ impl<'s> Learner<'s> {
     fn teacher(
         &mut self,
         name: &str,
-        teacher: Student<'_>,
+        teacher: Trainee<'_>,
         told: &mut dyn Told,
-    ) -> Result<Arc<PlacementNet>, LearnError> {
+    ) -> Result<Arc<PipelineNet>, LearnError> {
         if let Some(net) = &self.chosen {
             return Ok(Arc::clone(net));
         }
-        let fits = |net: &&Arc<PlacementNet>| {
+        let fits = |net: &&Arc<PipelineNet>| {
             was_trained_so(net, teacher.training(), teacher.hidden(), &self.origin)
         };
         if let Some(net) = self.teachers.iter().find(fits) {
@@ -239,11 +239,11 @@ impl<'s> Learner<'s> {
     fn trained(
         &mut self,
         name: &str,
-        student: Student<'_>,
+        trainee: Trainee<'_>,
         teaching: Option<&Teaching>,
         told: &mut dyn Told,
-    ) -> Result<Arc<PlacementNet>, LearnError> {
-        let (training, hidden) = (student.training(), student.hidden());
+    ) -> Result<Arc<PipelineNet>, LearnError> {
+        let (training, hidden) = (trainee.training(), trainee.hidden());
         let rows = self.rows(training, name, told)?;
         let lesson = Lesson { rows: &rows, count: rows.len(), training, hidden, teaching };
         told.training(name, training.epochs);
@@ -258,20 +258,20 @@ impl<'s> Learner<'s> {
     }
 }
 
-/// Trains all of `students`, by name: those that learn from labels alone first, who may teach others.
+/// Trains all of `trainees`, by name: those that learn from labels alone first, who may teach others.
 ///
 /// # Errors
 /// The name of the first of whom nothing comes, and why.
 pub fn learn<'n>(
     learner: &mut Learner<'_>,
-    students: &[(&'n str, Student<'_>)],
+    trainees: &[(&'n str, Trainee<'_>)],
     told: &mut dyn Told,
 ) -> Result<BTreeMap<&'n str, Learnt>, (&'n str, LearnError)> {
     let mut learnt = BTreeMap::new();
     for alone in [true, false] {
-        for (name, student) in students {
-            if student.teacher().is_none() == alone {
-                let own = learner.learn(name, *student, told).map_err(|error| (*name, error))?;
+        for (name, trainee) in trainees {
+            if trainee.teacher().is_none() == alone {
+                let own = learner.learn(name, *trainee, told).map_err(|error| (*name, error))?;
                 learnt.insert(*name, own);
             }
         }

@@ -9,14 +9,16 @@ mod origin;
 mod prepare;
 mod rows;
 mod sweep;
+mod table;
 
 pub use fit::{Lesson, PipelineTrainError, STAGES, Teaching, train};
 pub use judge::{Judge, Judgement};
 pub use label_file::{LabelFile, LabelFileError};
 pub use labels::{Examples, LabelError, LabelSet, PIECE, Part};
-pub use learn::{LearnError, Learner, Learnt, Student, Told, learn};
+pub use learn::{LearnError, Learner, Learnt, Told, Trainee, learn};
 pub use origin::Origin;
 pub use prepare::{PipelineModels, PreparedNet, check_models, prepare};
 pub(crate) use prepare::{Progress, failure};
 pub use rows::Rows;
-pub use sweep::{MODELS, SweepError, SweepPlan, SweepRow, read_rows, sweep};
+pub use sweep::{SweepError, SweepPlan, sweep};
+pub use table::{LabelRow, MODELS, read_rows, rows_so_far, to_csv};

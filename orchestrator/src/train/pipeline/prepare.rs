@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use fogbit_neural::Epoch;
-use fogbit_policy::pipeline::{NetPolicy, PlacementNet, PlacementNetError};
+use fogbit_policy::pipeline::{NetPolicy, PipelineNet, PipelineNetError};
 use fogbit_scenario::Fault;
 use fogbit_scenario::pipeline::PipelineScenario;
 
 use super::fit::PipelineTrainError;
 use super::label_file::LabelFileError;
-use super::learn::{LearnError, Learner, Learnt, Student, Told, learn};
+use super::learn::{LearnError, Learner, Learnt, Told, Trainee, learn};
 use super::origin::Origin;
 use crate::exit::{Exit, Failure, tell};
 use crate::train::kept;
@@ -23,7 +23,7 @@ use crate::train::progress::TrainingProgress;
 #[derive(Debug, Clone)]
 pub struct PreparedNet {
     /// The network.
-    pub model: Arc<PlacementNet>,
+    pub model: Arc<PipelineNet>,
     /// The bytes of its file: what travels to a task node.
     pub bytes: Arc<[u8]>,
 }
@@ -45,11 +45,11 @@ pub fn prepare(
 ) -> Result<PipelineModels, Failure> {
     // All files before any training: a slip should not cost the time of one.
     let mut models = read_all(scenario, quiet)?;
-    let students: Vec<(&str, Student<'_>)> =
-        students(scenario).filter(|(name, _)| !models.0.contains_key(*name)).collect();
+    let trainees: Vec<(&str, Trainee<'_>)> =
+        trainees(scenario).filter(|(name, _)| !models.0.contains_key(*name)).collect();
     let mut learner = Learner::new(scenario, stop, None);
     models.0.values().for_each(|own| learner.knows(&own.model));
-    let learnt = learn(&mut learner, &students, &mut Progress::new(quiet));
+    let learnt = learn(&mut learner, &trainees, &mut Progress::new(quiet));
     let learnt = learnt.map_err(|(name, error)| failure(&error, Some(name)))?;
     for (name, Learnt { net, bytes }) in learnt {
         models.0.insert(name.to_owned(), PreparedNet { model: net, bytes });
@@ -66,16 +66,16 @@ pub fn check_models(scenario: &PipelineScenario) -> Result<(), Failure> {
 }
 
 /// The policies that need a network.
-fn students(scenario: &PipelineScenario) -> impl Iterator<Item = (&str, Student<'_>)> {
-    scenario.policies().filter_map(|(name, spec)| Some((name, Student::of(spec)?)))
+fn trainees(scenario: &PipelineScenario) -> impl Iterator<Item = (&str, Trainee<'_>)> {
+    scenario.policies().filter_map(|(name, spec)| Some((name, Trainee::of(spec)?)))
 }
 
 fn read_all(scenario: &PipelineScenario, quiet: bool) -> Result<PipelineModels, Failure> {
-    let all: Vec<(&str, Student<'_>)> = students(scenario).collect();
+    let all: Vec<(&str, Trainee<'_>)> = trainees(scenario).collect();
     let learners = all.iter().map(|(name, own)| (*name, own));
-    let models = kept::read_all(scenario, learners, |name, path, student| {
+    let models = kept::read_all(scenario, learners, |name, path, trainee| {
         let prepared = read(scenario, path)?;
-        is_of(&prepared.model, path, student)?;
+        is_of(&prepared.model, path, trainee)?;
         note_origin(scenario, name, &prepared.model, quiet);
         Ok(prepared)
     })?;
@@ -91,7 +91,7 @@ fn read(scenario: &PipelineScenario, path: &Path) -> Result<PreparedNet, Fault> 
         )
     };
     let bytes = fogbit_neural::read_bytes(path).map_err(|error| about(&error.fault))?;
-    let net = PlacementNet::from_bytes(&bytes).map_err(|error: PlacementNetError| about(&error))?;
+    let net = PipelineNet::from_bytes(&bytes).map_err(|error: PipelineNetError| about(&error))?;
     let most = scenario.source().most_sub_tasks();
     net.fits(most, scenario.sites().len()).map_err(|error| {
         Fault::new(format!("{} does not fit this topology: {error}", path.display()))
@@ -102,17 +102,17 @@ fn read(scenario: &PipelineScenario, path: &Path) -> Result<PreparedNet, Fault> 
 
 /// Fails if the network was trained for another kind of policy, or has other layers than the policy says
 /// it has: results would tell what is not so.
-fn is_of(net: &PlacementNet, path: &Path, student: &Student<'_>) -> Result<(), Fault> {
+fn is_of(net: &PipelineNet, path: &Path, trainee: &Trainee<'_>) -> Result<(), Fault> {
     let (kind, trained) = (super::fit::kind_of(net), super::fit::training_of(net));
     let fault = |found: String, help: &str| {
         Err(Fault::new(format!("{} {found}", path.display())).help(help))
     };
-    if kind != Some(student.kind()) {
+    if kind != Some(trainee.kind()) {
         let found = kind.unwrap_or("something else");
-        let found = format!("was trained for `{found}`, but the policy is `{}`", student.kind());
+        let found = format!("was trained for `{found}`, but the policy is `{}`", trainee.kind());
         return fault(found, "the model of a policy of this kind, or another kind");
     }
-    let (given, own) = (&student.training().hidden, trained.and_then(|own| own.hidden));
+    let (given, own) = (&trainee.training().hidden, trained.and_then(|own| own.hidden));
     if given.is_some() && *given != own {
         let text = |hidden: &Option<Vec<u32>>| format!("{:?}", hidden.clone().unwrap_or_default());
         let found = format!("has hidden layers {}, but the policy has {}", text(&own), text(given));
@@ -122,7 +122,7 @@ fn is_of(net: &PlacementNet, path: &Path, student: &Student<'_>) -> Result<(), F
 }
 
 /// Says so if a network was trained for other applications than it will meet.
-fn note_origin(scenario: &PipelineScenario, name: &str, net: &PlacementNet, quiet: bool) {
+fn note_origin(scenario: &PipelineScenario, name: &str, net: &PipelineNet, quiet: bool) {
     let Some(origin) = Origin::read(net.metadata()) else { return };
     if !quiet && origin.digest != Origin::of(scenario).digest {
         tell(format_args!(

@@ -1,44 +1,24 @@
 //! Teacher, student and distilled student from few labels to many.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fogbit_scenario::pipeline::PipelineScenario;
 use fogbit_scenario::topology::{DistilledPipeline, PipelineTraining};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use super::fit::{Lesson, PipelineTrainError, Teaching, train};
 use super::judge::Judge;
 use super::labels::{Examples, LabelError, LabelSet, Part};
-use super::learn::Student;
+use super::learn::Trainee;
 use super::origin::Origin;
 use super::rows::Rows;
-
-/// The models of a sweep: who teaches, who learns from labels alone, who learns from both.
-pub const MODELS: [&str; 3] = ["teacher", "alone", "distilled"];
-
-/// A row of a label sweep: a network that learnt from so many labels.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SweepRow {
-    /// So many labels.
-    pub labels: u64,
-    /// Seed of labels and training.
-    pub seed: u64,
-    /// One of [`MODELS`].
-    pub model: String,
-    /// Sum of delays over the sum of the least ones, on applications that no network saw.
-    pub delay_ratio: f64,
-    /// Share of their sub-tasks that are placed as in the label.
-    pub label_accuracy: f64,
-    /// Share of the applications that are placed exactly as in the label.
-    pub exact_match: f64,
-}
+use super::table::{LabelRow, MODELS};
+use crate::results::read::ReadError;
 
 /// What is swept.
 #[derive(Debug, Clone)]
@@ -71,6 +51,9 @@ pub enum SweepError {
         /// Why.
         error: PipelineTrainError,
     },
+    /// There is nothing to judge networks by.
+    #[error("the applications by which networks are judged: {0}")]
+    Judge(LabelError),
     /// Somebody asked to stop.
     #[error("the sweep was stopped")]
     Stopped,
@@ -85,13 +68,8 @@ pub enum SweepError {
         error: io::Error,
     },
     /// The file holds something else.
-    #[error("{} is no label sweep: {why}", path.display())]
-    Other {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        why: String,
-    },
+    #[error(transparent)]
+    Other(#[from] ReadError),
 }
 
 impl SweepPlan<'_> {
@@ -108,14 +86,14 @@ impl SweepPlan<'_> {
         (labels, seed): (u32, u64),
         judge: &Judge,
         stop: &AtomicBool,
-    ) -> Result<Vec<SweepRow>, PipelineTrainError> {
+    ) -> Result<Vec<LabelRow>, PipelineTrainError> {
         let origin = Origin::of(self.scenario);
         let watch = |_: &_| match stop.load(Ordering::Relaxed) {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         };
-        let student = Student::Distilled(self.student);
-        let teacher = Student::Imitation(&self.student.teacher);
+        let student = Trainee::Distilled(self.student);
+        let teacher = Trainee::Imitation(&self.student.teacher);
         let mut teaching: Option<Teaching> = None;
         let mut found = Vec::new();
         for model in MODELS {
@@ -126,7 +104,7 @@ impl SweepPlan<'_> {
             let lesson = Lesson { rows, count, training: &training, hidden, teaching: from };
             let net = Arc::new(train(&lesson, &origin, watch)?);
             let judged = judge.net(&net);
-            found.push(SweepRow {
+            found.push(LabelRow {
                 labels: u64::from(labels),
                 seed,
                 model: model.into(),
@@ -143,10 +121,10 @@ impl SweepPlan<'_> {
     }
 
     /// Numbers of labels and seeds of which `rows` lacks a model; each seed with its numbers.
-    fn missing(&self, rows: &[SweepRow]) -> Vec<(u64, Vec<u32>)> {
+    fn missing(&self, rows: &[LabelRow]) -> Vec<(u64, Vec<u32>)> {
         let has = |labels: u32, seed: u64| {
             MODELS.iter().all(|model| {
-                let same = |row: &&SweepRow| (row.labels, row.seed) == (labels.into(), seed);
+                let same = |row: &&LabelRow| (row.labels, row.seed) == (labels.into(), seed);
                 rows.iter().filter(same).any(|row| row.model == *model)
             })
         };
@@ -165,18 +143,18 @@ impl SweepPlan<'_> {
 /// If a training comes to nothing, `stop` is set, or `keep` fails.
 pub fn sweep(
     plan: &SweepPlan<'_>,
-    known: Vec<SweepRow>,
+    known: Vec<LabelRow>,
     stop: &AtomicBool,
-    keep: impl Fn(&[SweepRow]) -> Result<(), SweepError> + Sync,
-) -> Result<Vec<SweepRow>, SweepError> {
+    keep: impl Fn(&[LabelRow]) -> Result<(), SweepError> + Sync,
+) -> Result<Vec<LabelRow>, SweepError> {
     let stopped = |error: LabelError| match error {
         LabelError::Stopped => SweepError::Stopped,
-        error => SweepError::Train { labels: 0, seed: 0, error: error.into() },
+        error => SweepError::Judge(error),
     };
     let judge_seed = plan.student.train.seed;
     let judge = Judge::new(plan.scenario, judge_seed, plan.judged, stop).map_err(stopped)?;
     let missing = plan.missing(&known);
-    let wanted = |row: &SweepRow| {
+    let wanted = |row: &LabelRow| {
         let labels = plan.labels.iter().any(|own| u64::from(*own) == row.labels);
         let whole = !missing.iter().any(|(seed, labels)| {
             *seed == row.seed && labels.iter().any(|own| u64::from(*own) == row.labels)
@@ -184,14 +162,14 @@ pub fn sweep(
         labels && plan.seeds.contains(&row.seed) && whole
     };
     let all = Mutex::new(BTreeMap::new());
-    let add = |rows: Vec<SweepRow>| {
+    let add = |rows: Vec<LabelRow>| {
         let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
         for row in rows {
             let place = MODELS.iter().position(|model| *model == row.model);
             all.insert((row.labels, row.seed, place), row);
         }
         // Still locked: a file never loses what it had.
-        keep(&all.values().cloned().collect::<Vec<SweepRow>>())
+        keep(&all.values().cloned().collect::<Vec<LabelRow>>())
     };
     add(known.into_iter().filter(wanted).collect())?;
     // The longest first, so that no core is left with one at the end.
@@ -212,19 +190,4 @@ pub fn sweep(
         add(plan.point(&rows, (labels, seed), &judge, stop).map_err(failed)?)
     })?;
     Ok(all.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect())
-}
-
-/// The rows of the file at `path`; none where there is no such file.
-///
-/// # Errors
-/// If it cannot be read or holds something else.
-pub fn read_rows(path: &Path) -> Result<Vec<SweepRow>, SweepError> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(SweepError::Io { path: path.into(), what: "read", error }),
-    };
-    let mut csv = csv::Reader::from_reader(text.as_bytes());
-    let rows: Result<Vec<SweepRow>, _> = csv.deserialize().collect();
-    rows.map_err(|error| SweepError::Other { path: path.into(), why: error.to_string() })
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use fogbit_neural::ModelFault;
 use fogbit_policy::placement::{DecisionModel, DecisionModelError};
@@ -35,17 +36,21 @@ pub struct PreparedModel {
 pub struct PlacementModels(pub BTreeMap<String, PreparedModel>);
 
 /// Reads the models that policies of `scenario` name, and trains those that they do not, once for
-/// all seeds. Progress is shown on standard error unless `quiet`.
+/// all seeds. Progress is shown on standard error unless `quiet`; a training ends when `stop` is set.
 ///
 /// # Errors
 /// If a file holds no model of such a policy, underlined where the topology file names it (exit
 /// code 2), or a training comes to nothing.
-pub fn prepare(scenario: &PlacementScenario, quiet: bool) -> Result<PlacementModels, Failure> {
+pub fn prepare(
+    scenario: &PlacementScenario,
+    quiet: bool,
+    stop: &AtomicBool,
+) -> Result<PlacementModels, Failure> {
     // All files before any training: a slip should not cost the time of one.
     let mut models = read_all(scenario, quiet)?;
     for (name, learned) in learners(scenario) {
         if !models.0.contains_key(name) {
-            models.0.insert(name.to_owned(), make(scenario, name, learned, quiet)?);
+            models.0.insert(name.to_owned(), make(scenario, name, learned, quiet, stop)?);
         }
     }
     Ok(models)
@@ -127,17 +132,22 @@ fn make(
     name: &str,
     learned: &LearnedPlacement,
     quiet: bool,
+    stop: &AtomicBool,
 ) -> Result<PreparedModel, Failure> {
     let mut progress = TrainingProgress::start(name, learned.train.epochs, quiet);
     let trained = train(scenario, &learned.train, |epoch| {
         progress.epoch(epoch);
-        ControlFlow::Continue(())
+        match stop.load(Ordering::Relaxed) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
     });
     drop(progress);
     let trained = trained.map_err(|error| {
         let exit = match error {
             TrainError::Fit(_) => Exit::Usage,
-            TrainError::Model(_) | TrainError::Stopped => Exit::Internal,
+            TrainError::Model(_) => Exit::Internal,
+            TrainError::Stopped => Exit::Interrupted,
         };
         Failure::new(exit, format!("policy {name}: {error}"))
     })?;

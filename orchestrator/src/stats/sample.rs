@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::stats::{Running, quantile};
+use super::{Running, quantile};
 
 /// No more values than this are kept of one sample.
 pub const MOST_KEPT: usize = 1 << 17;
