@@ -42,7 +42,7 @@ impl<L: ProblemLedger + Send + 'static> Booking<L> {
             })
         };
         match L::TAKES_LONG {
-            true => spawn_blocking(book).await.expect("nothing is unwound here"),
+            true => spawn_blocking(book).await.expect("a ledger does not panic"),
             false => book(),
         }
     }
@@ -55,11 +55,19 @@ impl<L: ProblemLedger + Send + 'static> Booking<L> {
     /// The ledger, after the step that is being booked. Further ones of its batch are not.
     pub(super) async fn end(self) -> L {
         self.stop.store(true, Ordering::Relaxed);
-        let take = move || lock(&self.ledger).take().expect("it is taken once");
+        let ledger = Arc::clone(&self.ledger);
+        let take = move || lock(&ledger).take().expect("it is taken once");
         match L::TAKES_LONG {
-            true => spawn_blocking(take).await.expect("nothing is unwound here"),
+            true => spawn_blocking(take).await.expect("nothing panics here"),
             false => take(),
         }
+    }
+}
+
+/// Whoever asks twice that a run ends drops it: the step that is being booked is the last one.
+impl<L> Drop for Booking<L> {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
     }
 }
 

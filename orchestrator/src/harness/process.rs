@@ -15,8 +15,8 @@ use super::board::Published;
 use super::booking::Booking;
 use super::ledger::{LedgerError, ProblemLedger, Told};
 use super::plan::ProblemPlan;
-use super::trials::{Outcome, RunFailure};
-use crate::backend::process::{Crew, CrewPlayer, Early, Fleet, MemberHandle, Options, failed};
+use super::trials::{Outcome, of_trial};
+use crate::backend::process::{Crew, CrewPlayer, Early, Fleet, MemberHandle, Options};
 use crate::links::{MeasuredLinks, TrialLinks};
 use crate::plan::Status;
 use crate::validity::Begun;
@@ -131,12 +131,6 @@ fn head(problem: &impl ProblemBackend, trial: TrialId) -> OrderHead {
         policy: serde_json::to_string(&planned.spec).expect("a policy is plain data"),
         model: problem.model(policy).map(<[u8]>::to_vec),
     }
-}
-
-fn of_trial<A>(problem: &impl ProblemBackend, trial: &Trial<A>) -> RunFailure {
-    let policy = &problem.plan().policies()[trial.policy].name;
-    let why = trial.failure.as_deref().unwrap_or_default();
-    failed(format!("the trial of {policy} with seed {} failed: {why}", trial.seed))
 }
 
 /// Why a trial failed.

@@ -10,7 +10,7 @@ use super::backend::{AccountOf, ProblemBackend, RunContext, Trial};
 use super::board::{Published, RunBoard};
 use super::ledger::{ProblemLedger, Told};
 use super::plan::ProblemPlan;
-use super::trials::{Outcome, RunFailure};
+use super::trials::{Outcome, RunFailure, of_trial};
 use crate::links::MeasuredLinks;
 use crate::plan::Status;
 use crate::validity::Begun;
@@ -38,7 +38,12 @@ where
         let results: Vec<_> = trials.into_par_iter().map(|trial| play(context, trial)).collect();
         for result in results {
             match result {
-                Ok(trial) => problem.add(&mut collector, trial, Begun::default()),
+                Ok(trial) => {
+                    if trial.status == Status::Failed {
+                        failure.get_or_insert(of_trial(problem, &trial));
+                    }
+                    problem.add(&mut collector, trial, Begun::default());
+                }
                 Err(error) => {
                     failure.get_or_insert(RunFailure { message: error.to_string(), help: None });
                 }
@@ -48,10 +53,11 @@ where
     Outcome { collector, failure, links: MeasuredLinks::default() }
 }
 
-/// Plays the trial of a policy under a seed.
+/// Plays the trial of a policy under a seed. One that cannot be played to its end has failed, and what
+/// was played of it counts.
 ///
 /// # Errors
-/// If it cannot be played to its end, or its decisions cannot be written.
+/// If its decisions cannot be written.
 pub fn play<P: ProblemBackend>(
     context: &RunContext<P>,
     (policy, seed): (usize, u64),
@@ -63,15 +69,18 @@ pub fn play<P: ProblemBackend>(
     let mut recorder =
         SimRecorder { ledger, board: &context.board, policy, published: Published::default() };
     let started = Instant::now();
-    let end = context.problem.play(policy, &instance, &mut recorder, &context.stop)?;
+    let end = context.problem.play(policy, &instance, &mut recorder, &context.stop);
     let seconds = started.elapsed().as_secs_f64();
     recorder.publish();
     let account = recorder.ledger.close().map_err(unwritable)?;
-    let status = match end {
-        TrialEnd::Complete => Status::Complete,
-        TrialEnd::Stopped(_) => Status::Partial,
+    let (status, failure) = match end {
+        Ok(TrialEnd::Complete) => (Status::Complete, None),
+        Ok(TrialEnd::Stopped(_)) => (Status::Partial, None),
+        // That it could not be recorded is known.
+        Err(TrialError::Record { reason }) => (Status::Failed, Some(reason)),
+        Err(error) => (Status::Failed, Some(error.to_string())),
     };
-    Ok(Trial { policy, seed, status, account, seconds, failure: None })
+    Ok(Trial { policy, seed, status, account, seconds, failure })
 }
 
 /// The ledger of a trial in virtual time, and whom it tells how far it is.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::backend::{ProblemBackend, Trial};
 use super::metric::ProblemMetric;
 use super::plan::ProblemPlan;
 use crate::links::MeasuredLinks;
@@ -101,6 +102,14 @@ pub struct RunFailure {
     pub message: String,
     /// What the user can do or look at.
     pub help: Option<String>,
+}
+
+/// The failure of a run of which this trial has failed.
+pub(super) fn of_trial<A>(problem: &impl ProblemBackend, trial: &Trial<A>) -> RunFailure {
+    let policy = &problem.plan().policies()[trial.policy].name;
+    let why = trial.failure.as_deref().unwrap_or_default();
+    let message = format!("the trial of {policy} with seed {} failed: {why}", trial.seed);
+    RunFailure { message, help: None }
 }
 
 /// What a backend came to.

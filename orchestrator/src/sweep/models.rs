@@ -9,6 +9,9 @@ use super::plan::{PointPlan, sha256};
 use crate::exit::{Exit, Failure};
 use crate::results::write_whole;
 
+/// So many digits of a digest are part of a name.
+const DIGEST: usize = 12;
+
 /// The names under which the models of a point are kept. All points keep theirs in one folder, so that
 /// they have to tell what is in them.
 #[derive(Debug, Clone)]
@@ -42,7 +45,7 @@ pub fn content(path: &Path) -> Result<String, Failure> {
     let bytes = std::fs::read(path).map_err(|error| {
         Failure::new(Exit::Usage, format!("cannot read {}: {error}", path.display()))
     })?;
-    Ok(sha256(&bytes)[..12].to_owned())
+    Ok(sha256(&bytes)[..DIGEST].to_owned())
 }
 
 /// Where a sweep keeps the model that it has trained for a policy of a point.
@@ -135,10 +138,13 @@ impl TrainedModel {
 /// The models that are trained before a point is played: those of its policies of `kinds` that learn for
 /// which it names none.
 pub fn trainings(point: &PointPlan, kinds: &[&str]) -> Vec<String> {
-    let named = |policy: &str| {
-        let start = format!("{MODELS}/{policy}-");
-        point.files.keys().any(|file| file.starts_with(&start))
+    // The name of another policy may begin like this one's.
+    let is_model = |file: &str, policy: &str| {
+        let rest = file.strip_prefix(&format!("{MODELS}/{policy}-"));
+        let digest = rest.and_then(|rest| rest.strip_suffix(".safetensors"));
+        digest.is_some_and(|digest| digest.len() == DIGEST && !digest.contains('-'))
     };
+    let named = |policy: &str| point.files.keys().any(|file| is_model(file, policy));
     let learners = point.policies.iter().filter(|policy| kinds.contains(&policy.kind.as_str()));
     let untrained = learners.filter(|policy| !named(&policy.name));
     untrained.map(|policy| model_of(&point.point, &policy.name)).collect()

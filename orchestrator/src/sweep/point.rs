@@ -222,9 +222,11 @@ impl<P: SweptBackend> PointPlay for Point<P> {
         };
         let context = RunContext { stop: Arc::clone(watch.stop), ..RunContext::new(problem) };
         let trial = sim::play(&context, (0, seed)).map_err(|error| error.to_string())?;
+        if let Some(failure) = trial.failure {
+            return Err(failure);
+        }
         let Figures { slots, values } = context.problem.figures(&trial.account);
         watch.done.fetch_add(watch.weight.saturating_mul(slots), Ordering::Relaxed);
-        let (status, failure) = (trial.status, trial.failure);
-        Ok(TrialOutcome { status, failure, slots, values, curves: Vec::new() })
+        Ok(TrialOutcome { status: trial.status, failure: None, slots, values, curves: Vec::new() })
     }
 }

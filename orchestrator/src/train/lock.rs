@@ -65,8 +65,9 @@ fn remove_parts(of: &Path) {
     let start = format!("{}.", name.to_string_lossy());
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let found = entry.file_name().to_string_lossy().into_owned();
-        let number = found.strip_prefix(&start).and_then(|rest| rest.strip_suffix(".part"));
-        if number.is_some_and(|number| number.parse::<u32>().is_ok()) {
+        let Some(rest) = found.strip_prefix(&start) else { continue };
+        let number = rest.strip_suffix(".part").and_then(|number| number.parse::<u32>().ok());
+        if rest == "part" || number.is_some() {
             let _ = fs::remove_file(entry.path());
         }
     }
@@ -92,8 +93,8 @@ mod tests {
         drop(FileLock::new(&path).unwrap());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
         // What a killed process left; another file is in nobody's way.
-        for name in ["m.checkpoint.lock", "m.checkpoint.123.part", "m.checkpoint.mine.part"] {
-            fs::write(dir.path().join(name), "").unwrap();
+        for own in ["lock", "part", "123.part", "mine.part"] {
+            fs::write(dir.path().join(format!("m.checkpoint.{own}")), "").unwrap();
         }
         drop(FileLock::new(&path).unwrap());
         let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|own| own.unwrap()).collect();

@@ -42,6 +42,34 @@ fn hard(policy: &str) -> String {
     toml
 }
 
+/// The same, after an easy one: given graphs come in turn.
+fn easy_then_hard() -> String {
+    let easy = "[[graph]]\nname = \"easy\"\nsub-task = [{ name = \"only\", cycles = 1e8 }]\n";
+    hard("greedy").replacen("[[graph]]", &format!("{easy}[[graph]]"), 1)
+}
+
+/// What was played before it counts, and is there to be looked at.
+#[test]
+fn what_came_before_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, out) = (dir.path().join("second.toml"), dir.path().join("out"));
+    std::fs::write(&file, easy_then_hard()).unwrap();
+    let mut run = common::fogbit();
+    run.args(["run", "--quiet", "--backend", "sim", "--out"]);
+    let output = run.args([&out, &file]).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(4), "{}", common::stderr(&output));
+    let summary = std::fs::read(out.join("summary.json")).unwrap();
+    let summary: serde_json::Value = serde_json::from_slice(&summary).unwrap();
+    let trial = &summary["trials"][0];
+    assert_eq!(trial["status"], "failed");
+    assert_eq!(trial["slots"], 1);
+    assert!(trial["failure"].as_str().unwrap().starts_with("application 2: its best"), "{trial}");
+    let rows = std::fs::read_to_string(out.join("decisions/greedy-1.csv")).unwrap();
+    assert_eq!(rows.lines().count(), 1 + 1);
+    let verified = common::fogbit().arg("verify").arg(&out).output().expect("it runs");
+    assert_eq!(verified.status.code(), Some(0), "{}", common::stderr(&verified));
+}
+
 #[test]
 fn where_the_best_placement_is_too_hard_to_find_the_run_says_so() {
     let dir = tempfile::tempdir().unwrap();

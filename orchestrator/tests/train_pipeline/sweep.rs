@@ -11,7 +11,10 @@ use crate::{learners, topology};
 fn sweep(file: &Path, out: &Path, more: &[&str]) -> Output {
     let mut command = fogbit();
     command.args(["train", "pipeline"]).arg(file).arg("--label-sweep").arg("--out").arg(out);
-    command.args(["--labels", "150,100", "--epochs", "2", "--quiet"]).args(more).output().unwrap()
+    if !more.contains(&"--labels") {
+        command.args(["--labels", "150,100"]);
+    }
+    command.args(["--epochs", "2", "--quiet"]).args(more).output().unwrap()
 }
 
 #[test]
@@ -43,6 +46,14 @@ fn it_is_made_gone_on_with_and_not_mixed() {
     // The last of them is cut inside a number.
     std::fs::write(&out, &lines.join("\n")[..lines.join("\n").len() - 2]).unwrap();
     assert!(sweep(&file, &out, &["--seeds", "2"]).status.success());
+    assert_eq!(std::fs::read_to_string(&out).unwrap(), whole);
+
+    // Fewer seeds and labels: there is nothing to do, and nothing is lost.
+    let fewer = sweep(&file, &out, &["--seeds", "1", "--labels", "100", "--format", "json"]);
+    assert!(fewer.status.success());
+    let shown: Vec<fogbit::train::pipeline::LabelRow> =
+        serde_json::from_slice(&fewer.stdout).unwrap();
+    assert_eq!(shown, read_rows(&out).unwrap()[..3]);
     assert_eq!(std::fs::read_to_string(&out).unwrap(), whole);
 
     // Another setting is another sweep.

@@ -7,4 +7,4 @@ mod sim;
 mod trial;
 
 pub use sim::SimSites;
-pub use trial::{PipelineFog, PipelineRecorder, PipelineTrial};
+pub use trial::{PipelineFog, PipelineRecorder, PipelineTrial, Placer};

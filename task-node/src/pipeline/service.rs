@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use fogbit_policy::pipeline::{NetPolicy, PipelineNet, PipelinePolicy};
+use fogbit_policy::pipeline::{NetPolicy, PipelineNet, PipelinePolicy, Sight};
 use fogbit_scenario::pipeline::ApplicationStep;
 use fogbit_scenario::topology::PipelinePolicySpec;
 use fogbit_transport::pipeline::{PipelineOrder, SiteAddress};
@@ -11,7 +11,7 @@ use fogbit_transport::wire::OrderHead;
 use fogbit_transport::{FrameReceiver, WireError};
 
 use super::nodes::NodeSites;
-use super::trial::{PipelineRecorder, PipelineTrial};
+use super::trial::{PipelineRecorder, PipelineTrial, Placer};
 use crate::ordered::{Here, Ordered, Teller, policy_of};
 use crate::trial::TrialError;
 
@@ -33,13 +33,13 @@ impl Ordered for PipelineOrder {
         here: &Here<'_>,
         teller: &mut Teller<'_, Vec<ApplicationStep>>,
     ) -> Result<(), TrialError> {
-        let mut policy = policy(self)?;
+        let mut policy = BesideMessages(Some(policy(self)?));
         let sites = sites(self, &here.member().name)?;
         let mut fog = here.sites(sites, self.instance.timeout_ns).await?;
         let trial = PipelineTrial { instance: &self.instance };
         // The orchestrator stops a trial by ending its stream.
         let never = AtomicBool::new(false);
-        let played = trial.play(&mut fog, policy.as_mut(), teller, &never).await;
+        let played = trial.play(&mut fog, &mut policy, teller, &never).await;
         // However it ended, what was done is told.
         teller.tell().await?;
         played.map(drop)
@@ -60,6 +60,32 @@ impl Here<'_> {
 impl PipelineRecorder for Teller<'_, Vec<ApplicationStep>> {
     async fn record(&mut self, step: ApplicationStep) -> Result<(), TrialError> {
         self.step(step).await
+    }
+}
+
+/// A policy that places on a thread of its own: a search may take longer than this process may be silent.
+/// It is there but while it places.
+struct BesideMessages(Option<Box<dyn PipelinePolicy>>);
+
+impl Placer for BesideMessages {
+    async fn place(
+        &mut self,
+        sight: &Sight<'_>,
+        placement: &mut Vec<u8>,
+    ) -> Result<(), TrialError> {
+        let gone = || TrialError::Order("the policy is gone".into());
+        let mut policy = self.0.take().ok_or_else(gone)?;
+        let (number, mut placed) = (sight.number, std::mem::take(placement));
+        let (application, conditions) = (sight.application.clone(), sight.conditions.clone());
+        let place = move || {
+            let sight = Sight { number, application: &application, conditions: &conditions };
+            policy.place(&sight, &mut placed);
+            (policy, placed)
+        };
+        let (policy, placed) = tokio::task::spawn_blocking(place).await.map_err(|_| gone())?;
+        self.0 = Some(policy);
+        *placement = placed;
+        Ok(())
     }
 }
 

@@ -29,6 +29,27 @@ pub trait PipelineRecorder {
     fn record(&mut self, step: ApplicationStep) -> impl Future<Output = Result<(), TrialError>>;
 }
 
+/// Who has a policy place applications.
+pub trait Placer {
+    /// Writes where the sub-tasks run that `sight` shows, as [`PipelinePolicy::place`] does.
+    fn place(
+        &mut self,
+        sight: &Sight<'_>,
+        placement: &mut Vec<u8>,
+    ) -> impl Future<Output = Result<(), TrialError>>;
+}
+
+impl Placer for dyn PipelinePolicy + '_ {
+    async fn place(
+        &mut self,
+        sight: &Sight<'_>,
+        placement: &mut Vec<u8>,
+    ) -> Result<(), TrialError> {
+        PipelinePolicy::place(self, sight, placement);
+        Ok(())
+    }
+}
+
 /// What is played.
 #[derive(Debug)]
 pub struct PipelineTrial<'i> {
@@ -42,15 +63,16 @@ impl PipelineTrial<'_> {
     /// # Errors
     /// The first error of the sites or the recorder, or of a policy that places a sub-task where it may
     /// not run; the trial is then void from that application on.
-    pub async fn play<F, R>(
+    pub async fn play<F, W, R>(
         &self,
         fog: &mut F,
-        policy: &mut dyn PipelinePolicy,
+        placer: &mut W,
         recorder: &mut R,
         stop: &AtomicBool,
     ) -> Result<TrialEnd, TrialError>
     where
         F: PipelineFog,
+        W: Placer + ?Sized,
         R: PipelineRecorder,
     {
         let mut placement = Vec::new();
@@ -61,7 +83,7 @@ impl PipelineTrial<'_> {
             let application = self.instance.application(number);
             let conditions = self.instance.conditions(number);
             let sight = Sight { number, application: &application, conditions: &conditions };
-            policy.place(&sight, &mut placement);
+            placer.place(&sight, &mut placement).await?;
             if !application.allows(&placement) {
                 let told = format!("application {number} cannot run under {placement:?}");
                 return Err(TrialError::Order(told));

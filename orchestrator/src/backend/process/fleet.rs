@@ -257,7 +257,7 @@ fn starts(crew: &Crew, cores: &Cores) -> Vec<(Start, Role)> {
     players.chain(helpers).map(|start| (start.clone(), start.role)).collect()
 }
 
-pub(crate) fn failed(message: impl Into<String>) -> RunFailure {
+pub(super) fn failed(message: impl Into<String>) -> RunFailure {
     RunFailure { message: message.into(), help: None }
 }
 

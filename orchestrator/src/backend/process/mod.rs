@@ -21,7 +21,7 @@ use fogbit_transport::token::Tokens;
 use quinn::Endpoint;
 use tokio::sync::watch;
 
-pub(crate) use self::fleet::{Crew, CrewPlayer, Early, Fleet, failed};
+pub(crate) use self::fleet::{Crew, CrewPlayer, Early, Fleet};
 pub(crate) use self::hub::MemberHandle;
 pub use self::targets::Targets;
 use super::{Context, Outcome};

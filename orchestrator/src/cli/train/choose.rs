@@ -71,11 +71,14 @@ pub(super) fn look_for_room(out: &Path, force: bool) -> Result<(), Failure> {
 /// Looks whether `out` can be written, and keeps other trainings from it until the end of this one.
 pub(super) fn reserve(out: &Path, force: bool) -> Result<FileLock, Failure> {
     look_for_room(out, force)?;
-    FileLock::new(out).map_err(|error| {
+    let lock = FileLock::new(out).map_err(|error| {
         let failure = Failure::usage(format!("--out: {error}"));
         match error {
             LockError::Busy(_) => failure.help("wait for its end, or --out with another file"),
             LockError::Write { .. } => failure,
         }
-    })
+    })?;
+    // Whoever had the lock may have written the file since.
+    look_for_room(out, force)?;
+    Ok(lock)
 }

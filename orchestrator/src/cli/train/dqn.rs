@@ -12,7 +12,7 @@ use fogbit_scenario::TopologyFile;
 use fogbit_scenario::cascade::CascadeScenario;
 use fogbit_scenario::topology::{CascadePolicySpec, DqnTraining};
 
-use super::choose::{choose, look_for_room};
+use super::choose::{choose, reserve};
 use super::dqn_shown::{self, Told};
 use super::keeper::Keeper;
 use super::until_stopped;
@@ -128,9 +128,7 @@ pub(super) fn train(args: TrainDqnArgs) -> Result<Exit, Failure> {
 }
 
 fn train_until(args: &TrainDqnArgs, stop: &AtomicBool) -> Result<Exit, Failure> {
-    if let Some(out) = &args.out {
-        look_for_room(out, args.force)?;
-    }
+    let _lock = args.out.as_ref().map(|out| reserve(out, args.force)).transpose()?;
     let (scenario, policy) = args.load()?;
     let how = setting(&scenario, &policy)?;
     let mut keeper = args.keeper(how);

@@ -65,7 +65,14 @@ fn train_until(args: &TrainPipelineArgs, stop: &AtomicBool) -> Result<Exit, Fail
     let judge = match Judge::new(&scenario, trainee.training().seed, JUDGED, stop) {
         Ok(judge) => judge,
         Err(LabelError::Stopped) => return Ok(Exit::Interrupted),
-        Err(error) => return Err(Failure::new(Exit::Internal, error)),
+        Err(error) => {
+            let told = format!("the network cannot be judged: {error}");
+            let failure = Failure::new(error.exit(), told);
+            return Err(match &args.out {
+                Some(out) => failure.help(format!("the network itself is in {}", out.display())),
+                None => failure,
+            });
+        }
     };
     let sites = scenario.sites().iter().enumerate();
     let fixed = sites.map(|(site, name)| Baseline::new(format!("all-{name}"), judge.fixed(site)));

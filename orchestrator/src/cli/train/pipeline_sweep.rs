@@ -76,7 +76,8 @@ pub(super) fn sweep(args: &TrainPipelineArgs, stop: &AtomicBool) -> Result<Exit,
     let rows = play(&plan, known, stop, |rows| {
         let written = write_whole(out, to_csv(rows).as_bytes());
         written.map_err(|error| SweepError::Io { path: out.into(), what: "written", error })?;
-        progress.lock().unwrap_or_else(PoisonError::into_inner).done(rows.len() as u64);
+        let done = rows.iter().filter(|row| plan.has(row)).count();
+        progress.lock().unwrap_or_else(PoisonError::into_inner).done(done as u64);
         Ok(())
     });
     drop(progress);
@@ -99,6 +100,8 @@ fn failed(error: &SweepError) -> Failure {
     let exit = match error {
         SweepError::Io { .. } => Exit::Failed,
         SweepError::Train { error: PipelineTrainError::Model(_), .. } => Exit::Internal,
+        SweepError::Train { error: PipelineTrainError::Labels(own), .. } => own.exit(),
+        SweepError::Judge(own) => own.exit(),
         _ => Exit::Usage,
     };
     Failure::new(exit, error)

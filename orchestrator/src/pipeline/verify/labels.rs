@@ -44,7 +44,10 @@ impl Labels {
                     Failure::usage(format!("seed {seed}, application {number}: {error}"))
                 })
             };
-            self.known = (1..=count).into_par_iter().map(label).collect::<Result<_, _>>()?;
+            let known: Vec<Result<Optimum, Failure>> =
+                (1..=count).into_par_iter().map(label).collect();
+            // Of several failures the first one is told.
+            self.known = known.into_iter().collect::<Result<_, _>>()?;
             self.seed = Some(instance.seed);
         }
         Ok(&self.known)

@@ -3,7 +3,7 @@
 use fogbit_scenario::pipeline::PipelineScenario;
 
 use crate::pipeline::summary::{ExhaustiveTimes, PipelineSummary};
-use crate::pipeline::timing::{APPLICATIONS, DecisionTimes};
+use crate::pipeline::timing::{APPLICATIONS, DecisionTimes, MOST_PLACEMENTS};
 use crate::verify::Compared;
 
 /// Holds the times of decisions against what they can be, and those of exhaustive search against the
@@ -19,11 +19,6 @@ pub(super) fn check(
             compared.find(place, "these cannot be times of decisions");
         }
     }
-    let Some(ExhaustiveTimes { times, placements }) = &summary.exhaustive else { return };
-    let place = "summary.json: exhaustive";
-    if !can_be(times) {
-        compared.find(place, "these cannot be times of decisions");
-    }
     let Some(seed) = scenario.seeds().first().copied() else { return };
     let instance = scenario.instance(seed);
     let of = |number| -> u128 {
@@ -31,8 +26,19 @@ pub(super) fn check(
         application.sub_tasks().iter().map(|own| own.sites.len() as u128).product()
     };
     let right = (1..=APPLICATIONS).map(of).max().unwrap_or_default();
-    if u128::from(*placements) != right {
-        compared.find(place, format!("placements {placements} where {right} is right"));
+    let (place, is_timed) = ("summary.json: exhaustive", right as f64 <= MOST_PLACEMENTS);
+    match &summary.exhaustive {
+        None if is_timed => compared.find(place, format!("null, with {right} placements at most")),
+        None => {}
+        Some(_) if !is_timed => compared.find(place, format!("{right} placements are too many")),
+        Some(ExhaustiveTimes { times, placements }) => {
+            if !can_be(times) {
+                compared.find(place, "these cannot be times of decisions");
+            }
+            if u128::from(*placements) != right {
+                compared.find(place, format!("placements {placements} where {right} is right"));
+            }
+        }
     }
 }
 

@@ -8,6 +8,8 @@ use fogbit_scenario::draw::{Key, Purpose};
 use fogbit_scenario::pipeline::{Application, Conditions, CostTable, PipelineScenario};
 use rayon::prelude::*;
 
+use crate::exit::Exit;
+
 /// Labels are made in pieces of so many, each in parallel over the cores.
 pub const PIECE: u64 = 5_000;
 /// So many are made one after the other on a core.
@@ -81,6 +83,17 @@ pub enum LabelError {
     Wrong(u64),
 }
 
+impl LabelError {
+    /// What a command ends with because of it.
+    pub(crate) fn exit(self) -> Exit {
+        match self {
+            LabelError::Stopped => Exit::Interrupted,
+            LabelError::TooHard(..) => Exit::Failed,
+            LabelError::Wrong(_) => Exit::Usage,
+        }
+    }
+}
+
 impl LabelSet {
     /// None yet, of applications with up to `most` sub-tasks.
     pub fn new(most: usize) -> LabelSet {
@@ -134,7 +147,9 @@ impl LabelSet {
             }
             Ok(own)
         });
-        let made: Vec<LabelSet> = made.collect::<Result<_, _>>()?;
+        // Of several failures the first one is told, whichever came first.
+        let made: Vec<Result<LabelSet, LabelError>> = made.collect();
+        let made: Vec<LabelSet> = made.into_iter().collect::<Result<_, _>>()?;
         let mut piece = LabelSet::new(examples.most());
         made.iter().for_each(|own| piece.add(own));
         Ok(piece)

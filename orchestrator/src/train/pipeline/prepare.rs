@@ -141,6 +141,7 @@ pub(crate) fn failure(error: &LearnError, policy: Option<&str>) -> Failure {
     match error {
         LearnError::Train(PipelineTrainError::Stopped) => Failure::new(Exit::Interrupted, told),
         LearnError::Train(PipelineTrainError::Model(_)) => Failure::new(Exit::Internal, told),
+        LearnError::Train(PipelineTrainError::Labels(own)) => Failure::new(own.exit(), told),
         LearnError::Train(_) => Failure::usage(told),
         LearnError::File(own) => {
             let help = match own {

@@ -120,6 +120,12 @@ impl SweepPlan<'_> {
         Ok(found)
     }
 
+    /// Whether `row` is one of this sweep.
+    pub fn has(&self, row: &LabelRow) -> bool {
+        self.seeds.contains(&row.seed)
+            && self.labels.iter().any(|labels| u64::from(*labels) == row.labels)
+    }
+
     /// Numbers of labels and seeds of which `rows` lacks a model; each seed with its numbers.
     fn missing(&self, rows: &[LabelRow]) -> Vec<(u64, Vec<u32>)> {
         let has = |labels: u32, seed: u64| {
@@ -137,7 +143,8 @@ impl SweepPlan<'_> {
 }
 
 /// Plays what is missing of a sweep in `known`, over the cores, and gives all of its rows, by labels, seed
-/// and model. After each point `keep` is given all rows that there are, in this order.
+/// and model. After each point `keep` is given all rows that there are, in this order, with those of
+/// `known` that are none of this sweep.
 ///
 /// # Errors
 /// If a training comes to nothing, `stop` is set, or `keep` fails.
@@ -154,13 +161,6 @@ pub fn sweep(
     let judge_seed = plan.student.train.seed;
     let judge = Judge::new(plan.scenario, judge_seed, plan.judged, stop).map_err(stopped)?;
     let missing = plan.missing(&known);
-    let wanted = |row: &LabelRow| {
-        let labels = plan.labels.iter().any(|own| u64::from(*own) == row.labels);
-        let whole = !missing.iter().any(|(seed, labels)| {
-            *seed == row.seed && labels.iter().any(|own| u64::from(*own) == row.labels)
-        });
-        labels && plan.seeds.contains(&row.seed) && whole
-    };
     let all = Mutex::new(BTreeMap::new());
     let add = |rows: Vec<LabelRow>| {
         let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
@@ -168,10 +168,10 @@ pub fn sweep(
             let place = MODELS.iter().position(|model| *model == row.model);
             all.insert((row.labels, row.seed, place), row);
         }
-        // Still locked: a file never loses what it had.
+        // Still locked: nobody keeps fewer rows after more.
         keep(&all.values().cloned().collect::<Vec<LabelRow>>())
     };
-    add(known.into_iter().filter(wanted).collect())?;
+    add(known)?;
     // The longest first, so that no core is left with one at the end.
     let mut points: Vec<(u32, u64)> = missing
         .iter()
@@ -189,5 +189,6 @@ pub fn sweep(
         let rows = rows.map_err(|error| failed(error.into()))?;
         add(plan.point(&rows, (labels, seed), &judge, stop).map_err(failed)?)
     })?;
-    Ok(all.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect())
+    let all = all.into_inner().unwrap_or_else(PoisonError::into_inner).into_values();
+    Ok(all.filter(|row| plan.has(row)).collect())
 }

@@ -25,7 +25,7 @@ pub(super) fn figure(data: &Data) -> String {
     };
     let instance = scenario.instance(data.first.seed);
     let mut bench = Bench { instance: &instance, scheduler: Scheduler::default() };
-    let Some(number) = bench.most_different(&best, &other) else {
+    let Some((number, apart_ns)) = bench.most_different(&best, &other) else {
         return not_drawn(TITLE, "the policies have no application in common");
     };
     let (application, conditions) = (instance.application(number), instance.conditions(number));
@@ -35,23 +35,23 @@ pub(super) fn figure(data: &Data) -> String {
     let names = named.map_or(&[][..], |(_, sub_tasks)| sub_tasks);
     let chart = Chart::new(data, (&application, names), &conditions, &blocks);
     let name = named.map(|(name, _)| name);
-    let caption = caption(data, (number, name), (&best, &other), &blocks);
+    let sides = (&best, &other, apart_ns);
+    let caption = caption(data, (number, name), sides, blocks.len() > 2);
     frame("gantt", TITLE, &signs(&other.look), &chart.svg(&blocks), &caption)
 }
 
 fn caption(
     data: &Data,
     (number, name): (u64, Option<&str>),
-    (best, other): (&Side, &Side),
-    blocks: &[Block<'_>],
+    (best, other, apart_ns): (&Side, &Side, u64),
+    is_measured: bool,
 ) -> String {
     let (best_name, other_name) = (escape(&best.name), escape(&other.name));
-    let alike = blocks.windows(2).all(|two| two[0].delay_ns == two[1].delay_ns);
-    let why = match alike {
-        true => format!("{best_name} and {other_name} are equally fast in all of them"),
-        false => format!("the delays of {best_name} and {other_name} differ most in it"),
+    let why = match apart_ns {
+        0 => format!("{best_name} and {other_name} are equally fast in all of them"),
+        _ => format!("the delays of {best_name} and {other_name} differ most in it"),
     };
-    let measured = match blocks.len() > 2 {
+    let measured = match is_measured {
         true => " Measured times are counted from the arrival of the application.",
         false => "",
     };

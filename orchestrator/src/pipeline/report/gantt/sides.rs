@@ -88,8 +88,9 @@ impl Bench<'_> {
         Some(self.scheduler.schedule(&table, placement))
     }
 
-    /// The application whose modelled delays differ most; of equal ones the first.
-    pub(super) fn most_different(&mut self, best: &Side, other: &Side) -> Option<u64> {
+    /// The application whose modelled delays differ most, of equal ones the first, and by how much they
+    /// do, in nanoseconds.
+    pub(super) fn most_different(&mut self, best: &Side, other: &Side) -> Option<(u64, u64)> {
         let mut most: Option<(u64, u64)> = None;
         for (number, (placement, _)) in &other.placed {
             let Some((reference, _)) = best.placed.get(number) else { continue };
@@ -97,11 +98,11 @@ impl Bench<'_> {
                 .map(|own| self.schedule(*number, own).map(|schedule| schedule.delay_ns()));
             let [Some(own), Some(reference)] = delays else { continue };
             let apart = own.abs_diff(reference);
-            if most.is_none_or(|(largest, _)| apart > largest) {
-                most = Some((apart, *number));
+            if most.is_none_or(|(_, largest)| apart > largest) {
+                most = Some((*number, apart));
             }
         }
-        most.map(|(_, number)| number)
+        most
     }
 
     /// The application as modelled, and as measured where it was.
