@@ -242,7 +242,7 @@ no nodes at all ¦ about = → «»about = & [nodes]⏎count = 3⏎weights = { k
 no weights ¦ [nodes] → [«nodes»] & weights = { kind = "sphere" }⏎ →  ¦ a helper node has no weights ¦ nodes.weights =
 a task node called like a counted node ¦ [policies.toof] → [[task-node]]⏎name = «"h2"»⏎[policies.toof] ¦ two nodes are called `h2` ¦ h0, h1
 no policy ¦ [policies.toof]⏎kind = "toof"⏎ → [«policies»]⏎ ¦ no policy ¦ [policies.toof]
-no policies at all ¦ about = → «»about = & [policies.toof]⏎kind = "toof"⏎ →  ¦ missing key `policies` ¦ [policies.toof]
+no policies at all ¦ about = → «»about = & [policies.toof]⏎kind = "toof"⏎ →  ¦ missing key `policies` ¦ fogbit policy list
 "#;
 
 #[test]

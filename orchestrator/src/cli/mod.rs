@@ -51,7 +51,7 @@ use crate::exit::{Exit, Failure};
         Exit codes: 0 well; 1 an expectation failed, a difference was found or this host \
         cannot run Fogbit; 2 wrong usage or a bad topology; 3 the run is invalid; 4 a node or trial failed; 70 internal error; \
         130 interrupted.\n\
-        Every flag but secrets can be set in the environment: --backend is FOGBIT_BACKEND."
+        Nearly every flag, but no secret, can be set in the environment: --backend is FOGBIT_BACKEND."
 )]
 struct Cli {
     #[command(subcommand)]

@@ -12,7 +12,7 @@ use crate::harness::{PolicyKind, RunHead, TrialSummary, parameters};
 use crate::links;
 use crate::plan::Status;
 use crate::results::read::{ReadError, manifest};
-use crate::results::{Manifest, RunStatus, decision_file};
+use crate::results::{LAYOUT, Manifest, RunStatus, decision_file};
 use crate::validity::MOST_LATE;
 
 /// Parameters that name files. Results keep files under names of their own, so of these it is only
@@ -210,6 +210,10 @@ fn check_run(told: &Told<'_>, due: &Due<'_>, manifest: &Manifest, compared: &mut
     ];
     for (key, _, by) in right.into_iter().filter(|(_, right, _)| !right) {
         compared.find(format!("summary.json: run.{key}"), format!("not what {by} says"));
+    }
+    if manifest.layout != LAYOUT {
+        compared
+            .find("manifest.json: layout", format!("{} where {LAYOUT} is right", manifest.layout));
     }
     if manifest.seeds != due.seeds {
         let (found, right) = (&manifest.seeds, &due.seeds);

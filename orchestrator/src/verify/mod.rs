@@ -29,6 +29,7 @@ use crate::exit::{Exit, Failure};
 use crate::plan::{Curve, Status};
 use crate::results::read::{self, Decision, ReadError};
 use crate::results::summary::TrialSummary;
+use crate::stats::sample::MOST_KEPT;
 
 /// Sums must agree to this, relative.
 const TOLERANCE: f64 = 1e-9;
@@ -183,6 +184,24 @@ fn verify_trial(
 
 fn close(a: f64, b: f64) -> bool {
     (a - b).abs() <= TOLERANCE * a.abs().max(b.abs()).max(1e-300)
+}
+
+/// Whether `found` is the quantile `p` of ascending values; of very many, of which a run does not keep
+/// all, whether it is near in rank.
+pub(crate) fn is_quantile(values: &[f64], p: f64, found: f64) -> bool {
+    let Some(last) = values.len().checked_sub(1).filter(|_| (0.0..=1.0).contains(&p)) else {
+        return false;
+    };
+    if values.len() > MOST_KEPT {
+        let rank = |count: usize| count as f64 / values.len() as f64;
+        let below = rank(values.partition_point(|value| *value < found));
+        let not_above = rank(values.partition_point(|value| *value <= found));
+        return below <= p + 0.01 && not_above >= p - 0.01;
+    }
+    let place = last as f64 * p;
+    let (low, part) = (place.floor() as usize, place.fract());
+    let high = (low + 1).min(last);
+    close(found, values[low] * (1.0 - part) + values[high] * part)
 }
 
 /// A trial, computed anew from its decisions.

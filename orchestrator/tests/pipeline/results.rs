@@ -94,8 +94,33 @@ fn verify_finds_what_was_changed() {
     assert_eq!(code, Some(2), "{told}");
     assert!(told.contains("the columns are not those"), "{told}");
     std::fs::write(&path, right).unwrap();
-    std::fs::write(out.join("decisions/other-2.csv"), "").unwrap();
+    let other = out.join("decisions/other-2.csv");
+    std::fs::write(&other, "").unwrap();
     assert_eq!(verify(&out).0, Some(1));
+    std::fs::remove_file(other).unwrap();
+
+    // No quantile, and a layout that is not known here.
+    for (file, right, wrong, told) in [
+        ("distributions.csv", ",1,", ",2,", "distributions.csv"),
+        (
+            "manifest.json",
+            "\"layout\": 1",
+            "\"layout\": 2",
+            "manifest.json: layout: 2 where 1 is right",
+        ),
+        ("summary.json", "\"placements\": ", "\"placements\": 1", "placements"),
+    ] {
+        let path = out.join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let last = text.rfind(right).unwrap_or_else(|| panic!("{file} has no {right}"));
+        let forged = format!("{}{wrong}{}", &text[..last], &text[last + right.len()..]);
+        std::fs::write(&path, forged).unwrap();
+        let (code, found) = verify(&out);
+        assert_eq!(code, Some(1), "{file}: {found}");
+        assert!(found.contains(told), "{file}: {found}");
+        std::fs::write(&path, text).unwrap();
+    }
+    assert_eq!(verify(&out).0, Some(0));
 }
 
 #[test]

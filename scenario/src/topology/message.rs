@@ -27,7 +27,11 @@ pub(super) fn rewritten(message: &str) -> (String, Option<String>) {
             let got = match got {
                 "map" => "a table".into(),
                 "sequence" => "a list".into(),
-                other => other.replace("floating point", "the number"),
+                // Integers that do not fit are told with the type that they were tried as.
+                other => other
+                    .trim_end_matches(" as i128")
+                    .trim_end_matches(" as u128")
+                    .replace("floating point", "the number"),
             };
             return (format!("{ours}{got}"), Some(format!("expected {}", type_name(expected))));
         }
@@ -79,7 +83,9 @@ fn suggestion(unknown: &str, known: &[&str]) -> String {
 fn example(key: &str) -> Option<&'static str> {
     match key {
         "`slots`" => Some("for example slots = 10000, above the first [table]"),
-        "`policies`" => Some("add at least one, for example [policies.toof] with kind = \"toof\""),
+        "`policies`" => Some(
+            "add at least one, for example [policies.NAME] with its kind; `fogbit policy list` names them",
+        ),
         _ => None,
     }
 }

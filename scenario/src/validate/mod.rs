@@ -150,8 +150,8 @@ impl Check<'_, '_> {
         if value < low || value > high {
             self.fail(
                 way,
-                format!("{what} = {value} is out of range"),
-                format!("a value from {low} to {high}"),
+                format!("{what} = {} is out of range", plain(value)),
+                format!("a value from {} to {}", plain(low), plain(high)),
             );
             return false;
         }
@@ -394,5 +394,13 @@ impl Check<'_, '_> {
                 "delete it, or delete [features]",
             );
         }
+    }
+}
+
+/// A number as somebody would write it: without hundreds of digits.
+fn plain(value: f64) -> String {
+    match value.abs() {
+        0.0 | 1e-9..1e15 => format!("{value}"),
+        _ => format!("{value:e}"),
     }
 }

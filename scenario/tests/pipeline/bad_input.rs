@@ -244,6 +244,19 @@ fn applications_are_drawn_or_given() {
 }
 
 #[test]
+fn numbers_are_told_as_they_were_written() {
+    let huge = graph("cycles = 1e7", "cycles = 1e300");
+    refused(&huge, "cycles = 1e300 is out of range", "1e300", "from 1 to 10000000000000");
+    let long = graph("cycles = 1e7", "cycles = 99999999999999999999");
+    refused(
+        &long,
+        "wrong type: integer `99999999999999999999`",
+        "99999999999999999999",
+        "a number",
+    );
+}
+
+#[test]
 fn exhaustive_search_has_an_end() {
     let search = "\n[policies.all]\nkind = \"search\"\nmethod = \"exhaustive\"\n";
     let sites: String = (0..4)

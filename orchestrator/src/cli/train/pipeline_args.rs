@@ -53,7 +53,7 @@ pub(crate) struct TrainPipelineArgs {
     #[arg(long, value_name = "NAME", env = "FOGBIT_POLICY")]
     policy: Option<String>,
 
-    /// Override a key of the topology file, e.g. --set application.cycles.max=1e9; can be given
+    /// Override a key of the topology file, e.g. --set application.data_kb.max=500; can be given
     /// several times
     #[arg(long, value_name = "KEY=VALUE", env = "FOGBIT_SET")]
     set: Vec<String>,

@@ -6,7 +6,7 @@ use std::path::Path;
 use fogbit_scenario::pipeline::{CostTable, PipelineInstance, PipelineScenario};
 
 use super::schedule;
-use super::sums::{Fact, is_quantile};
+use super::sums::Fact;
 use super::unreadable;
 use crate::exit::Failure;
 use crate::pipeline::files::{
@@ -16,7 +16,7 @@ use crate::pipeline::read::{self, Decision};
 use crate::pipeline::record::placement_of;
 use crate::pipeline::tally::MOST_KEPT;
 use crate::train::pipeline::{MODELS, read_rows};
-use crate::verify::Compared;
+use crate::verify::{Compared, is_quantile};
 
 /// The first applications as the file tells them; what a decision file says too is taken away.
 pub(super) struct FirstChecked {

@@ -5,8 +5,7 @@ use serde_json::Value;
 
 use super::close;
 use crate::pipeline::tally::Kpis;
-use crate::stats::sample::MOST_KEPT;
-use crate::verify::Compared;
+use crate::verify::{Compared, is_quantile};
 
 /// What is known of an application that was placed.
 #[derive(Debug, Clone)]
@@ -157,20 +156,4 @@ fn check_spread(place: &str, name: &str, told: &Value, values: &[f64], compared:
             compared.find(place, format!("{name}.{part} {found} is not the quantile"));
         }
     }
-}
-
-/// Whether `found` is the quantile `p` of ascending values; of very many, of which not all are kept,
-/// whether it is near in rank.
-pub(super) fn is_quantile(values: &[f64], p: f64, found: f64) -> bool {
-    if values.len() > MOST_KEPT {
-        let rank = |count: usize| count as f64 / values.len() as f64;
-        let below = rank(values.partition_point(|value| *value < found));
-        let not_above = rank(values.partition_point(|value| *value <= found));
-        return below <= p + 0.01 && not_above >= p - 0.01;
-    }
-    let Some(last) = values.len().checked_sub(1) else { return false };
-    let place = last as f64 * p;
-    let (low, part) = (place.floor() as usize, place.fract());
-    let high = (low + 1).min(last);
-    close(found, values[low] * (1.0 - part) + values[high] * part)
 }

@@ -10,7 +10,7 @@ use super::super::tally::Kpis;
 use super::close;
 use crate::stats::Interval;
 use crate::stats::sample::MOST_KEPT;
-use crate::verify::Compared;
+use crate::verify::{Compared, is_quantile};
 
 /// What a row comes to.
 #[derive(Debug, Clone)]
@@ -206,20 +206,6 @@ fn check_spread(place: &str, name: &str, told: &Value, values: Vec<f64>, compare
             compared.find(place, format!("{name}.{part} {found} is not the quantile"));
         }
     }
-}
-
-/// Whether `found` is the quantile `p` of ascending values; of very many, whether it is near in rank.
-pub(super) fn is_quantile(values: &[f64], p: f64, found: f64) -> bool {
-    if values.len() > MOST_KEPT {
-        let rank = |count: usize| count as f64 / values.len() as f64;
-        let below = rank(values.partition_point(|value| *value < found));
-        let not_above = rank(values.partition_point(|value| *value <= found));
-        return below <= p + 0.01 && not_above >= p - 0.01;
-    }
-    let place = (values.len() - 1) as f64 * p;
-    let (low, part) = (place.floor() as usize, place.fract());
-    let high = (low + 1).min(values.len() - 1);
-    close(found, values[low] * (1.0 - part) + values[high] * part, 0.0)
 }
 
 /// Measured break-even round trips.
