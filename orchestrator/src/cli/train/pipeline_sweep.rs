@@ -189,13 +189,14 @@ fn render(rows: &[LabelRow], out: &Path) -> String {
             told[side].push(labels.to_string());
         }
         let [helps, hurts, open] = told.map(|own| own.join(", "));
-        let sides = [
-            (!helps.is_empty()).then(|| format!("helps with {helps} labels")),
-            (!hurts.is_empty()).then(|| format!("hurts with {hurts} labels")),
-            (!open.is_empty()).then(|| format!("with {open} labels it cannot be told")),
-        ];
-        let sides: Vec<String> = sides.into_iter().flatten().collect();
-        let _ = writeln!(text, "a teacher {}\n", sides.join("; "));
+        let sides = [("helps", &helps), ("hurts", &hurts)];
+        let sides = sides.iter().filter(|(_, labels)| !labels.is_empty());
+        let sides: Vec<String> =
+            sides.map(|(does, labels)| format!("a teacher {does} with {labels} labels")).collect();
+        let open = (!open.is_empty())
+            .then(|| format!("whether a teacher helps with {open} labels cannot be told"));
+        let sides: Vec<String> = sides.into_iter().chain(open).collect();
+        let _ = writeln!(text, "{}\n", sides.join("; "));
     }
     let _ = writeln!(text, "label sweep: {}", out.display());
     text
