@@ -93,7 +93,8 @@ impl TimedApplications {
     }
 }
 
-/// Placements that are tried for a few applications within [`ENOUGH`].
+/// Exhaustive search is timed up to so many placements of an application: there is time to try them for a
+/// few applications.
 pub const MOST_PLACEMENTS: f64 = 20_000.0;
 
 /// How long the decisions of a run's policies take.
