@@ -2,12 +2,19 @@
 alone. The break-even is found by root search on the latency, not by a formula.
 
 Shares no code with the crate: python3 scenario/tests/placement/cost.py | diff scenario/tests/placement/cost.txt -
+
+Ends with 3 where numpy or scipy is missing.
 """
 
+import sys
 from math import ceil, inf, log2, sqrt
 
-import numpy as np
-from scipy.optimize import brentq
+try:
+    import numpy as np
+    from scipy.optimize import brentq
+except ImportError as error:
+    print(error, file=sys.stderr)
+    sys.exit(3)
 
 SEGMENT, PACKET, HEADER = 1415, 1452, 28
 
