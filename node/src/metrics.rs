@@ -78,11 +78,16 @@ impl HelperMetrics {
         })
     }
 
+    /// Counts a session as open until what this gives is dropped.
+    pub(crate) fn open_session(&self) -> OpenSession {
+        self.sessions.inc();
+        OpenSession(self.sessions.clone())
+    }
+
     /// Those of one session of `policy`; a slot takes `slot_seconds` where real time passes.
     pub(crate) fn session(&self, policy: &str, slot_seconds: Option<f64>) -> SessionMetrics {
-        self.sessions.inc();
         SessionMetrics {
-            sessions: self.sessions.clone(),
+            _open: self.open_session(),
             slots: self.slots.with_label_values(&[policy]),
             accepted: self.accepted.with_label_values(&[policy]),
             all: self.clone(),
@@ -97,7 +102,7 @@ impl HelperMetrics {
 /// The metrics of one session; tells what changed since it told last.
 #[derive(Debug)]
 pub(crate) struct SessionMetrics {
-    sessions: IntGauge,
+    _open: OpenSession,
     slots: IntCounter,
     accepted: IntCounter,
     all: HelperMetrics,
@@ -177,8 +182,12 @@ impl QueueMetrics {
     }
 }
 
-impl Drop for SessionMetrics {
+/// A session that is open.
+#[derive(Debug)]
+pub(crate) struct OpenSession(IntGauge);
+
+impl Drop for OpenSession {
     fn drop(&mut self) {
-        self.sessions.dec();
+        self.0.dec();
     }
 }

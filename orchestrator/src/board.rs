@@ -1,20 +1,15 @@
-//! What is known of a run while it goes on: the backends and ledgers write it, the progress display
+//! What is known of a run of `one-bit` while it goes on: the backends and ledgers write it, the progress display
 //! and Prometheus read it (`docs/metrics.md`).
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, PoisonError};
 
 use fogbit_policy::Policy;
-use fogbit_transport::Role;
-use prometheus::core::Collector;
-use prometheus::{
-    Counter, CounterVec, Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry,
-};
+use fogbit_scenario::topology::Problem;
+use prometheus::{Counter, Gauge, GaugeVec, IntCounter, IntCounterVec, Registry};
 
 use crate::ledger::{Ledger, NodeTotals, Totals};
 use crate::plan::Plan;
-use crate::validity::{Begun, Validity};
+use crate::run_metrics::{Maker, RunLabels, RunMetrics};
 
 /// The board of one run.
 #[derive(Debug)]
@@ -25,28 +20,20 @@ pub struct Board {
     slots: u64,
     seeds: u64,
     weight_error: GaugeVec,
-    valid: IntGauge,
-    node_present: IntGaugeVec,
     node_losses: IntCounterVec,
-    members: IntGaugeVec,
     /// What is being done before the first slot.
     stage: Mutex<String>,
-    began: Instant,
-    validity: Mutex<Validity>,
+    run: RunMetrics,
 }
 
 /// What is known of one policy.
 #[derive(Debug)]
 struct PolicyBoard {
     name: String,
-    slots: IntCounter,
-    late_slots: IntCounter,
     idle_slots: IntCounter,
     regret_linear: Counter,
     regret_happiness: Counter,
     nodes: Vec<NodeCounters>,
-    seed: IntGauge,
-    slot: IntGauge,
     cumulative_regret_linear: Gauge,
     cumulative_regret_happiness: Gauge,
     average_regret_linear: Gauge,
@@ -96,42 +83,6 @@ pub struct Standing<'l> {
     pub average_regret: Option<f64>,
 }
 
-/// Makes metrics and registers them.
-struct Maker<'r>(&'r Registry);
-
-impl Maker<'_> {
-    fn register<C: Collector + Clone + 'static>(&self, collector: C) -> prometheus::Result<C> {
-        self.0.register(Box::new(collector.clone()))?;
-        Ok(collector)
-    }
-
-    fn int_counter(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-    ) -> prometheus::Result<IntCounterVec> {
-        self.register(IntCounterVec::new(Opts::new(name, help), labels)?)
-    }
-
-    fn counter(&self, name: &str, help: &str) -> prometheus::Result<CounterVec> {
-        self.register(CounterVec::new(Opts::new(name, help), &["policy"])?)
-    }
-
-    fn int_gauge(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-    ) -> prometheus::Result<IntGaugeVec> {
-        self.register(IntGaugeVec::new(Opts::new(name, help), labels)?)
-    }
-
-    fn gauge(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<GaugeVec> {
-        self.register(GaugeVec::new(Opts::new(name, help), labels)?)
-    }
-}
-
 impl Board {
     /// Of a run of `plan` that has not begun; its metrics go to `registry`.
     ///
@@ -140,51 +91,34 @@ impl Board {
     pub fn new(plan: &Plan, backend: &str, registry: &Registry) -> prometheus::Result<Board> {
         let make = Maker(registry);
         let scenario = &plan.scenario;
-        let info = make.int_gauge(
-            "fogbit_run_info",
-            "Always 1; says what is run",
-            &["topology", "backend", "clock"],
-        )?;
-        let clock = scenario.clock().kind();
-        info.with_label_values(&[scenario.name().as_str(), backend, clock]).set(1);
-        let planned = make.register(IntGauge::new(
-            "fogbit_planned_slots",
-            "Length of each trial in slots; 0 where it is endless",
-        )?)?;
-        let slots = scenario.length().slots().unwrap_or(0);
-        planned.set(i64::try_from(slots).unwrap_or(i64::MAX));
-        let valid = make.register(IntGauge::new(
-            "fogbit_run_valid",
-            "Whether the run is to be believed so far (0 or 1)",
-        )?)?;
-        valid.set(1);
+        let slots = scenario.length().slots();
+        let labels = RunLabels {
+            topology: &scenario.name(),
+            problem: Problem::OneBit,
+            backend,
+            clock: scenario.clock().kind(),
+            slots,
+        };
+        let names = plan.policies.iter().map(|policy| policy.name.as_str());
+        let run = RunMetrics::new(&make, labels, names)?;
         let nodes: Vec<String> = scenario.helpers().iter().map(|h| h.name.clone()).collect();
-        let endless = scenario.length().slots().is_none();
         Ok(Board {
             policies: policies(&make, plan, &nodes)?,
-            slots,
+            slots: slots.unwrap_or(0),
             seeds: plan.seeds.len() as u64,
             weight_error: make.gauge(
                 "fogbit_weight_error",
                 "Distance of estimated and hidden weights",
                 &["policy", "node"],
             )?,
-            valid,
-            node_present: make.int_gauge(
-                "fogbit_node_present",
-                "Whether the helper node belongs to the run now (0 or 1)",
-                &["node"],
-            )?,
             node_losses: make.int_counter(
                 "fogbit_node_losses_total",
                 "How often the helper node was lost while the run went on",
                 &["node"],
             )?,
-            members: make.int_gauge("fogbit_members", "Members of the run", &["role"])?,
             nodes,
             stage: Mutex::new(String::new()),
-            began: Instant::now(),
-            validity: Mutex::new(Validity::new(endless)),
+            run,
         })
     }
 
@@ -199,6 +133,7 @@ impl Board {
     ) {
         let shown = &self.policies[policy];
         let totals = *ledger.totals();
+        self.run.at(policy, told.seed, totals.slots, totals.slots - told.totals.slots);
         shown.count(&told.totals, &totals);
         told.nodes.resize(self.nodes.len(), NodeTotals::default());
         for ((counters, before), now) in shown.nodes.iter().zip(&mut told.nodes).zip(ledger.nodes())
@@ -207,29 +142,20 @@ impl Board {
             *before = *now;
         }
         told.totals = totals;
-        shown.show(told.seed, &totals);
+        shown.show(&totals);
         ledger.weight_errors(playing, |node, error| {
             self.weight_error.with_label_values(&[&shown.name, &self.nodes[node]]).set(error);
         });
     }
 
-    /// Takes note of slots that began in real time.
-    pub fn begun(&self, policy: usize, begun: Begun) {
-        self.policies[policy].late_slots.inc_by(begun.late);
-        let now = self.began.elapsed();
-        let mut validity = lock(&self.validity);
-        validity.note(now, begun);
-        self.valid.set(validity.counted(now).valid().into());
-    }
-
-    /// The slots by which the run is judged now.
-    pub fn counted(&self) -> Begun {
-        lock(&self.validity).counted(self.began.elapsed())
+    /// The metrics that every run has.
+    pub fn run(&self) -> &RunMetrics {
+        &self.run
     }
 
     /// The helper node belongs to the run, or does not any more.
     pub fn node_present(&self, name: &str, present: bool) {
-        self.node_present.with_label_values(&[name]).set(present.into());
+        self.run.node_present(name, present);
         // The series is there from the start, at 0.
         self.node_losses.with_label_values(&[name]);
     }
@@ -245,24 +171,14 @@ impl Board {
         self.nodes.iter().map(of).sum()
     }
 
-    /// How many processes of a role belong to the run.
-    pub fn members(&self, role: Role, count: usize) {
-        self.members.with_label_values(&[role.label()]).set(count as i64);
-    }
-
-    /// The time since the run began.
-    pub fn elapsed(&self) -> Duration {
-        self.began.elapsed()
-    }
-
     /// Says what is being done.
     pub fn stage(&self, text: impl Into<String>) {
-        *lock(&self.stage) = text.into();
+        *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = text.into();
     }
 
     /// What is being done.
     pub fn stage_text(&self) -> String {
-        lock(&self.stage).clone()
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Slots of all trials of one policy; none where trials are endless.
@@ -272,8 +188,8 @@ impl Board {
 
     /// How far each policy has got, in the order of the plan.
     pub fn standings(&self) -> impl Iterator<Item = Standing<'_>> {
-        self.policies.iter().map(|policy| {
-            let slots = policy.slots.get();
+        self.policies.iter().enumerate().map(|(number, policy)| {
+            let slots = self.run.slots(number);
             let average_regret = (slots > 0).then(|| policy.regret_linear.get() / slots as f64);
             Standing { name: &policy.name, slots, average_regret }
         })
@@ -286,20 +202,15 @@ fn policies(
     nodes: &[String],
 ) -> prometheus::Result<Vec<PolicyBoard>> {
     let policy = &["policy"];
-    let slots = make.int_counter("fogbit_slots_total", "Slots accounted for", policy)?;
-    let late = make.int_counter(
-        "fogbit_late_slots_total",
-        "Slots that began later than a tenth of a slot (wall clock)",
-        policy,
-    )?;
     let idle = make.int_counter(
         "fogbit_idle_slots_total",
         "Slots in which no helper node was there (wall clock)",
         policy,
     )?;
-    let linear = make.counter("fogbit_regret_linear_total", "Linear regret over all seeds")?;
+    let linear =
+        make.counter("fogbit_regret_linear_total", "Linear regret over all seeds", policy)?;
     let happiness =
-        make.counter("fogbit_regret_happiness_total", "Lost happiness over all seeds")?;
+        make.counter("fogbit_regret_happiness_total", "Lost happiness over all seeds", policy)?;
     let both = &["policy", "node"];
     let offloaded =
         make.int_counter("fogbit_tasks_offloaded_total", "Tasks sent to a node", both)?;
@@ -312,8 +223,6 @@ fn policies(
         "Tasks without an answer in time (wall clock)",
         both,
     )?;
-    let seed = make.int_gauge("fogbit_seed", "The seed that is being played", policy)?;
-    let slot = make.int_gauge("fogbit_slot", "The slot last accounted for", policy)?;
     let gauge = |name: &str, help: &str| make.gauge(name, help, policy);
     let cumulative_linear =
         gauge("fogbit_cumulative_regret_linear", "Sum of x*.w* - x.w under this seed")?;
@@ -341,14 +250,10 @@ fn policies(
         };
         PolicyBoard {
             name: planned.name.clone(),
-            slots: slots.with_label_values(&name),
-            late_slots: late.with_label_values(&name),
             idle_slots: idle.with_label_values(&name),
             regret_linear: linear.with_label_values(&name),
             regret_happiness: happiness.with_label_values(&name),
             nodes: nodes.iter().map(counters).collect(),
-            seed: seed.with_label_values(&name),
-            slot: slot.with_label_values(&name),
             cumulative_regret_linear: cumulative_linear.with_label_values(&name),
             cumulative_regret_happiness: cumulative_happiness.with_label_values(&name),
             average_regret_linear: average_linear.with_label_values(&name),
@@ -363,18 +268,14 @@ fn policies(
 impl PolicyBoard {
     /// Counts what has come since `before`.
     fn count(&self, before: &Totals, now: &Totals) {
-        self.slots.inc_by(now.slots - before.slots);
         self.idle_slots.inc_by(now.idle - before.idle);
         // No slot has a regret below 0, but rounding may give such a sum of very small ones.
         self.regret_linear.inc_by((now.regret_linear - before.regret_linear).max(0.0));
         self.regret_happiness.inc_by((now.regret_happiness - before.regret_happiness).max(0.0));
     }
 
-    /// Shows where the trial under `seed` is.
-    fn show(&self, seed: u64, totals: &Totals) {
-        let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        self.seed.set(whole(seed));
-        self.slot.set(whole(totals.slots));
+    /// Shows where the trial is.
+    fn show(&self, totals: &Totals) {
         self.cumulative_regret_linear.set(totals.regret_linear);
         self.cumulative_regret_happiness.set(totals.regret_happiness);
         if totals.slots > 0 {
@@ -395,9 +296,4 @@ impl NodeCounters {
         self.refused.inc_by(now.refused - before.refused);
         self.timed_out.inc_by(now.timed_out - before.timed_out);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing panics while it holds the lock.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -24,6 +24,7 @@ pub mod plan;
 pub mod progress;
 pub mod report;
 pub mod results;
+pub mod run_metrics;
 pub mod stats;
 pub mod sweep;
 pub mod train;

@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 use fogbit_scenario::link::verdict::LinkCheck;
 use fogbit_transport::probe::Prober;
 use fogbit_transport::report::{Batch, Report};
+use fogbit_transport::timer::Timer;
 use fogbit_transport::wire::{OrderHead, TrialId};
 use fogbit_transport::{FrameReceiver, FrameSender, Member, WireError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::live::Punctuality;
+use crate::pace::Pacer;
 use crate::steer::{Place, Steer, nanoseconds};
 use crate::trial::TrialError;
 
@@ -109,6 +111,9 @@ async fn until_ended<O: Ordered>(
 ) -> Result<(), TrialError> {
     let load = order.load(receive).await.map_err(TrialError::Orchestrator)?;
     let mut teller = Teller::new(send);
+    if let Some(slots_per_second) = order.head().slots_per_second {
+        teller.pacer = Some((Pacer::new(slots_per_second), Timer::new()?));
+    }
     let here = Here { member, prober, trial: order.head().trial };
     tokio::select! {
         biased;
@@ -132,12 +137,15 @@ pub(crate) struct Teller<'s, B: Batch> {
     steps: Vec<B::Step>,
     punctuality: Arc<Punctuality>,
     told: Instant,
+    /// Holds the trial back: how many steps there were, and when the next one may be told.
+    pacer: Option<(Pacer, Timer)>,
+    count: u64,
 }
 
 impl<'s, B: Batch<Step: Send> + Serialize + Sync> Teller<'s, B> {
     fn new(send: &'s mut FrameSender) -> Teller<'s, B> {
         let (steps, punctuality) = (Vec::new(), Arc::default());
-        Teller { send, steps, punctuality, told: Instant::now() }
+        Teller { send, steps, punctuality, told: Instant::now(), pacer: None, count: 0 }
     }
 
     /// Where is noted what begins in real time.
@@ -147,6 +155,10 @@ impl<'s, B: Batch<Step: Send> + Serialize + Sync> Teller<'s, B> {
 
     /// Tells one more step, now or with others.
     pub(crate) async fn step(&mut self, step: B::Step) -> Result<(), TrialError> {
+        self.count += 1;
+        if let Some((pacer, timer)) = &mut self.pacer {
+            timer.until(pacer.due(self.count)).await?;
+        }
         self.steps.push(step);
         if self.steps.len() >= MOST_STEPS || self.told.elapsed() >= REPORT_EVERY {
             self.tell().await?;

@@ -15,7 +15,7 @@ use crate::identity::{Identity, digest};
 /// Protocol of a node that has no certificate yet. The number is the version.
 pub const ALPN_JOIN: &[u8] = b"fogbit-join/2";
 /// Protocol of nodes with certificates. The number is the version.
-pub const ALPN_NODE: &[u8] = b"fogbit/6";
+pub const ALPN_NODE: &[u8] = b"fogbit/7";
 
 /// Why TLS could not be set up.
 #[derive(Debug, thiserror::Error)]

@@ -156,6 +156,8 @@ pub struct OrderHead {
     pub policy: String,
     /// The trained model of a policy that has one (safetensors).
     pub model: Option<Vec<u8>>,
+    /// In virtual time, for somebody who watches: at most this many slots a second.
+    pub slots_per_second: Option<f64>,
 }
 
 /// A trial of the problem `one-bit`.

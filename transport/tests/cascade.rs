@@ -31,6 +31,7 @@ fn order(images: u32, training: u32, weak: bool) -> CascadeOrder {
             name: "mdp".into(),
             policy: "{}".into(),
             model: None,
+            slots_per_second: None,
         },
         images: 10,
         walk: walk(images),

@@ -37,6 +37,7 @@ struct Order {
     name: String,
     policy: String,
     model: Option<Vec<u8>>,
+    slots_per_second: Option<f64>,
     images: u64,
 }
 
@@ -72,9 +73,15 @@ fn orders_with_a_shared_head_have_the_bytes_of_those_that_are_written_out() {
     let trial = TrialId { seed_number: 2, policy: 1 };
     let (name, policy) = (String::from("rule"), String::from("{}"));
     let model = Some(vec![1, 2, 3]);
-    let head =
-        OrderHead { trial, name: name.clone(), policy: policy.clone(), model: model.clone() };
-    let written = Order { trial, name, policy, model, images: 12 };
+    let slots_per_second = Some(2.5);
+    let head = OrderHead {
+        trial,
+        name: name.clone(),
+        policy: policy.clone(),
+        model: model.clone(),
+        slots_per_second,
+    };
+    let written = Order { trial, name, policy, model, slots_per_second, images: 12 };
     assert_eq!(bytes(&WithHead { head, images: 12 }), bytes(&written));
 }
 

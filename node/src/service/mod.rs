@@ -108,7 +108,8 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let problems = Problems {
-        seeds: SharedSeeds::new(metrics),
+        seeds: SharedSeeds::new(metrics.clone()),
+        metrics,
         computers: Computers::default(),
         plans: Plans::default(),
         ways_back: WaysBack::default(),
@@ -226,6 +227,7 @@ async fn tell_states(
 /// What this node is, problem by problem.
 #[derive(Debug, Clone)]
 struct Problems {
+    metrics: HelperMetrics,
     seeds: SharedSeeds,
     computers: Computers,
     plans: Plans,

@@ -110,9 +110,11 @@ async fn serve_stream(
     let served = match opening {
         Ok(Opening::Session(open)) => serve_session(&problems, from, open, send, receive).await,
         Ok(Opening::Steering(open)) => {
+            let _open = problems.metrics.open_session();
             steering::serve(&problems.computers, from, open, send, receive).await
         }
         Ok(Opening::Pipeline(open)) => {
+            let _open = problems.metrics.open_session();
             pipeline::serve(&problems.plans, &from, open, send, receive).await
         }
         Ok(Opening::Compute(_) | Opening::Image(_) | Opening::Way(_)) => {

@@ -37,7 +37,8 @@ pub fn run(context: &Context) -> Outcome {
     let plan = &context.plan;
     let mut collector = Collector::new(plan);
     let mut failure = None;
-    let threads = match threads(context) {
+    let endless = plan.scenario.length() == RunLength::Endless;
+    let threads = match threads(plan.policies.len(), endless || context.pace.is_some()) {
         Ok(threads) => threads,
         Err(error) => {
             let failure = RunFailure { message: error.to_string(), help: None };
@@ -72,12 +73,16 @@ pub fn run(context: &Context) -> Outcome {
     Outcome { collector, failure, links: MeasuredLinks::default() }
 }
 
-/// One thread for each core. Trials that somebody watches, and those without an end, all go on side
-/// by side, however many there are.
-fn threads(context: &Context) -> Result<rayon::ThreadPool, rayon::ThreadPoolBuildError> {
-    let endless = context.plan.scenario.length() == RunLength::Endless;
-    let side_by_side = endless || context.pace.is_some();
-    let least = if side_by_side { context.plan.policies.len() } else { 0 };
+/// One thread for each core. Trials that somebody watches, and those without an end, all go on
+/// `side_by_side`, however many policies there are.
+///
+/// # Errors
+/// If the threads cannot be started.
+pub(crate) fn threads(
+    policies: usize,
+    side_by_side: bool,
+) -> Result<rayon::ThreadPool, rayon::ThreadPoolBuildError> {
+    let least = if side_by_side { policies } else { 0 };
     let threads = rayon::current_num_threads().max(least);
     rayon::ThreadPoolBuilder::new().num_threads(threads).build()
 }
@@ -157,7 +162,7 @@ pub fn play_trial(
         watcher,
         policy,
         slots: plan.scenario.last_slot(),
-        tell_every: pace.map_or(TELL_EVERY, |pace| (pace / 10.0).clamp(1.0, 4096.0) as u64),
+        tell_every: tell_every(pace, TELL_EVERY),
         told: Told::nothing(instance.seed),
     };
     let mut trial = Trial {
@@ -281,24 +286,28 @@ struct Paced<'s> {
     stop: &'s AtomicBool,
 }
 
-impl Paced<'_> {
-    /// Sleeps until `slot` may begin, in parts: a run that is stopped does not sleep on.
-    fn wait(&self, pacer: Pacer, slot: u64) {
-        loop {
-            let left = pacer.due(slot).saturating_duration_since(Instant::now());
-            if left.is_zero() || self.stop.load(Ordering::Relaxed) {
-                return;
-            }
-            std::thread::sleep(left.min(LONGEST_SLEEP));
+/// Sleeps until `slot` may begin, in parts: a run that is stopped does not sleep on.
+pub(crate) fn wait(pacer: Pacer, slot: u64, stop: &AtomicBool) {
+    loop {
+        let left = pacer.due(slot).saturating_duration_since(Instant::now());
+        if left.is_zero() || stop.load(Ordering::Relaxed) {
+            return;
         }
+        std::thread::sleep(left.min(LONGEST_SLEEP));
     }
+}
+
+/// How often a trial tells how far it is, in slots, of which so many begin in a second at most: ten times
+/// a second, or as often as one that nobody holds back.
+pub(crate) fn tell_every(slots_per_second: Option<f64>, at_most: u64) -> u64 {
+    slots_per_second.map_or(at_most, |pace| (pace / 10.0).clamp(1.0, at_most as f64) as u64)
 }
 
 impl Fog for Paced<'_> {
     #[inline]
     async fn observe(&mut self, slot: u64, contexts: &mut Contexts) -> Result<(), TrialError> {
         if let Some(pacer) = self.pacer {
-            self.wait(pacer, slot);
+            wait(pacer, slot, self.stop);
         }
         self.fog.observe(slot, contexts).await
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use fogbit_neural::PIXELS;
 use fogbit_scenario::cascade::{CascadeInstance, ImageStep};
-use fogbit_scenario::topology::CascadePolicySpec;
+use fogbit_scenario::topology::{CascadePolicySpec, Problem};
 use fogbit_task_node::cascade::{CascadeRecorder, CascadeTrial as TrialLoop, SimCamera};
 use fogbit_task_node::{TrialEnd, TrialError};
 use fogbit_transport::cascade::{CascadeOrder, EdgeOrder, send_load};
@@ -47,6 +47,7 @@ impl ProblemBackend for Cascade {
     type Instance = CascadeInstance;
     type Ledger = CascadeLedger;
     type Batch = Timed<ImageStep>;
+    const PROBLEM: Problem = Problem::Cascade;
 
     fn plan(&self) -> &CascadePlan {
         &self.plan
@@ -110,8 +111,9 @@ impl ProblemBackend for Cascade {
         now(TrialLoop { instance }.play(&mut camera, &mut *decider, recorder, stop))
     }
 
-    fn helpers(&self) -> Vec<String> {
-        vec![self.plan.scenario.edge().name.clone()]
+    fn sites(&self) -> Vec<String> {
+        let scenario = &self.plan.scenario;
+        vec![scenario.topology().task_node.name.clone(), scenario.edge().name.clone()]
     }
 
     fn helper_order(

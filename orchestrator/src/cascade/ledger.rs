@@ -9,9 +9,10 @@ use fogbit_scenario::cascade::{
     Arrival, CascadeInstance, Fate, Hidden, ImageRow, ImageStep, ImageStream,
 };
 
+use super::metrics;
 use super::record::{DecisionRow, header};
 use super::tally::Tally;
-use crate::harness::{LedgerError, ProblemLedger, Told, Watch, show};
+use crate::harness::{LedgerError, Metric, ProblemLedger, Told, TrialSeries, Watch, show};
 
 /// A decision file, and how many images of the trial go there.
 pub struct Decisions {
@@ -178,6 +179,30 @@ impl ProblemLedger for CascadeLedger {
     /// The loss of all images so far.
     fn lost(&self) -> f64 {
         self.tally.loss
+    }
+
+    const METRICS: &'static [Metric] = metrics::ALL;
+
+    fn show(&self, series: &mut TrialSeries<'_>) {
+        let tally = &self.tally;
+        let kept = tally.images - tally.offloaded();
+        let fates = [
+            ("kept", kept),
+            ("answered", tally.answered),
+            ("timed-out", tally.timed_out),
+            ("refused", tally.refused),
+        ];
+        for (fate, images) in fates {
+            series.set_of(&metrics::IMAGES, fate, images as f64);
+        }
+        series.set(&metrics::WANTED, tally.wanted as f64);
+        if self.pays {
+            series.set(&metrics::WASTED, self.instance.bucket.tokens(tally.wasted));
+        }
+        series.set(&metrics::LOSS, tally.loss);
+        if tally.images > 0 {
+            series.set(&metrics::AVERAGE_LOSS, tally.loss / tally.images as f64);
+        }
     }
 
     fn close(mut self) -> io::Result<Tally> {

@@ -11,6 +11,7 @@ pub mod collect;
 pub mod files;
 pub mod ledger;
 pub mod metric;
+mod metrics;
 pub mod pictures;
 pub mod plan;
 pub mod policies;

@@ -6,6 +6,7 @@ mod one_bit;
 mod pipeline;
 mod placement;
 mod play;
+mod prepared;
 mod shown;
 
 use std::net::SocketAddr;
@@ -85,7 +86,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = 1, env = "FOGBIT_TASK_NODES")]
     pub(super) task_nodes: usize,
 
-    /// Play at most this many slots a second in each trial, to watch a run in the slot clock
+    /// Play at most this many slots (tasks, images, applications) a second in each trial, to watch a
+    /// run in virtual time
     #[arg(long, value_name = "SLOTS_PER_SECOND", env = "FOGBIT_PACE", value_parser = pace)]
     pace: Option<f64>,
 
@@ -108,22 +110,12 @@ fn pace(text: &str) -> Result<f64, String> {
 }
 
 impl RunArgs {
-    /// For problems without logs and metrics of their own: refuses what would be missed in the
-    /// results, and says what has no effect. Whoever starts all runs alike, as Docker Compose does,
-    /// asks for metrics of each of them.
-    fn without_logs_and_metrics(&self, problem: Problem) -> Result<(), Failure> {
+    /// For problems without logs of their own: refuses what would be missed in the results.
+    fn without_logs(&self, problem: Problem) -> Result<(), Failure> {
         let name = problem.name();
         if !self.log.is_empty() {
             let message = format!("--log is for the problem `one-bit` so far, this is `{name}`");
             return Err(Failure::usage(message).help("leave it out"));
-        }
-        let flags = [
-            ("--pace", self.pace.is_some()),
-            ("--metrics", self.metrics.is_some()),
-            ("--linger", self.linger),
-        ];
-        for (flag, _) in flags.into_iter().filter(|(_, given)| *given) {
-            tell(format_args!("note: {flag} has no effect on the problem `{name}` so far"));
         }
         Ok(())
     }

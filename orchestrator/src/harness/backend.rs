@@ -5,19 +5,23 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use fogbit_scenario::topology::Problem;
 use fogbit_task_node::{TrialEnd, TrialError};
 use fogbit_transport::report::Batch;
 use fogbit_transport::wire::{HelperOrder, OrderHead, Player, TaskNodeOrder};
 use fogbit_transport::{FrameSender, WireError};
+use prometheus::Registry;
 use serde::de::DeserializeOwned;
 
 use super::board::RunBoard;
 use super::ledger::{ProblemLedger, Told, Watch};
+use super::metrics::ProblemMetrics;
 use super::plan::ProblemPlan;
 use super::sim::SimRecorder;
 use super::trials::ProblemCollector;
 use crate::plan::Status;
 use crate::results::ResultsDir;
+use crate::run_metrics::RunLabels;
 use crate::validity::Begun;
 
 /// A problem whose trials are played: its plan, and what is made once for all of them (models,
@@ -36,6 +40,9 @@ pub trait ProblemBackend: Clone + Send + Sync + 'static {
 
     /// What to do.
     fn plan(&self) -> &Self::Plan;
+
+    /// Which problem it is.
+    const PROBLEM: Problem;
 
     /// Name of the run.
     fn name(&self) -> String;
@@ -86,8 +93,8 @@ pub trait ProblemBackend: Clone + Send + Sync + 'static {
         stop: &AtomicBool,
     ) -> Result<TrialEnd, TrialError>;
 
-    /// Names of the helper nodes, in the order of their numbers.
-    fn helpers(&self) -> Vec<String>;
+    /// Names of the sites: the task node, and the helper nodes in the order of their numbers.
+    fn sites(&self) -> Vec<String>;
 
     /// What the helper node `node` is told of the seed of that number.
     fn helper_order(
@@ -151,6 +158,8 @@ pub struct RunContext<P: ProblemBackend> {
     pub decisions: Option<ResultsDir>,
     /// Whom to tell how it goes.
     pub board: Arc<RunBoard>,
+    /// At most this many slots a second in each trial in virtual time, for somebody who watches.
+    pub pace: Option<f64>,
     /// Set to stop as soon as possible.
     pub stop: Arc<AtomicBool>,
     /// Where the steps of all trials are kept too, in the order in which they come; none keeps none.
@@ -161,7 +170,32 @@ impl<P: ProblemBackend> RunContext<P> {
     /// Of a run of `problem` that keeps no decisions and shows nobody its steps.
     pub fn new(problem: P) -> RunContext<P> {
         let board = Arc::new(RunBoard::new(problem.plan(), problem.length(), P::said));
-        RunContext { problem, decisions: None, board, stop: Arc::default(), watch: None }
+        let (stop, pace) = (Arc::default(), None);
+        RunContext { problem, decisions: None, board, pace, stop, watch: None }
+    }
+
+    /// The same run with metrics, which go to `registry`.
+    ///
+    /// # Errors
+    /// If the registry has metrics of these names already.
+    pub fn with_metrics(
+        self,
+        backend: &str,
+        registry: &Registry,
+    ) -> prometheus::Result<RunContext<P>> {
+        let problem = &self.problem;
+        let labels = RunLabels {
+            topology: &problem.name(),
+            problem: P::PROBLEM,
+            backend,
+            clock: if problem.is_wall() { "wall" } else { "slot" },
+            slots: Some(problem.length()),
+        };
+        let policies = problem.plan().policies().iter().map(|policy| policy.name.clone()).collect();
+        let metrics =
+            ProblemMetrics::new(labels, P::Ledger::METRICS, policies, problem.sites(), registry)?;
+        let board = RunBoard::new(problem.plan(), problem.length(), P::said).with_metrics(metrics);
+        Ok(RunContext { board: Arc::new(board), ..self })
     }
 
     /// The ledger of the trial of a policy under a seed, with its decision file.

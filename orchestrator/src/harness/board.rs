@@ -1,11 +1,13 @@
-//! How far a run is, for the progress display, in all problems but `one-bit`.
+//! How far a run is, for the progress display and Prometheus, in all problems but `one-bit`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::ledger::ProblemLedger;
+use super::metrics::{ProblemMetrics, Shown};
 use super::plan::ProblemPlan;
 use crate::progress::{Progress, Watched};
+use crate::validity::Begun;
 
 /// The board of one run. Whoever plays trials publishes to it now and then.
 #[derive(Debug)]
@@ -14,6 +16,8 @@ pub struct RunBoard {
     planned: u64,
     said: fn(f64) -> String,
     stage: Mutex<String>,
+    /// None where nobody asks for them.
+    metrics: Option<ProblemMetrics>,
 }
 
 #[derive(Debug)]
@@ -25,10 +29,20 @@ struct PolicyBoard {
 }
 
 /// What a trial has told the board so far.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Published {
+    seed: u64,
     booked: u64,
     lost: i64,
+    held_up: Begun,
+    shown: Shown,
+}
+
+impl Published {
+    /// Nothing yet of the trial under `seed`.
+    pub fn nothing(seed: u64) -> Published {
+        Published { seed, ..Published::default() }
+    }
 }
 
 impl RunBoard {
@@ -45,7 +59,18 @@ impl RunBoard {
             planned: length.saturating_mul(plan.seeds().len() as u64),
             said,
             stage: Mutex::new(String::new()),
+            metrics: None,
         }
+    }
+
+    /// Has it tell Prometheus too.
+    pub fn with_metrics(self, metrics: ProblemMetrics) -> RunBoard {
+        RunBoard { metrics: Some(metrics), ..self }
+    }
+
+    /// What Prometheus is told, if somebody asks for it.
+    pub fn metrics(&self) -> Option<&ProblemMetrics> {
+        self.metrics.as_ref()
     }
 
     /// Says what is being done before the first decision, or between trials; nothing clears it.
@@ -56,10 +81,19 @@ impl RunBoard {
     /// Adds what a trial of `policy` has come to since it last told.
     pub fn publish(&self, policy: usize, ledger: &impl ProblemLedger, told: &mut Published) {
         let board = &self.policies[policy];
-        let now = Published { booked: ledger.booked(), lost: (ledger.lost() * 1e6) as i64 };
-        board.booked.fetch_add(now.booked - told.booked, Ordering::Relaxed);
-        board.lost.fetch_add((now.lost - told.lost) as u64, Ordering::Relaxed);
-        *told = now;
+        let (booked, lost) = (ledger.booked(), (ledger.lost() * 1e6) as i64);
+        let more = booked - told.booked;
+        board.booked.fetch_add(more, Ordering::Relaxed);
+        board.lost.fetch_add((lost - told.lost) as u64, Ordering::Relaxed);
+        (told.booked, told.lost) = (booked, lost);
+        if let Some(metrics) = &self.metrics {
+            metrics.run.at(policy, told.seed, booked, more);
+            let now = ledger.held_up();
+            let before = std::mem::replace(&mut told.held_up, now);
+            let (slots, late) = (now.slots - before.slots, now.late - before.late);
+            metrics.run.judge(Begun { slots, late });
+            ledger.show(&mut metrics.trial(policy, &mut told.shown));
+        }
     }
 }
 

@@ -3,6 +3,9 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::metrics::{Metric, TrialSeries};
+use crate::validity::Begun;
+
 /// The ledger of one trial: it is told its steps, from virtual time or from a task node that may lie.
 pub trait ProblemLedger {
     /// What it is told of each decision.
@@ -27,6 +30,18 @@ pub trait ProblemLedger {
 
     /// What all decisions so far have lost, in the unit in which progress is shown.
     fn lost(&self) -> f64;
+
+    /// By what a run in real time is judged beside slots that began late: things that were measured,
+    /// and how many of them the host held up.
+    fn held_up(&self) -> Begun {
+        Begun::default()
+    }
+
+    /// What Prometheus is told of the trial beside its slots.
+    const METRICS: &'static [Metric];
+
+    /// Tells what [`METRICS`](Self::METRICS) are so far.
+    fn show(&self, series: &mut TrialSeries<'_>);
 
     /// The trial's account; what is written of its decisions is on disk then.
     ///

@@ -7,7 +7,7 @@ use fogbit_scenario::link::verdict::LinkCheck;
 use fogbit_transport::codec::CONTROL_LIMIT;
 use fogbit_transport::report::{Batch, Report};
 use fogbit_transport::wire::{OrderHead, TaskNodeOrder, TrialId};
-use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, WireError};
+use fogbit_transport::{CloseCode, FrameReceiver, FrameSender, Role, WireError};
 use tokio::sync::watch;
 
 use super::backend::{AccountOf, ProblemBackend, RunContext, Trial};
@@ -55,7 +55,7 @@ fn crew(problem: &impl ProblemBackend) -> Crew {
     let player = |name: &String| CrewPlayer { policy: name.clone(), external: None };
     Crew {
         run: problem.name(),
-        helpers: problem.helpers(),
+        helpers: problem.sites().split_off(1),
         players: policies.map(|policy| player(&policy.name)).collect(),
     }
 }
@@ -84,10 +84,22 @@ where
         let board = &context.board;
         self.fleet.wait_for_nodes(|stage| board.set_stage(&stage)).await?;
         board.set_stage("");
+        self.show_members();
         for (number, seed) in context.problem.plan().seeds().iter().enumerate() {
             self.play_seed(number as u64, *seed).await?;
         }
         Ok(())
+    }
+
+    /// Shows who is there.
+    fn show_members(&self) {
+        let Some(metrics) = self.context.board.metrics() else { return };
+        for (name, place) in self.context.problem.sites()[1..].iter().zip(self.fleet.helpers()) {
+            metrics.run.node_present(name, place.is_some());
+        }
+        let (helpers, task_nodes) = self.fleet.count();
+        metrics.run.members(Role::Helper, helpers);
+        metrics.run.members(Role::TaskNode, task_nodes);
     }
 
     /// Plays all policies under one seed.
@@ -101,7 +113,7 @@ where
         let told = self.fleet.tell_seed(number, order).await?;
         let at_once = if problem.is_wall() { 1 } else { players.len() };
         let trials = members.into_iter().enumerate().map(|(policy, member)| {
-            let head = head(problem, TrialId { seed_number: number, policy: policy as u32 });
+            let head = head(context, TrialId { seed_number: number, policy: policy as u32 });
             let order = problem.trial_order(head, &instance, &told.addresses);
             let (context, instance) = (context.clone(), Arc::clone(&instance));
             move |stopped| drive(context, (policy, seed), instance, member, order, stopped)
@@ -122,7 +134,8 @@ where
 }
 
 /// With what the order of a trial begins.
-fn head(problem: &impl ProblemBackend, trial: TrialId) -> OrderHead {
+fn head<P: ProblemBackend>(context: &RunContext<P>, trial: TrialId) -> OrderHead {
+    let problem = &context.problem;
     let policy = trial.policy as usize;
     let planned = &problem.plan().policies()[policy];
     OrderHead {
@@ -130,6 +143,7 @@ fn head(problem: &impl ProblemBackend, trial: TrialId) -> OrderHead {
         name: planned.name.clone(),
         policy: serde_json::to_string(&planned.spec).expect("a policy is plain data"),
         model: problem.model(policy).map(<[u8]>::to_vec),
+        slots_per_second: context.pace.filter(|_| !problem.is_wall()),
     }
 }
 
@@ -161,7 +175,7 @@ async fn drive<P: ProblemBackend>(
         context: &context,
         policy,
         booking: Booking::new(ledger),
-        published: Published::default(),
+        published: Published::nothing(seed),
         begun: Begun::default(),
         links: Vec::new(),
     };
@@ -222,7 +236,11 @@ impl<P: ProblemBackend> Conversation<'_, P> {
                 Report::Steps(batch) => {
                     let (slots, late) = batch.begun();
                     self.booking.book(batch).await?;
-                    self.begun.add(Begun { slots: slots.into(), late: late.into() });
+                    let begun = Begun { slots: slots.into(), late: late.into() };
+                    self.begun.add(begun);
+                    if let Some(metrics) = self.context.board.metrics() {
+                        metrics.run.begun(self.policy, begun);
+                    }
                     let (board, published) = (&self.context.board, &mut self.published);
                     self.booking.with(|ledger| board.publish(self.policy, ledger, published));
                 }

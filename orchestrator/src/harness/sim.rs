@@ -1,9 +1,9 @@
 //! Backend `sim`: every trial in this process, in virtual time, over the cores.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use fogbit_task_node::{TrialEnd, TrialError};
+use fogbit_task_node::{Pacer, TrialEnd, TrialError};
 use rayon::prelude::*;
 
 use super::backend::{AccountOf, ProblemBackend, RunContext, Trial};
@@ -11,6 +11,7 @@ use super::board::{Published, RunBoard};
 use super::ledger::{ProblemLedger, Told};
 use super::plan::ProblemPlan;
 use super::trials::{Outcome, RunFailure, of_trial};
+use crate::backend::sim::{tell_every, threads, wait};
 use crate::links::MeasuredLinks;
 use crate::plan::Status;
 use crate::validity::Begun;
@@ -26,16 +27,26 @@ where
     let problem = &context.problem;
     let mut collector = problem.collector();
     let mut failure = None;
-    for seeds in problem.plan().seeds().chunks(SEEDS_AT_ONCE) {
+    let policies = problem.plan().policies().len();
+    // Whoever watches wants to see all policies, under one seed after the other.
+    let at_once = if context.pace.is_some() { 1 } else { SEEDS_AT_ONCE };
+    let threads = match threads(policies, context.pace.is_some()) {
+        Ok(threads) => threads,
+        Err(error) => {
+            let failure = Some(RunFailure { message: error.to_string(), help: None });
+            return Outcome { collector, failure, links: MeasuredLinks::default() };
+        }
+    };
+    for seeds in problem.plan().seeds().chunks(at_once) {
         if context.stop.load(Ordering::Relaxed) || failure.is_some() {
             break;
         }
-        let policies = problem.plan().policies().len();
         let trials: Vec<(usize, u64)> = seeds
             .iter()
             .flat_map(|seed| (0..policies).map(move |policy| (policy, *seed)))
             .collect();
-        let results: Vec<_> = trials.into_par_iter().map(|trial| play(context, trial)).collect();
+        let results: Vec<_> =
+            threads.install(|| trials.into_par_iter().map(|trial| play(context, trial)).collect());
         for result in results {
             match result {
                 Ok(trial) => {
@@ -66,8 +77,15 @@ pub fn play<P: ProblemBackend>(
     let instance = context.problem.instance(seed);
     let ledger =
         context.ledger((policy, seed), instance.clone(), Told::Here).map_err(unwritable)?;
-    let mut recorder =
-        SimRecorder { ledger, board: &context.board, policy, published: Published::default() };
+    let mut recorder = SimRecorder {
+        ledger,
+        board: &context.board,
+        policy,
+        published: Published::nothing(seed),
+        tell_every: tell_every(context.pace, P::Ledger::TELL_EVERY),
+        pacer: context.pace.map(Pacer::new),
+        stop: &context.stop,
+    };
     let started = Instant::now();
     let end = context.problem.play(policy, &instance, &mut recorder, &context.stop);
     let seconds = started.elapsed().as_secs_f64();
@@ -90,6 +108,10 @@ pub struct SimRecorder<'c, L> {
     board: &'c RunBoard,
     policy: usize,
     published: Published,
+    /// How often it is told, in decisions.
+    tell_every: u64,
+    pacer: Option<Pacer>,
+    stop: &'c AtomicBool,
 }
 
 impl<L: ProblemLedger> SimRecorder<'_, L> {
@@ -99,10 +121,13 @@ impl<L: ProblemLedger> SimRecorder<'_, L> {
     /// If the ledger does not take it.
     #[inline]
     pub fn book(&mut self, step: &L::Step) -> Result<(), TrialError> {
+        if let Some(pacer) = self.pacer {
+            wait(pacer, self.ledger.booked() + 1, self.stop);
+        }
         self.ledger
             .record(step)
             .map_err(|error| TrialError::Record { reason: error.to_string() })?;
-        if self.ledger.booked().is_multiple_of(L::TELL_EVERY) {
+        if self.ledger.booked().is_multiple_of(self.tell_every) {
             self.publish();
         }
         Ok(())

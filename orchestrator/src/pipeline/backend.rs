@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use fogbit_scenario::pipeline::{ApplicationStep, PipelineInstance};
+use fogbit_scenario::topology::Problem;
 use fogbit_task_node::pipeline::{PipelineRecorder, PipelineTrial as TrialLoop, SimSites};
 use fogbit_task_node::{TrialEnd, TrialError};
 use fogbit_transport::pipeline::{PipelineOrder, SiteOrder};
@@ -45,6 +46,7 @@ impl ProblemBackend for Pipeline {
     type Instance = PipelineInstance;
     type Ledger = PipelineLedger;
     type Batch = Vec<ApplicationStep>;
+    const PROBLEM: Problem = Problem::Pipeline;
 
     fn plan(&self) -> &PipelinePlan {
         &self.plan
@@ -101,8 +103,8 @@ impl ProblemBackend for Pipeline {
         now(TrialLoop { instance }.play(&mut SimSites, &mut *decider, recorder, stop))
     }
 
-    fn helpers(&self) -> Vec<String> {
-        self.plan.scenario.sites()[1..].to_vec()
+    fn sites(&self) -> Vec<String> {
+        self.plan.scenario.sites().to_vec()
     }
 
     fn helper_order(

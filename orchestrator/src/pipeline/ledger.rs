@@ -11,9 +11,11 @@ use fogbit_scenario::pipeline::{
 };
 
 use super::labels::SeedLabels;
+use super::metrics;
 use super::record::{DecisionRow, header};
 use super::tally::{Entry, Tally};
-use crate::harness::{LedgerError, ProblemLedger, Told, Watch, show};
+use crate::harness::{LedgerError, Metric, ProblemLedger, Told, TrialSeries, Watch, show};
+use crate::validity::Begun;
 
 /// The account of one trial while it goes on.
 pub struct PipelineLedger {
@@ -168,6 +170,35 @@ impl ProblemLedger for PipelineLedger {
     /// By how much all delays so far exceed the least ones, in milliseconds.
     fn lost(&self) -> f64 {
         self.tally.lost_ms()
+    }
+
+    fn held_up(&self) -> Begun {
+        let measured = &self.tally.measured;
+        Begun { slots: measured.count(), late: measured.late() }
+    }
+
+    const METRICS: &'static [Metric] = metrics::ALL;
+
+    fn show(&self, series: &mut TrialSeries<'_>) {
+        let Tally { counts, measured, .. } = &self.tally;
+        let fates =
+            [("done", counts.done), ("timed-out", counts.timed_out), ("refused", counts.refused)];
+        for (fate, applications) in fates {
+            series.set_of(&metrics::APPLICATIONS, fate, applications as f64);
+        }
+        series.set(&metrics::OPTIMAL, counts.optimal as f64);
+        for (site, sub_tasks) in self.tally.at_site.iter().enumerate() {
+            series.set_at(&metrics::SUB_TASKS, site, *sub_tasks as f64);
+        }
+        series.set(&metrics::AS_LABEL, counts.as_label as f64);
+        let seconds = |ns: u128| ns as f64 / 1e9;
+        series.set(&metrics::DELAY, seconds(self.tally.delay_ns));
+        series.set(&metrics::LEAST_DELAY, seconds(self.tally.optimum_ns));
+        if self.instance.timeout_ns.is_some() {
+            series.set(&metrics::MEASURED, seconds(measured.delay_ns()));
+            series.set(&metrics::MEASURED_MODELLED, seconds(measured.modelled_ns()));
+            series.set(&metrics::HELD_UP, measured.late() as f64);
+        }
     }
 
     fn close(mut self) -> io::Result<Tally> {

@@ -11,6 +11,7 @@ pub mod files;
 pub mod labels;
 pub mod ledger;
 pub mod metric;
+mod metrics;
 pub mod plan;
 pub mod policies;
 pub mod read;

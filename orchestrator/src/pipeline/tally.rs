@@ -123,6 +123,26 @@ pub fn is_late(held_up_ns: u64, measured_ns: u64) -> bool {
 }
 
 impl MeasuredTally {
+    /// Sum of the measured delays, in nanoseconds.
+    pub fn delay_ns(&self) -> u128 {
+        self.delay_ns
+    }
+
+    /// Sum of the modelled delays of the same applications, in nanoseconds.
+    pub fn modelled_ns(&self) -> u128 {
+        self.modelled_ns
+    }
+
+    /// How many applications were measured.
+    pub fn count(&self) -> u64 {
+        self.ratio.running().n
+    }
+
+    /// How many of them the host held up.
+    pub fn late(&self) -> u64 {
+        self.late
+    }
+
     fn add(&mut self, measured_ns: u64, modelled_ns: u64, held_up_ns: u64) {
         self.late += u64::from(is_late(held_up_ns, measured_ns));
         self.delay_ns += u128::from(measured_ns);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use fogbit_scenario::placement::{PlacementInstance, Step};
-use fogbit_scenario::topology::PlacementPolicySpec;
+use fogbit_scenario::topology::{PlacementPolicySpec, Problem};
 use fogbit_scenario::work::Execution;
 use fogbit_task_node::placement::{
     InstanceOracle, PlacementDecider, PlacementRecorder, PlacementTrial as TrialLoop, SimFog,
@@ -43,6 +43,7 @@ impl ProblemBackend for Placement {
     type Instance = PlacementInstance;
     type Ledger = PlacementLedger;
     type Batch = Vec<Step>;
+    const PROBLEM: Problem = Problem::Placement;
 
     fn plan(&self) -> &PlacementPlan {
         &self.plan
@@ -111,8 +112,8 @@ impl ProblemBackend for Placement {
         now(trial.play(&mut SimFog::new(instance), &mut decider, recorder, stop))
     }
 
-    fn helpers(&self) -> Vec<String> {
-        self.plan.scenario.helpers().iter().map(|helper| helper.name.clone()).collect()
+    fn sites(&self) -> Vec<String> {
+        self.plan.scenario.site_names().into_iter().map(str::to_owned).collect()
     }
 
     fn helper_order(

@@ -6,13 +6,14 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use fogbit_scenario::placement::{PlacementInstance, Site, Step};
+use fogbit_scenario::placement::{Fate, PlacementInstance, Site, Step};
 
+use super::metrics;
 use super::pairing::{TaskPair, pairs};
 use super::plan::{PlacementPlan, Segment, Window};
 use super::record::{DecisionRow, header};
 use super::tally::{Priced, Tally, Truth, came_back, milliseconds};
-use crate::harness::{LedgerError, ProblemLedger, Watch, show};
+use crate::harness::{LedgerError, Metric, ProblemLedger, TrialSeries, Watch, show};
 use crate::stats::Running;
 
 /// The account of one trial while it goes on.
@@ -23,6 +24,8 @@ pub struct PlacementLedger {
     segments: Arc<[Segment]>,
     windows: Arc<[Window]>,
     account: PlacementAccount,
+    /// What each helper node was sent.
+    nodes: Vec<NodeCounts>,
     /// The segment and the window of the slot.
     at: (usize, usize),
     expected_ms: Vec<f64>,
@@ -56,6 +59,25 @@ impl PlacementAccount {
         let mut whole = Tally::default();
         self.segments.iter().for_each(|segment| whole.merge(segment));
         whole
+    }
+}
+
+/// The tasks that one helper node was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct NodeCounts {
+    offloaded: u64,
+    refused: u64,
+    timed_out: u64,
+}
+
+impl NodeCounts {
+    fn add(&mut self, fate: Fate) {
+        self.offloaded += 1;
+        match fate {
+            Fate::Done => {}
+            Fate::Refused(_) => self.refused += 1,
+            Fate::TimedOut => self.timed_out += 1,
+        }
     }
 }
 
@@ -94,6 +116,7 @@ impl PlacementLedger {
             segments: Arc::clone(&plan.segments),
             windows: Arc::clone(&plan.windows),
             account: PlacementAccount::default(),
+            nodes: vec![NodeCounts::default(); instance.sites() - 1],
             at: (0, 0),
             expected_ms: Vec::with_capacity(instance.sites()),
             instance,
@@ -165,6 +188,9 @@ impl PlacementLedger {
         windows.resize_with(*window + 1, WindowTally::default);
         let truth = Truth { pairs, deadline_ns: self.deadline_ns };
         segments[*segment].add(step, priced, &truth);
+        if let Site::Helper(_) = step.execution.site {
+            self.nodes[step.execution.site.index() - 1].add(step.execution.fate);
+        }
         let point = &mut windows[*window];
         point.tasks += 1;
         point.regret.add(priced.regret_ms);
@@ -181,6 +207,11 @@ impl PlacementLedger {
         DecisionRow { step, priced, expected_ms: &self.expected_ms }.append_to(&mut self.row);
         file.write_all(self.row.as_bytes())
     }
+}
+
+/// The sum of what was averaged.
+fn sum(running: &Running) -> f64 {
+    running.mean * running.n as f64
 }
 
 impl ProblemLedger for PlacementLedger {
@@ -207,7 +238,29 @@ impl ProblemLedger for PlacementLedger {
 
     /// Sum of the regret of all slots so far, in milliseconds.
     fn lost(&self) -> f64 {
-        self.account.segments.iter().map(|s| s.regret.mean * s.regret.n as f64).sum()
+        self.account.segments.iter().map(|segment| sum(&segment.regret)).sum()
+    }
+
+    const METRICS: &'static [Metric] = metrics::ALL;
+
+    fn show(&self, series: &mut TrialSeries<'_>) {
+        let segments = &self.account.segments;
+        let count = |of: &dyn Fn(&Tally) -> u64| segments.iter().map(of).sum::<u64>() as f64;
+        let seconds = |of: &dyn Fn(&Tally) -> Running| {
+            segments.iter().map(|segment| sum(&of(segment))).sum::<f64>() / 1e3
+        };
+        series.set(&metrics::LOCAL, count(&|segment| segment.counts.local));
+        for (node, counts) in self.nodes.iter().enumerate() {
+            series.set_at(&metrics::OFFLOADED, node + 1, counts.offloaded as f64);
+            series.set_at(&metrics::REFUSED, node + 1, counts.refused as f64);
+            series.set_at(&metrics::TIMED_OUT, node + 1, counts.timed_out as f64);
+        }
+        let missed = count(&|segment| segment.counts.deadline_missed);
+        series.set(&metrics::DONE, count(&|segment| segment.counts.done) + missed);
+        series.set(&metrics::DEADLINES_MISSED, missed);
+        series.set(&metrics::LATENCY, seconds(&|segment| segment.latency));
+        series.set(&metrics::REGRET, seconds(&|segment| segment.regret));
+        series.set(&metrics::BEST, count(&|segment| segment.right));
     }
 
     fn close(mut self) -> io::Result<PlacementAccount> {

@@ -12,6 +12,7 @@ pub mod files;
 pub mod graph;
 pub mod ledger;
 pub mod metric;
+mod metrics;
 pub mod models;
 pub mod pairing;
 pub mod plan;

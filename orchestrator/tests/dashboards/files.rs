@@ -177,6 +177,15 @@ fn dashboards_are_complete() {
             }
         }
     }
+    // Compose mounts their folder; a stack of Swarm names each of them twice.
+    let stack = std::fs::read_to_string(folder("../stack.yml")).unwrap();
+    for (name, _) in DASHBOARDS {
+        let file =
+            format!("  dashboard-{name}: {{ file: ./dashboards/grafana/dashboards/{name}.json }}");
+        let target =
+            format!("source: dashboard-{name}, target: /var/lib/grafana/dashboards/{name}.json");
+        assert!(stack.contains(&file) && stack.contains(&target), "{name} in stack.yml");
+    }
     // What the dashboards refer to is what is provisioned.
     let source = read("grafana/provisioning/datasources/prometheus.yml");
     for part in ["uid: prometheus\n", "url: http://prometheus:9090\n", "timeInterval: 2s\n"] {

@@ -2,7 +2,7 @@
 
 use super::*;
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Metric {
     pub(crate) kind: String,
     pub(crate) labels: BTreeSet<String>,
@@ -11,9 +11,17 @@ pub(crate) struct Metric {
 /// Every metric of `docs/metrics.md` as the file has it: histograms under their own name.
 pub(crate) fn documented_families() -> BTreeMap<String, Metric> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/metrics.md");
+    let families = families(&std::fs::read_to_string(path).unwrap());
+    assert!(families.len() > 60, "{families:?}");
+    families
+}
+
+/// The metrics of such a text. Problems may share one: then each has a line for it in its section,
+/// with the same type and labels.
+fn families(content: &str) -> BTreeMap<String, Metric> {
     let mut families = BTreeMap::new();
     let mut every_process = false;
-    for line in std::fs::read_to_string(path).unwrap().lines() {
+    for line in content.lines() {
         if let Some(title) = line.strip_prefix("## ") {
             every_process = title == "Every process";
         }
@@ -28,10 +36,35 @@ pub(crate) fn documented_families() -> BTreeMap<String, Metric> {
             // Helper nodes put their name on everything.
             labels.insert("node".to_owned());
         }
-        families.insert(name.to_owned(), Metric { kind: kind.to_owned(), labels });
+        let metric = Metric { kind: kind.to_owned(), labels };
+        if let Some(other) = families.get(name) {
+            assert_eq!(*other, metric, "`{name}` is there twice, and differs");
+        }
+        families.insert(name.to_owned(), metric);
     }
-    assert!(families.len() > 40, "{families:?}");
     families
+}
+
+#[test]
+fn problems_may_share_a_metric() {
+    let shared = families(
+        "| `a` | counter | policy, node | tasks | x |\n\
+         | `a` | counter | node, policy | tasks | y |",
+    );
+    assert_eq!(shared.len(), 1);
+    assert_eq!(shared["a"].labels.len(), 2);
+}
+
+#[test]
+#[should_panic(expected = "`a` is there twice, and differs")]
+fn a_metric_has_the_same_labels_wherever_it_is_shared() {
+    families("| `a` | counter | policy | tasks | x |\n| `a` | counter | node | tasks | y |");
+}
+
+#[test]
+#[should_panic(expected = "`a` is there twice, and differs")]
+fn a_metric_has_the_same_type_wherever_it_is_shared() {
+    families("| `a` | counter | policy | tasks | x |\n| `a` | gauge | policy | tasks | y |");
 }
 
 /// Every name that can be asked for, with what Prometheus makes of histograms and what the rules

@@ -116,21 +116,34 @@ pub(crate) fn check_metrics(address: &str, content: &str) {
     assert!(output.status.success(), "promtool check metrics, {address}:\n{told}");
 }
 
-#[test]
-fn a_real_prometheus_answers_every_query() {
-    const NAME: &str = "a_real_prometheus_answers_every_query";
+/// A run, and the dashboards that show it.
+struct Watched {
+    test: &'static str,
+    topology: &'static str,
+    arguments: &'static [&'static str],
+    dashboards: &'static [&'static str],
+    /// One of the policies: what is asked of all is asked of it alone too.
+    policy: &'static str,
+}
+
+/// Name, query, and whether it is asked for now alone.
+type Open = (String, String, bool);
+
+/// Has a real Prometheus scrape the run; every query of the dashboards has to have an answer, and all
+/// that every process exports has to be documented. `check` asks it for more.
+fn watch(watched: &Watched, check: impl FnOnce(&Prometheus, &mut Vec<Open>)) {
     if !installed("prometheus") || !installed("promtool") {
-        return skip(NAME, "Prometheus is not installed");
+        return skip(watched.test, "Prometheus is not installed");
     }
     let dir = tempfile::tempdir().unwrap();
     let log = |name: &str| std::fs::File::create(dir.path().join(name)).unwrap();
 
-    // An endless run with a wall clock and true queues, of a policy `toof` and others.
     let orchestrator = format!("127.0.0.1:{}", free_port());
     let mut run = spawn(
         fogbit()
             .arg("run")
-            .arg(topology("live.toml"))
+            .arg(topology(watched.topology))
+            .args(watched.arguments)
             .args(["--metrics", &orchestrator, "--quiet", "--out"])
             .arg(dir.path().join("out"))
             .stdin(Stdio::null())
@@ -145,7 +158,7 @@ fn a_real_prometheus_answers_every_query() {
         let (_, metrics) = get(&orchestrator, "/metrics").ok()?;
         let mut slots = metrics.lines().filter(|line| line.starts_with("fogbit_slots_total{"));
         let begun = |line: &str| !line.ends_with(" 0");
-        (slots.clone().count() >= 4 && slots.all(begun)).then_some(())?;
+        (slots.clone().count() >= 1 && slots.all(begun)).then_some(())?;
         let (_, body) = get(&orchestrator, "/targets").unwrap();
         let targets: Vec<Value> = serde_json::from_str(&body).unwrap();
         let roles: BTreeSet<&str> = targets.iter().map(|t| text(&t["labels"], "role")).collect();
@@ -157,7 +170,7 @@ fn a_real_prometheus_answers_every_query() {
         let own = list(target, "targets").iter().map(|address| address.as_str().unwrap());
         addresses.extend(own.map(str::to_owned));
     }
-    assert!(addresses.len() > 3, "{addresses:?}");
+    assert!(addresses.len() >= 3, "{addresses:?}");
 
     // Prometheus, configured as it ships but for the port and how often it looks for targets.
     let mut config = read("prometheus/http-sd.yml");
@@ -201,38 +214,18 @@ fn a_real_prometheus_answers_every_query() {
     }
     std::thread::sleep(Duration::from_secs(15).saturating_sub(began.elapsed()));
 
-    // Labels are as in Compose.
-    for nothing in [
-        "fogbit_slot{node!=\"\"}",
-        "process_threads{job=\"helper\", node=\"\"}",
-        "process_threads{job!=\"helper\", node!=\"\"}",
-        "up{job!~\"orchestrator|helper|task-node\"}",
-        "up{role!=\"\"}",
-        "{exported_node!=\"\"}",
-        "{exported_role!=\"\"}",
-        "fogbit_build_info{role=\"\"}",
-    ] {
-        let found = prometheus.query(nothing);
-        assert!(found.is_empty(), "{nothing}: {found:?}");
-    }
-
     // All that has no answer is asked again for a while: a busy machine may scrape late.
-    let mut open: Vec<(String, String, bool)> = Vec::new();
-    for Asked { name, expr, instant } in asked_by_panels() {
-        for policy in [".*", "toof"] {
+    let mut open = Vec::new();
+    for Asked { dashboard, name, expr, instant } in asked_by_panels() {
+        if !watched.dashboards.contains(&dashboard) {
+            continue;
+        }
+        for policy in [".*", watched.policy] {
             open.push((format!("{name} ({policy})"), filled(&expr, policy), instant));
         }
     }
-    for rule in rules() {
-        if rule.alert {
-            // The only queries that are rightly empty: a healthy run fires no alert. But all can be
-            // computed.
-            prometheus.query(&rule.expr);
-        } else {
-            open.push((format!("rule {}", rule.name), rule.expr, true));
-            open.push((format!("record {}", rule.name), rule.name, true));
-        }
-    }
+    assert!(open.len() > 40, "{}", open.len());
+    check(&prometheus, &mut open);
     let end = Instant::now() + Duration::from_secs(45);
     loop {
         open.retain(|(_, expr, instant)| !prometheus.has_answer(expr, *instant));
@@ -248,8 +241,102 @@ fn a_real_prometheus_answers_every_query() {
         let values = prometheus.ask(&path);
         assert!(values.as_array().is_some_and(|values| !values.is_empty()), "{path}: {values}");
     }
+}
 
-    // Prometheus has read the same rules as this test, and computes all of them.
+#[test]
+fn prometheus_answers_for_one_bit() {
+    // An endless run with a wall clock and true queues, of a policy `toof` and others.
+    let watched = Watched {
+        test: "prometheus_answers_for_one_bit",
+        topology: "live.toml",
+        arguments: &[],
+        dashboards: &["network", "nodes", "regret"],
+        policy: "toof",
+    };
+    watch(&watched, |prometheus, open| {
+        check_labels(prometheus);
+        for rule in rules() {
+            if rule.alert {
+                // The only queries that are rightly empty: a healthy run fires no alert. But all can be
+                // computed.
+                prometheus.query(&rule.expr);
+            } else {
+                open.push((format!("rule {}", rule.name), rule.expr, true));
+                open.push((format!("record {}", rule.name), rule.name, true));
+            }
+        }
+        check_rules(prometheus);
+    });
+}
+
+#[test]
+fn prometheus_answers_for_placement() {
+    watch(
+        &Watched {
+            test: "prometheus_answers_for_placement",
+            topology: "learned.toml",
+            arguments: &[
+                "--policy=rule",
+                "--policy=always-offload",
+                "--set=slots=100000",
+                "--set=task.deadline_ms=3000",
+                "--pace=100",
+            ],
+            dashboards: &["placement"],
+            policy: "rule",
+        },
+        |_, _| {},
+    );
+}
+
+#[test]
+fn prometheus_answers_for_cascade() {
+    watch(
+        &Watched {
+            test: "prometheus_answers_for_cascade",
+            topology: "cascade.toml",
+            arguments: &["--policy=baseline", "--policy=lower-bound", "--pace=100"],
+            dashboards: &["cascade"],
+            policy: "baseline",
+        },
+        |_, _| {},
+    );
+}
+
+#[test]
+fn prometheus_answers_for_pipeline() {
+    watch(
+        &Watched {
+            test: "prometheus_answers_for_pipeline",
+            topology: "pipeline-real.toml",
+            // In real time policies play one after the other.
+            arguments: &["--policy=greedy", "--set=applications=1000"],
+            dashboards: &["pipeline"],
+            policy: "greedy",
+        },
+        |_, _| {},
+    );
+}
+
+/// Labels are as in Compose.
+fn check_labels(prometheus: &Prometheus) {
+    for nothing in [
+        "fogbit_slot{node!=\"\"}",
+        "process_threads{job=\"helper\", node=\"\"}",
+        "process_threads{job!=\"helper\", node!=\"\"}",
+        "up{job!~\"orchestrator|helper|task-node\"}",
+        "up{role!=\"\"}",
+        "{exported_node!=\"\"}",
+        "{exported_role!=\"\"}",
+        "fogbit_build_info{role=\"\"}",
+    ] {
+        let found = prometheus.query(nothing);
+        assert!(found.is_empty(), "{nothing}: {found:?}");
+    }
+}
+
+/// Prometheus has read the same rules as this test, and computes all of them.
+fn check_rules(prometheus: &Prometheus) {
     let mut loaded = Vec::new();
     for group in list(&prometheus.ask("rules"), "groups") {
         for rule in list(group, "rules") {

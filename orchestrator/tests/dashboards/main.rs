@@ -27,8 +27,14 @@ use self::known::*;
 use self::promql::*;
 
 /// The dashboards that ship, by file and uid.
-const DASHBOARDS: [(&str, &str); 3] =
-    [("network", "fogbit-network"), ("nodes", "fogbit-nodes"), ("regret", "fogbit-regret")];
+const DASHBOARDS: [(&str, &str); 6] = [
+    ("cascade", "fogbit-cascade"),
+    ("network", "fogbit-network"),
+    ("nodes", "fogbit-nodes"),
+    ("pipeline", "fogbit-pipeline"),
+    ("placement", "fogbit-placement"),
+    ("regret", "fogbit-regret"),
+];
 
 /// The kinds of panels that `check-schema.sh` knows, except rows.
 const PANELS: [&str; 6] = ["bargauge", "heatmap", "stat", "state-timeline", "table", "timeseries"];

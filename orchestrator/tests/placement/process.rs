@@ -39,6 +39,24 @@ fn in_virtual_time_processes_decide_as_one_process_does() {
     common::assert_same_decisions(&outs[0], &outs[1], "sim and process");
 }
 
+#[test]
+fn a_run_is_held_back_and_decides_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = super::topology(dir.path(), "slots = 120", "slots = 15");
+    let at_once = dir.path().join("at-once");
+    common::run(&file, &["--backend", "sim", "--seeds", "1"], &at_once);
+    for backend in ["sim", "process"] {
+        let out = dir.path().join(backend);
+        let arguments = ["--backend", backend, "--seeds", "1", "--pace", "20"];
+        let summary = common::run(&file, &arguments, &out);
+        // The last of 15 slots is due fourteen twentieths of a second after the first.
+        for trial in summary["trials"].as_array().unwrap() {
+            assert!(trial["seconds"].as_f64().unwrap() >= 0.7, "{backend}: {trial}");
+        }
+        common::assert_same_decisions(&at_once, &out, backend);
+    }
+}
+
 /// The p-quantile of the latencies of a decision file, without the first tasks: a window has to
 /// grow first.
 fn quantile(out: &Path, p: f64) -> f64 {

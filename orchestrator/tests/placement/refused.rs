@@ -58,24 +58,6 @@ fn what_there_is_for_one_bit_alone_says_so() {
     }
 }
 
-/// Docker Compose gives these to every run.
-#[test]
-fn what_has_no_effect_is_said_and_ignored() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = topology(dir.path(), "slots = 120", "slots = 20");
-    let output = fogbit()
-        .args(["run", "--backend", "sim", "--quiet", "--pace", "200", "--linger"])
-        .args(["--metrics", "127.0.0.1:0", "--out"])
-        .args([&dir.path().join("out"), &file])
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    for flag in ["--pace", "--metrics", "--linger"] {
-        let note = format!("note: {flag} has no effect on the problem `placement` so far");
-        assert!(stderr(&output).contains(&note), "{}", stderr(&output));
-    }
-}
-
 #[test]
 fn what_can_be_looked_at_is_shown() {
     let dir = tempfile::tempdir().unwrap();

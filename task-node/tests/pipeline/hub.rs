@@ -201,6 +201,7 @@ impl Hub {
                 name: format!("p{number}"),
                 policy: policy.into(),
                 model: None,
+                slots_per_second: None,
             },
             instance,
             sites: sites.map(str::to_owned).collect(),

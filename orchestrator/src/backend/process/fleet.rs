@@ -158,6 +158,11 @@ impl Fleet {
         self.hub.helpers()
     }
 
+    /// How many helper nodes and task nodes are there.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        self.hub.count()
+    }
+
     /// Turns true when the run is to stop.
     pub(crate) fn stopped(&self) -> watch::Receiver<bool> {
         self.stopped.clone()

@@ -213,7 +213,7 @@ impl Trial<'_> {
         let known = self.missed.min(begun.slots);
         self.missed -= known;
         begun = Begun { slots: begun.slots - known, late: begun.late.saturating_sub(known) };
-        self.context.board.begun(self.policy, begun);
+        self.context.board.run().begun(self.policy, begun);
     }
 
     /// Counts slots as late that should have begun and did not, as far as anybody knows: a task node
@@ -225,7 +225,7 @@ impl Trial<'_> {
         let missing = due.min(self.last).saturating_sub(self.slots_begun + self.missed);
         if missing > 0 {
             self.missed += missing;
-            self.context.board.begun(self.policy, Begun { slots: missing, late: missing });
+            self.context.board.run().begun(self.policy, Begun { slots: missing, late: missing });
         }
     }
 

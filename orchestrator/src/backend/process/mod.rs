@@ -129,9 +129,9 @@ impl Run {
         for (place, helper) in hub.helpers().iter().zip(self.context.plan.scenario.helpers()) {
             board.node_present(&helper.name, place.is_some());
         }
-        let (helpers, task_nodes) = hub.count();
-        board.members(Role::Helper, helpers);
-        board.members(Role::TaskNode, task_nodes);
+        let (helpers, task_nodes) = self.fleet.count();
+        board.run().members(Role::Helper, helpers);
+        board.run().members(Role::TaskNode, task_nodes);
     }
 }
 

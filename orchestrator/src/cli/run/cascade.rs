@@ -7,6 +7,7 @@ use fogbit_scenario::TopologyFile;
 use fogbit_scenario::topology::Problem;
 
 use super::play::compare_with;
+use super::prepared::Prepared;
 use super::shown::{self, ShownProblem};
 use super::{BackendKind, RunArgs};
 use crate::cascade::backend::Cascade;
@@ -17,8 +18,6 @@ use crate::cascade::policies::Policies;
 use crate::cascade::summary::CascadeSummary;
 use crate::cascade::{files, report};
 use crate::cli::cascade::render;
-use crate::cli::network::Network;
-use crate::cli::stopping::runtime;
 use crate::cli::train::until_stopped;
 use crate::exit::{Exit, Failure, tell};
 use crate::harness::RunFacts;
@@ -28,22 +27,21 @@ use crate::results::{Manifest, ResultsDir, ResultsError};
 /// Plays a topology of the problem `cascade`.
 pub(super) fn run(args: &RunArgs, file: &TopologyFile) -> Result<Exit, Failure> {
     let scenario = args.topology.cascade(file)?;
-    args.without_logs_and_metrics(Problem::Cascade)?;
+    args.without_logs(Problem::Cascade)?;
     if args.backend == BackendKind::Sim && scenario.is_wall() {
         tell(format_args!("note: in `sim` time is virtual, and every answer comes at once"));
     }
-    let runtime = runtime()?;
-    let network = Network::prepare(args, &runtime)?;
+    let prepared = Prepared::new(args)?;
     let mut plan = CascadePlan::new(scenario);
     compare_with(&mut plan, args.versus.as_deref())?;
     let scenario = &plan.scenario;
     let policies = until_stopped(|stop| Policies::prepare(scenario, args.quiet, stop))??;
     // In `sim` what classifiers say is in the trace.
-    let pictures = match network {
+    let pictures = match prepared.network {
         Some(_) => until_stopped(|_| Pictures::load(scenario))??.map(Arc::new),
         None => None,
     };
-    shown::run(args, (runtime, network), Cascade { plan: Arc::new(plan), policies, pictures })
+    shown::run(args, prepared, Cascade { plan: Arc::new(plan), policies, pictures })
 }
 
 impl ShownProblem for Cascade {

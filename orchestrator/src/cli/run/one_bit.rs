@@ -10,14 +10,13 @@ use fogbit_scenario::{Scenario, TopologyFile};
 
 use super::ending::Ending;
 use super::play::{ProblemRun, begin, compare_with, play};
+use super::prepared::Prepared;
 use super::{BackendKind, RunArgs};
-use crate::backend::process::{Options, Targets};
+use crate::backend::process::Options;
 use crate::backend::{Context, Outcome, process, sim};
 use crate::board::Board;
 use crate::cli::log::{self, LogKind};
-use crate::cli::network::Network;
 use crate::cli::results::never_begun;
-use crate::cli::stopping::runtime;
 use crate::cli::table;
 use crate::exit::{Exit, Failure, tell};
 use crate::exporter::{Exporter, process_registry};
@@ -40,23 +39,15 @@ pub(super) fn run(args: &RunArgs, file: &TopologyFile) -> Result<Exit, Failure> 
     }
     let real_time = scenario.wall_clock().is_some() && args.backend != BackendKind::Sim;
     log::check(&args.log, &scenario, real_time)?;
-    let runtime = runtime()?;
-    // Everything that can be wrong with the arguments is found before anything is written.
-    let exporter = args.metrics.map(|address| Exporter::start(address, "orchestrator"));
-    let exporter = exporter.transpose().map_err(Failure::usage)?;
-    let network = Network::prepare(args, &runtime)?;
+    let prepared = Prepared::new(args)?;
     let mut plan = Plan::new(scenario);
     compare_with(&mut plan, args.versus.as_deref())?;
     let plan = Arc::new(plan);
     let registry = process_registry("orchestrator", HashMap::new());
     let board = Board::new(&plan, args.backend.name(), &registry);
     let board = Arc::new(board.map_err(|error| Failure::new(Exit::Internal, error))?);
-    let targets = Targets::new(exporter.is_some());
-    if let Some(exporter) = &exporter {
-        exporter.handle().set_registry(registry);
-        let (targets, own) = (targets.clone(), exporter.address());
-        exporter.handle().set_targets(Arc::new(move || targets.all(own)));
-    }
+    let targets = prepared.serve(registry);
+    let Prepared { runtime, network, exporter } = prepared;
     let scenario = &plan.scenario;
     let (dir, manifest) = begin(args, &*plan, &scenario.name(), &scenario.resolved_toml())?;
     keep_files(&dir, scenario).map_err(|error| never_begun(&dir, manifest.clone(), error))?;
@@ -153,8 +144,9 @@ impl ProblemRun for OneBit {
 
     fn summary(&self, collector: &Collector, facts: RunFacts<'_>) -> Summary {
         let board = &self.context.board;
-        let real_time =
-            self.real_time.then(|| RealTime { begun: board.counted(), losses: board.losses() });
+        let real_time = self
+            .real_time
+            .then(|| RealTime { begun: board.run().counted(), losses: board.losses() });
         Summary::new(&self.context.plan, collector, facts, real_time)
     }
 

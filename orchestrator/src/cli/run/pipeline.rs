@@ -7,11 +7,10 @@ use fogbit_scenario::TopologyFile;
 use fogbit_scenario::topology::Problem;
 
 use super::play::compare_with;
+use super::prepared::Prepared;
 use super::shown::{self, ShownProblem};
 use super::{BackendKind, RunArgs};
-use crate::cli::network::Network;
 use crate::cli::pipeline::render;
-use crate::cli::stopping::runtime;
 use crate::cli::train::until_stopped;
 use crate::exit::{Exit, Failure, tell};
 use crate::harness::RunFacts;
@@ -28,19 +27,18 @@ use crate::results::{Manifest, ResultsDir, ResultsError};
 /// Plays a topology of the problem `pipeline`.
 pub(super) fn run(args: &RunArgs, file: &TopologyFile) -> Result<Exit, Failure> {
     let scenario = args.topology.pipeline(file)?;
-    args.without_logs_and_metrics(Problem::Pipeline)?;
+    args.without_logs(Problem::Pipeline)?;
     if args.backend == BackendKind::Sim && scenario.is_wall() {
         tell(format_args!("note: in `sim` time is virtual, and all delays come from the model"));
     }
-    let runtime = runtime()?;
-    let network = Network::prepare(args, &runtime)?;
+    let prepared = Prepared::new(args)?;
     let mut plan = PipelinePlan::new(scenario);
     compare_with(&mut plan, args.versus.as_deref())?;
     let plan = Arc::new(plan);
     let policies = until_stopped(|stop| Policies::prepare(&plan, args.quiet, stop))??;
     let times = Arc::new(until_stopped(|_| policies.times())?);
     let problem = Pipeline { plan, policies, times, labels: Labels::default() };
-    shown::run(args, (runtime, network), problem)
+    shown::run(args, prepared, problem)
 }
 
 impl ShownProblem for Pipeline {

@@ -7,11 +7,10 @@ use fogbit_scenario::TopologyFile;
 use fogbit_scenario::topology::Problem;
 
 use super::play::compare_with;
+use super::prepared::Prepared;
 use super::shown::{self, ShownProblem};
 use super::{BackendKind, RunArgs};
-use crate::cli::network::Network;
 use crate::cli::placement::render;
-use crate::cli::stopping::runtime;
 use crate::cli::train::until_stopped;
 use crate::exit::{Exit, Failure, tell};
 use crate::harness::RunFacts;
@@ -27,16 +26,15 @@ use crate::results::{Manifest, ResultsDir, ResultsError};
 /// Plays a topology of the problem `placement`.
 pub(super) fn run(args: &RunArgs, file: &TopologyFile) -> Result<Exit, Failure> {
     let scenario = args.topology.placement(file)?;
-    args.without_logs_and_metrics(Problem::Placement)?;
+    args.without_logs(Problem::Placement)?;
     if args.backend == BackendKind::Sim && scenario.is_wall() {
         tell(format_args!("note: in `sim` time is virtual, and all tasks are timed by the model"));
     }
-    let runtime = runtime()?;
-    let network = Network::prepare(args, &runtime)?;
+    let prepared = Prepared::new(args)?;
     let mut plan = PlacementPlan::new(scenario);
     compare_with(&mut plan, args.versus.as_deref())?;
     let models = Arc::new(until_stopped(|stop| Models::prepare(&plan, args.quiet, stop))??);
-    shown::run(args, (runtime, network), Placement { plan: Arc::new(plan), models })
+    shown::run(args, prepared, Placement { plan: Arc::new(plan), models })
 }
 
 impl ShownProblem for Placement {

@@ -1,18 +1,18 @@
 //! Runs of all problems but `one-bit`, from what is made for all trials to the end.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use tokio::runtime::Runtime;
-
-use super::RunArgs;
 use super::ending::Ending;
 use super::play::{OutcomeOf, PlanOf, ProblemRun, begin, play};
-use crate::backend::process::{Nodes, Options, Targets};
-use crate::cli::network::Network;
+use super::prepared::Prepared;
+use super::{BackendKind, RunArgs};
+use crate::backend::process::{Nodes, Options};
 use crate::cli::results::never_begun;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, tell};
+use crate::exporter::{Exporter, process_registry};
 use crate::harness::{AccountOf, ProblemBackend, ProblemSummary, RunContext, RunFacts};
 use crate::harness::{process, sim};
 use crate::progress::Display;
@@ -55,24 +55,41 @@ pub(super) trait ShownProblem: ProblemBackend<Ledger: 'static> {
 /// Plays `problem`, shows and keeps the results.
 pub(super) fn run<P: ShownProblem>(
     args: &RunArgs,
-    (runtime, network): (Runtime, Option<Network>),
+    prepared: Prepared,
     problem: P,
 ) -> Result<Exit, Failure>
 where
     AccountOf<P>: Send,
 {
+    look_at_clock(args, &problem);
+    let mut context = RunContext::new(problem);
+    let registry = process_registry("orchestrator", HashMap::new());
+    if prepared.exporter.is_some() {
+        let internal = |error| Failure::new(Exit::Internal, error);
+        context = context.with_metrics(args.backend.name(), &registry).map_err(internal)?;
+    }
+    let targets = prepared.serve(registry);
+    let Prepared { runtime, network, exporter } = prepared;
+    let problem = &context.problem;
     let toml = problem.resolved_toml();
     let (dir, manifest) = begin(args, problem.plan(), &problem.name(), &toml)?;
     problem.keep(&dir).map_err(|error| never_begun(&dir, manifest.clone(), error))?;
     let decisions = (!args.no_decisions).then(|| dir.clone());
-    let context = RunContext { decisions, ..RunContext::new(problem) };
+    let context = RunContext { decisions, pace: args.pace, ..context };
     let display = Display::start(Arc::clone(&context.board), args.quiet);
-    let ending = Ending::new(args, (dir, manifest), display);
-    let targets = Targets::new(false);
+    let ending = Ending::new(args, (dir, manifest), display)
+        .staying(args.linger, exporter.as_ref().map(Exporter::address));
     let played = runtime.block_on(play(args, &context, network, targets, ending));
     // Trials may still be under way where the user asked twice; nobody wants them any more.
     runtime.shutdown_background();
     played
+}
+
+/// Says what has no effect with the clock of this topology.
+fn look_at_clock(args: &RunArgs, problem: &impl ShownProblem) {
+    if args.pace.is_some() && problem.is_wall() && args.backend != BackendKind::Sim {
+        tell(format_args!("note: --pace is for virtual time; here time is real"));
+    }
 }
 
 impl<P: ShownProblem> ProblemRun for RunContext<P>
