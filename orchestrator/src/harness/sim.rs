@@ -83,6 +83,7 @@ pub fn play<P: ProblemBackend>(
         policy,
         published: Published::nothing(seed),
         tell_every: tell_every(context.pace, P::Ledger::TELL_EVERY),
+        tell_next: 0,
         pacer: context.pace.map(Pacer::new),
         stop: &context.stop,
     };
@@ -110,6 +111,8 @@ pub struct SimRecorder<'c, L> {
     published: Published,
     /// How often it is told, in decisions.
     tell_every: u64,
+    /// When it is told next.
+    tell_next: u64,
     pacer: Option<Pacer>,
     stop: &'c AtomicBool,
 }
@@ -127,13 +130,14 @@ impl<L: ProblemLedger> SimRecorder<'_, L> {
         self.ledger
             .record(step)
             .map_err(|error| TrialError::Record { reason: error.to_string() })?;
-        if self.ledger.booked().is_multiple_of(self.tell_every) {
+        if self.ledger.booked() >= self.tell_next {
             self.publish();
         }
         Ok(())
     }
 
     fn publish(&mut self) {
+        self.tell_next = self.ledger.booked() + self.tell_every;
         self.board.publish(self.policy, &self.ledger, &mut self.published);
     }
 }
