@@ -188,6 +188,11 @@ impl RunMetrics {
         self.valid.set(validity.counted(now).valid().into());
     }
 
+    /// The run is over, and this is what is to be thought of it.
+    pub fn judged(&self, valid: bool) {
+        self.valid.set(valid.into());
+    }
+
     /// The slots by which the run is judged now.
     pub fn counted(&self) -> Begun {
         lock(&self.validity).counted(self.began.elapsed())

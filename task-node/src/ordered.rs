@@ -156,8 +156,14 @@ impl<'s, B: Batch<Step: Send> + Serialize + Sync> Teller<'s, B> {
     /// Tells one more step, now or with others.
     pub(crate) async fn step(&mut self, step: B::Step) -> Result<(), TrialError> {
         self.count += 1;
-        if let Some((pacer, timer)) = &mut self.pacer {
-            timer.until(pacer.due(self.count)).await?;
+        if let Some((pacer, _)) = &self.pacer {
+            let due = pacer.due(self.count);
+            if !self.steps.is_empty() && due > self.told + REPORT_EVERY {
+                self.tell().await?;
+            }
+            if let Some((_, timer)) = &mut self.pacer {
+                timer.until(due).await?;
+            }
         }
         self.steps.push(step);
         if self.steps.len() >= MOST_STEPS || self.told.elapsed() >= REPORT_EVERY {

@@ -1,4 +1,4 @@
-//! Holding a slot-clocked trial back, so that one can watch it.
+//! Holding a trial in virtual time back, so that one can watch it.
 
 use std::time::{Duration, Instant};
 

@@ -45,7 +45,9 @@ pub fn run(context: &Context) -> Outcome {
             return Outcome { collector, failure: Some(failure), links: MeasuredLinks::default() };
         }
     };
-    for seeds in plan.seeds.chunks(SEEDS_AT_ONCE) {
+    // Whoever watches wants to see all policies under the same seed, one seed after the other.
+    let at_once = if context.pace.is_some() { 1 } else { SEEDS_AT_ONCE };
+    for seeds in plan.seeds.chunks(at_once) {
         if context.stop.load(Ordering::Relaxed) {
             break;
         }

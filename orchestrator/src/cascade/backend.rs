@@ -193,4 +193,8 @@ impl CascadeRecorder for SimRecorder<'_, CascadeLedger> {
     async fn record(&mut self, step: &ImageStep) -> Result<(), TrialError> {
         self.book(step)
     }
+
+    fn is_held_back(&self) -> bool {
+        SimRecorder::is_held_back(self)
+    }
 }

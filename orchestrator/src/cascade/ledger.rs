@@ -186,13 +186,8 @@ impl ProblemLedger for CascadeLedger {
     fn show(&self, series: &mut TrialSeries<'_>) {
         let tally = &self.tally;
         let kept = tally.images - tally.offloaded();
-        let fates = [
-            ("kept", kept),
-            ("answered", tally.answered),
-            ("timed-out", tally.timed_out),
-            ("refused", tally.refused),
-        ];
-        for (fate, images) in fates {
+        let fates = [kept, tally.answered, tally.timed_out, tally.refused];
+        for (fate, images) in metrics::FATES.into_iter().zip(fates) {
             series.set_of(&metrics::IMAGES, fate, images as f64);
         }
         series.set(&metrics::WANTED, tally.wanted as f64);

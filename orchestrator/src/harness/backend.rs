@@ -174,7 +174,7 @@ impl<P: ProblemBackend> RunContext<P> {
         RunContext { problem, decisions: None, board, pace, stop, watch: None }
     }
 
-    /// The same run with metrics, which go to `registry`.
+    /// The same run with metrics, which go to `registry`; its board is a new one.
     ///
     /// # Errors
     /// If the registry has metrics of these names already.

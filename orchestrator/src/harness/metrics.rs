@@ -15,7 +15,30 @@ pub struct Metric {
     /// What its values are.
     pub kind: MetricKind,
     /// Its label beside `policy`.
-    pub label: Option<&'static str>,
+    pub label: Option<Label>,
+    /// Whether its series are there from the start, at 0.
+    pub from_start: bool,
+}
+
+/// A label of a metric, with the values that it has.
+#[derive(Debug, Clone, Copy)]
+pub enum Label {
+    /// `node`: the helper nodes.
+    Node,
+    /// `site`: the task node and the helper nodes.
+    Site,
+    /// `fate`: what became of something.
+    Fate(&'static [&'static str]),
+}
+
+impl Label {
+    fn name(self) -> &'static str {
+        match self {
+            Label::Node => "node",
+            Label::Site => "site",
+            Label::Fate(_) => "fate",
+        }
+    }
 }
 
 /// How the values of a metric follow each other.
@@ -30,17 +53,22 @@ pub enum MetricKind {
 impl Metric {
     /// A counter of each policy.
     pub const fn counter(name: &'static str, help: &'static str) -> Metric {
-        Metric { name, help, kind: MetricKind::Counter, label: None }
+        Metric { name, help, kind: MetricKind::Counter, label: None, from_start: true }
     }
 
     /// A gauge of each policy.
     pub const fn gauge(name: &'static str, help: &'static str) -> Metric {
-        Metric { name, help, kind: MetricKind::Gauge, label: None }
+        Metric { name, help, kind: MetricKind::Gauge, label: None, from_start: false }
     }
 
     /// The same with one series for each value of a label.
-    pub const fn by(self, label: &'static str) -> Metric {
+    pub const fn by(self, label: Label) -> Metric {
         Metric { label: Some(label), ..self }
+    }
+
+    /// The same, but there with its first value alone: not every policy or run has it.
+    pub const fn from_first_value(self) -> Metric {
+        Metric { from_start: false, ..self }
     }
 }
 
@@ -59,7 +87,7 @@ struct Value {
 impl Shown {
     /// Puts `value` in the place of the last one of this series, and gives that: 0 at first.
     fn replace(&mut self, metric: &'static str, label: &str, value: f64) -> f64 {
-        // A trial has a dozen of them.
+        // There are few, but for those of each node.
         match self.0.iter_mut().find(|shown| shown.metric == metric && shown.label == label) {
             Some(shown) => std::mem::replace(&mut shown.value, value),
             None => {
@@ -103,7 +131,8 @@ impl ProblemMetrics {
     ) -> prometheus::Result<ProblemMetrics> {
         let make = Maker(registry);
         let family = |metric: &Metric| {
-            let labels: Vec<&str> = ["policy"].into_iter().chain(metric.label).collect();
+            let own = metric.label.map(Label::name);
+            let labels: Vec<&str> = ["policy"].into_iter().chain(own).collect();
             let Metric { name, help, kind, .. } = *metric;
             let family = match kind {
                 MetricKind::Counter => Family::Counter(make.counter(name, help, &labels)?),
@@ -111,12 +140,30 @@ impl ProblemMetrics {
             };
             Ok((name, family))
         };
-        Ok(ProblemMetrics {
+        let made = ProblemMetrics {
             run: RunMetrics::new(&make, labels, policies.iter().map(String::as_str))?,
             families: metrics.iter().map(family).collect::<prometheus::Result<_>>()?,
             policies,
             sites,
-        })
+        };
+        metrics.iter().filter(|metric| metric.from_start).for_each(|metric| made.begin(metric));
+        Ok(made)
+    }
+
+    /// Shows all series of a metric at 0.
+    fn begin(&self, metric: &Metric) {
+        let sites = || self.sites.iter().map(String::as_str);
+        let labels: Vec<Option<&str>> = match metric.label {
+            None => vec![None],
+            Some(Label::Node) => sites().skip(1).map(Some).collect(),
+            Some(Label::Site) => sites().map(Some).collect(),
+            Some(Label::Fate(fates)) => fates.iter().copied().map(Some).collect(),
+        };
+        for policy in 0..self.policies.len() {
+            let mut shown = Shown::default();
+            let mut series = self.trial(policy, &mut shown);
+            labels.iter().for_each(|label| series.put(metric, *label, 0.0));
+        }
     }
 
     /// The series of a trial of `policy`, of which `shown` was told before.
@@ -139,7 +186,7 @@ impl TrialSeries<'_> {
         self.put(metric, None, value);
     }
 
-    /// The value of a metric for one value of its label.
+    /// The value of a metric for a fate.
     pub fn set_of(&mut self, metric: &Metric, label: &str, value: f64) {
         self.put(metric, Some(label), value);
     }
@@ -147,7 +194,7 @@ impl TrialSeries<'_> {
     /// The value of a metric for the site of this number, where 0 is the task node.
     pub fn set_at(&mut self, metric: &Metric, site: usize, value: f64) {
         let metrics = self.metrics;
-        self.put(metric, metrics.sites.get(site).map(String::as_str), value);
+        self.put(metric, Some(&metrics.sites[site]), value);
     }
 
     fn put(&mut self, metric: &Metric, label: Option<&str>, value: f64) {

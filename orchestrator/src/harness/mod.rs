@@ -21,7 +21,7 @@ pub use backend::{AccountOf, ProblemBackend, RunContext, StepOf, Trial};
 pub use board::{Published, RunBoard};
 pub use ledger::{LedgerError, ProblemLedger, Told, Watch, show};
 pub use metric::ProblemMetric;
-pub use metrics::{Metric, ProblemMetrics, TrialSeries};
+pub use metrics::{Label, Metric, ProblemMetrics, TrialSeries};
 pub use plan::{PlannedPolicy, PolicyKind, ProblemPlan, narrow, wanted_policies};
 pub use sim::SimRecorder;
 pub use summary::{OverSeeds, ProblemSummary, RunFacts, RunHead, TrialSummary, parameters, trials};

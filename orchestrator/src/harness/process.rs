@@ -190,8 +190,11 @@ async fn drive<P: ProblemBackend>(
         Some(Err(failure)) => (Status::Failed, Some(failure.to_string())),
         None => (Status::Partial, None),
     };
-    let Conversation { booking, links, begun, .. } = conversation;
-    let account = booking.end().await.close()?;
+    let Conversation { booking, mut published, links, begun, .. } = conversation;
+    let ledger = booking.end().await;
+    // What was booked of a batch that was not heard to its end counts too.
+    context.board.publish(policy, &ledger, &mut published);
+    let account = ledger.close()?;
     let seconds = started.elapsed().as_secs_f64();
     let trial = Trial { policy, seed, status, account, seconds, failure };
     Ok(Played { trial, links, begun })

@@ -28,8 +28,9 @@ where
     let mut collector = problem.collector();
     let mut failure = None;
     let policies = problem.plan().policies().len();
-    // Whoever watches wants to see all policies, under one seed after the other.
-    let at_once = if context.pace.is_some() { 1 } else { SEEDS_AT_ONCE };
+    // Whoever watches wants to see all policies under the same seed, one seed after the other.
+    let is_watched = context.pace.is_some() || context.board.metrics().is_some();
+    let at_once = if is_watched { 1 } else { SEEDS_AT_ONCE };
     let threads = match threads(policies, context.pace.is_some()) {
         Ok(threads) => threads,
         Err(error) => {
@@ -134,6 +135,11 @@ impl<L: ProblemLedger> SimRecorder<'_, L> {
             self.publish();
         }
         Ok(())
+    }
+
+    /// Whether it holds the trial back.
+    pub fn is_held_back(&self) -> bool {
+        self.pacer.is_some()
     }
 
     fn publish(&mut self) {

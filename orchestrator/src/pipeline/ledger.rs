@@ -181,9 +181,8 @@ impl ProblemLedger for PipelineLedger {
 
     fn show(&self, series: &mut TrialSeries<'_>) {
         let Tally { counts, measured, .. } = &self.tally;
-        let fates =
-            [("done", counts.done), ("timed-out", counts.timed_out), ("refused", counts.refused)];
-        for (fate, applications) in fates {
+        let fates = [counts.done, counts.timed_out, counts.refused];
+        for (fate, applications) in metrics::FATES.into_iter().zip(fates) {
             series.set_of(&metrics::APPLICATIONS, fate, applications as f64);
         }
         series.set(&metrics::OPTIMAL, counts.optimal as f64);
@@ -194,7 +193,7 @@ impl ProblemLedger for PipelineLedger {
         let seconds = |ns: u128| ns as f64 / 1e9;
         series.set(&metrics::DELAY, seconds(self.tally.delay_ns));
         series.set(&metrics::LEAST_DELAY, seconds(self.tally.optimum_ns));
-        if self.instance.timeout_ns.is_some() {
+        if measured.count() > 0 {
             series.set(&metrics::MEASURED, seconds(measured.delay_ns()));
             series.set(&metrics::MEASURED_MODELLED, seconds(measured.modelled_ns()));
             series.set(&metrics::HELD_UP, measured.late() as f64);

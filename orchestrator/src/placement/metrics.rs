@@ -1,17 +1,17 @@
 //! What Prometheus is told of a trial of `placement` (`docs/metrics.md`).
 
-use crate::harness::Metric;
+use crate::harness::{Label, Metric};
 
 pub(super) const LOCAL: Metric =
     Metric::counter("fogbit_tasks_local_total", "Tasks that ran on the task node");
 pub(super) const OFFLOADED: Metric =
-    Metric::counter("fogbit_tasks_offloaded_total", "Tasks sent to a node").by("node");
+    Metric::counter("fogbit_tasks_offloaded_total", "Tasks sent to a node").by(Label::Node);
 pub(super) const REFUSED: Metric =
     Metric::counter("fogbit_tasks_refused_total", "Tasks that a node refused or gave up")
-        .by("node");
+        .by(Label::Node);
 pub(super) const TIMED_OUT: Metric =
     Metric::counter("fogbit_tasks_timed_out_total", "Tasks without an answer in time (wall clock)")
-        .by("node");
+        .by(Label::Node);
 pub(super) const DONE: Metric =
     Metric::counter("fogbit_tasks_done_total", "Tasks whose output came back");
 pub(super) const DEADLINES_MISSED: Metric = Metric::counter(

@@ -215,11 +215,13 @@ fn finished(out: &Path) -> Run {
 }
 
 fn wait_for_results(out: &Path) {
-    wait_for("the results", || {
-        let manifest = std::fs::read(out.join("manifest.json")).ok()?;
-        let manifest: Value = serde_json::from_slice(&manifest).ok()?;
-        (manifest["status"] == "complete").then_some(())
-    });
+    wait_for("the results", || is_complete(out).then_some(()));
+}
+
+fn is_complete(out: &Path) -> bool {
+    let Ok(manifest) = std::fs::read(out.join("manifest.json")) else { return false };
+    let manifest: Option<Value> = serde_json::from_slice(&manifest).ok();
+    manifest.is_some_and(|manifest| manifest["status"] == "complete")
 }
 
 /// Fails unless each role exports what is documented of it: nothing else, and all of it in one of the

@@ -70,7 +70,7 @@ fn what_has_no_effect_is_said() {
         stderr(&command.output().unwrap())
     };
     assert!(told(&["--backend", "sim"], "sim").contains("slots of 20ms take no time"));
-    assert!(told(&["--pace", "5"], "process").contains("--pace is for the slot clock"));
+    assert!(told(&["--pace", "5"], "process").contains("--pace is for virtual time"));
 }
 
 #[test]

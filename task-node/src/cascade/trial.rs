@@ -41,6 +41,11 @@ pub trait CascadeFog {
 pub trait CascadeRecorder {
     /// Takes note of one image. Images come in order, and all of them.
     fn record(&mut self, step: &ImageStep) -> impl Future<Output = Result<(), TrialError>>;
+
+    /// Whether it holds the trial back, for somebody who watches: a stop is then noticed at once.
+    fn is_held_back(&self) -> bool {
+        false
+    }
 }
 
 /// How often a trial looks whether it is to stop, in images.
@@ -73,10 +78,15 @@ impl CascadeTrial<'_> {
         let mut stream = self.instance.stream();
         let free = policy.ignores_bucket();
         let (mut level, mut sent, mut end) = (bucket.full(), false, TrialEnd::Complete);
+        let look_every = if recorder.is_held_back() { 1 } else { LOOK_EVERY };
+        let mut look_next = look_every;
         for image in 1..=images {
-            if image.is_multiple_of(LOOK_EVERY) && stop.load(Ordering::Relaxed) {
-                end = TrialEnd::Stopped(image - 1);
-                break;
+            if image >= look_next {
+                look_next = image + look_every;
+                if stop.load(Ordering::Relaxed) {
+                    end = TrialEnd::Stopped(image - 1);
+                    break;
+                }
             }
             let arrival = stream.next_image();
             let (now, wasted) = bucket.later(level, sent && !free, arrival.gap);

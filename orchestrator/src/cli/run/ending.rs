@@ -77,6 +77,7 @@ impl Ending {
         };
         let summary = run.summary(&outcome.collector, facts);
         let valid = summary.head().valid;
+        run.judged(valid);
         let reason = outcome.failure.as_ref().map(|failure| failure.message.clone());
         self.manifest.end(status, reason, valid);
         if let Err(failure) = write(run, &self.dir, &outcome, &summary, &self.manifest) {

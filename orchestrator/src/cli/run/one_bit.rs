@@ -83,7 +83,7 @@ fn look_at_clock(args: &RunArgs, scenario: &Scenario) {
         ));
     } else if args.pace.is_some() {
         let slot = clock.slot;
-        tell(format_args!("note: --pace is for the slot clock; here a slot takes {slot}"));
+        tell(format_args!("note: --pace is for virtual time; here a slot takes {slot}"));
     }
 }
 
@@ -140,6 +140,10 @@ impl ProblemRun for OneBit {
 
     async fn over_nodes<T>(&self, options: Options, then: impl AsyncFnOnce(Outcome) -> T) -> T {
         process::run(self.context.clone(), options, then).await
+    }
+
+    fn judged(&self, valid: bool) {
+        self.context.board.run().judged(valid);
     }
 
     fn summary(&self, collector: &Collector, facts: RunFacts<'_>) -> Summary {

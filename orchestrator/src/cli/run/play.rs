@@ -50,6 +50,9 @@ pub(super) trait ProblemRun: Sized {
         then: impl AsyncFnOnce(OutcomeOf<Self>) -> T,
     ) -> T;
 
+    /// Has Prometheus told whether the run, which is over, is to be believed.
+    fn judged(&self, valid: bool);
+
     /// Adds up the trials.
     fn summary(&self, collector: &Self::Collector, facts: RunFacts<'_>) -> Self::Summary;
 

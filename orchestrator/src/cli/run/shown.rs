@@ -124,6 +124,12 @@ where
         process::run(self, options, then).await
     }
 
+    fn judged(&self, valid: bool) {
+        if let Some(metrics) = self.board.metrics() {
+            metrics.run.judged(valid);
+        }
+    }
+
     fn summary(&self, collector: &P::Collector, facts: RunFacts<'_>) -> P::Summary {
         self.problem.summary(collector, facts)
     }
